@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Frame: what crosses a link, from a whole super-segment down to one runt.
+
+A frame keeps its payload in pieces that nobody copies, may stand for many real frames (`gso`), and may
+leave its transport checksum to whoever puts it on a real wire (`csum`), as virtio-net and Linux do.
+`cuts()` makes the real frames: for captures, for Scapy, for wires that corrupt, for devices without offload.
+"""
+
+import struct
+from collections.abc import Iterator
+
+from layers import checksum
+
+ETHER_HLEN = 14
+Piece = bytes | memoryview
+
+_IPV4_LEN_ID = struct.Struct("!HH")
+_U16 = struct.Struct("!H")
+_U32 = struct.Struct("!I")
+
+
+class Frame:
+    """One frame; treat it as immutable.
+
+    head:  all headers (and, in a frame from outside, everything), from offset `start` on
+    body:  the payload behind `head`, in pieces
+    gso:   payload bytes of each real segment if this is a super-segment, else None
+    csum:  (start, offset) of a checksum still to be completed, counted from `start` as virtio does: sum from
+           `start` to the end and store at start+offset, where the pseudo-header's sum waits. None: complete.
+    start: where the link header begins in `head` (a device may have put a header of its own before it)
+    net:   length of the link header: 14 for Ethernet, 0 where the link carries bare IP
+    sure:  the checksums were verified by whoever handed us the frame
+    """
+
+    __slots__ = ("body", "csum", "gso", "head", "net", "start", "sure")
+
+    def __init__(
+        self,
+        head: Piece,
+        body: tuple[Piece, ...] = (),
+        gso: int | None = None,
+        csum: tuple[int, int] | None = None,
+        start: int = 0,
+        net: int = ETHER_HLEN,
+        sure: bool = False,
+    ) -> None:
+        self.head = head
+        self.body = body
+        self.gso = gso
+        self.csum = csum
+        self.start = start
+        self.net = net
+        self.sure = sure
+
+    def __len__(self) -> int:
+        """Bytes from the link header to the end of the payload."""
+        size = len(self.head) - self.start
+        for piece in self.body:
+            size += len(piece)
+        return size
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Frame) and self.cuts() == other.cuts()
+
+    def __hash__(self) -> int:
+        return hash(bytes(self.head[self.start :]))
+
+    def __repr__(self) -> str:
+        marks = (f" gso={self.gso}" if self.gso else "") + (" csum=partial" if self.csum else "")
+        return f"<Frame {len(self)} bytes{marks}>"
+
+    def flat(self) -> "Frame":
+        """The same frame with everything in `head` and nothing in `body`."""
+        if not self.body:
+            return self
+        return Frame(b"".join((self.head, *self.body)), (), self.gso, self.csum, self.start, self.net, self.sure)
+
+    def cuts(self) -> list[bytes]:
+        """The real frames: cut at `gso`, every checksum filled in."""
+        raw = b"".join((self.head[self.start :], *self.body))
+        if self.csum is None:
+            return [raw]
+        at, offset = self.csum
+        if self.gso is None:
+            return [_filled(bytearray(raw), at, at + offset)]
+        return list(_segments(raw, self.net, at, offset, self.gso))
+
+
+def _filled(raw: bytearray, at: int, field: int) -> bytes:
+    """Complete the checksum that covers raw[at:], whose field already holds the pseudo-header's sum."""
+    if field + 2 > len(raw) or at > field:
+        return bytes(raw)
+    value = checksum.checksum(memoryview(raw)[at:])
+    _U16.pack_into(raw, field, value or 0xFFFF)
+    return bytes(raw)
+
+
+def _segments(raw: bytes, net: int, at: int, offset: int, size: int) -> Iterator[bytes]:
+    """Cut a TCP (offset 16) or UDP (offset 6) super-segment: RFC 9293 §3.7.1's segments, one by one."""
+    tcp = offset == 16
+    hlen = at + ((raw[at + 12] >> 4) * 4 if tcp else 8)
+    whole = len(raw) - hlen
+    seq = _U32.unpack_from(raw, at + 4)[0] if tcp else 0
+    for index, pos in enumerate(range(0, max(whole, 1), size)):
+        piece = raw[hlen + pos : hlen + pos + size]
+        out = bytearray(raw[:hlen] + piece)
+        transport = len(out) - at
+        _fit_ip(out, net, at, index)
+        if tcp:
+            _U32.pack_into(out, at + 4, (seq + pos) & 0xFFFFFFFF)
+            if pos + size < whole:
+                out[at + 13] &= ~0x09  # FIN and PSH belong to the last segment
+            if index:
+                out[at + 13] &= ~0x80  # CWR to the first (RFC 3168 §6.1.2)
+        else:
+            _U16.pack_into(out, at + 4, transport)
+        whole_sum = checksum.add(_U16.unpack_from(raw, at + offset)[0], 0xFFFF - (len(raw) - at) % 0xFFFF)
+        _U16.pack_into(out, at + offset, checksum.add(whole_sum, transport))
+        yield _filled(out, at, at + offset)
+
+
+def _fit_ip(out: bytearray, net: int, at: int, index: int) -> None:
+    """Give the IP header of the index-th real frame its own length, identification and checksum."""
+    if out[net] >> 4 == 4:
+        _, ident = _IPV4_LEN_ID.unpack_from(out, net + 2)
+        _IPV4_LEN_ID.pack_into(out, net + 2, len(out) - net, (ident + index) & 0xFFFF)
+        _U16.pack_into(out, net + 10, 0)
+        _U16.pack_into(out, net + 10, checksum.checksum(memoryview(out)[net:at]))
+    else:
+        _U16.pack_into(out, net + 4, len(out) - net - 40)
