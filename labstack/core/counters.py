@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Counters: named after what happened, with Linux's names where Linux has one (`nstat`).
+
+A drop is counted as `drop.<layer>.<reason>`. Conservation holds for each layer: what came in was delivered or
+dropped for a named reason. `LAYERS` says which counters those are.
+"""
+
+from collections.abc import Mapping
+
+# layer: (what comes in, where it may go); everything else must be a drop of that layer
+LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "link": (("LinkInFrames",), ("LinkInDelivers",)),
+    "arp": (("ArpInPackets",), ("ArpInDelivers",)),
+    "ip": (("IpInReceives", "Ip6InReceives"), ("IpInDelivers", "Ip6InDelivers")),
+    "icmp": (("IcmpInMsgs", "Icmp6InMsgs"), ("IcmpInDelivers", "Icmp6InDelivers")),
+    "udp": (("UdpInSegs", "Udp6InSegs"), ("UdpInDatagrams", "Udp6InDatagrams")),
+    "tcp": (("TcpInSegs",), ("TcpInDelivers",)),
+}
+
+
+def drops(count: Mapping[str, int]) -> dict[str, int]:
+    """Every drop reason that occurred, with its count."""
+    return {name: n for name, n in sorted(count.items()) if name.startswith("drop.") and n}
+
+
+def unbalanced(count: Mapping[str, int]) -> list[str]:
+    """The layers whose arrivals are not all delivered or dropped, as sentences; empty when all is well."""
+    found = []
+    for layer, (arrived, delivered) in LAYERS.items():
+        came = sum(count.get(name, 0) for name in arrived)
+        went = sum(count.get(name, 0) for name in delivered)
+        lost = sum(n for name, n in count.items() if name.startswith(f"drop.{layer}."))
+        if came != went + lost:
+            found.append(f"{layer}: {came} in, {went} delivered, {lost} dropped")
+    return found

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Env: all that a rule may touch besides its own record.
+
+The time, the configuration, randomness, the timer table, the counters, the trace, and the list of actions that
+grows until the stack is drained. One per stack, part of its state. A rule decides and appends; it never sends,
+sleeps or calls back.
+"""
+
+from collections import defaultdict
+from typing import Any
+
+from labstack.core.config import Config
+from labstack.core.event import Action, Became, Note, Trace, Tx, Wake
+from labstack.core.frame import Frame
+from labstack.core.rng import Rng
+from labstack.core.state import State, field, state
+from labstack.core.timers import Timers
+
+
+def _zeroes() -> "defaultdict[str, int]":
+    return defaultdict(int)
+
+
+@state
+class Env(State):
+    rng: Rng
+    config: Config = field(default_factory=Config)
+    timers: Timers = field(default_factory=Timers)
+    count: defaultdict[str, int] = field(default_factory=_zeroes)
+    now: int = 0  # ns, of the event being handled
+    tracing: bool = False
+    trace: list[Trace] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
+    dirty: dict[int, None] = field(default_factory=dict)  # sockets that may have something to send, in order
+
+    def note(self, rule: str, sock: int = 0, *values: Any) -> None:
+        """The branch that an RFC decides was taken: say its name."""
+        if self.tracing:
+            self.trace.append(Note(rule, sock, values))
+
+    def drop(self, reason: str, *values: Any) -> None:
+        """A packet ends here: `reason` is 'drop.<layer>.<why>', counted and traced. Returns None, to be returned."""
+        self.count[reason] += 1
+        if self.tracing:
+            self.trace.append(Note(reason, 0, values))
+
+    def became(self, what: str, sock: int, old: str, new: str) -> None:
+        """A record changed its state; the only caller is that record's become()."""
+        if self.tracing:
+            self.trace.append(Became(what, sock, old, new))
+
+    def send(self, dev: int, frame: Frame) -> None:
+        self.count["LinkOutFrames"] += 1
+        self.actions.append(Tx(dev, frame))
+
+    def wake(self, sock: int, what: int) -> None:
+        self.actions.append(Wake(sock, what))

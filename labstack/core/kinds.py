@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kinds of timers: the first element of every key in the timer table says who handles it."""
+
+NEIGHBOUR = 1  # (NEIGHBOUR, dev, address)            link.neighbour
+DAD = 2  # (DAD, dev, address)                        link.nd
+TCP_RETRANSMIT = 10  # (TCP_..., sock)                tcp.timeouts
+TCP_PERSIST = 11
+TCP_DELACK = 12
+TCP_TIMEWAIT = 13  # also FIN-WAIT-2 of a socket nobody holds
+TCP_LAST = 19
+
+NAMES = {
+    NEIGHBOUR: "neighbour",
+    DAD: "dad",
+    TCP_RETRANSMIT: "retransmit",
+    TCP_PERSIST: "persist",
+    TCP_DELACK: "delack",
+    TCP_TIMEWAIT: "timewait",
+}

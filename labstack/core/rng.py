@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Randomness that lives in the state: SplitMix64 for spreading, keyed BLAKE2 for what an attacker must not guess.
+
+A seed makes a whole run repeatable; a live stack is seeded from the operating system (by live/).
+"""
+
+from hashlib import blake2b
+
+from labstack.core.state import State, state
+
+_MASK = (1 << 64) - 1
+
+
+@state
+class Rng(State):
+    """A seeded generator. `seed` also keys the hashes, so a clone continues exactly as its original."""
+
+    seed: int
+    counter: int = 0
+
+    def bits64(self) -> int:
+        """The next 64 bits (SplitMix64)."""
+        self.counter += 1
+        z = (self.seed + self.counter * 0x9E3779B97F4A7C15) & _MASK
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+        return z ^ (z >> 31)
+
+    def below(self, n: int) -> int:
+        """A number in 0..n-1."""
+        return (self.bits64() * n) >> 64
+
+    def chance(self, p: float) -> bool:
+        """True with probability p."""
+        return self.bits64() < p * (1 << 64)
+
+    def secret(self, *parts: bytes) -> int:
+        """A 64-bit keyed hash of parts: the same for the same parts, unpredictable without the seed (RFC 6528)."""
+        key = (self.seed % (1 << 256)).to_bytes(32, "big")
+        digest = blake2b(b"\0".join(parts), digest_size=8, key=key).digest()
+        return int.from_bytes(digest, "big")
