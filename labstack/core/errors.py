@@ -9,10 +9,16 @@ import errno
 
 
 class StackError(OSError):
-    """A call could not be done. `errno` as in the sockets API; str() says what to do."""
+    """A call could not be done. `errno` as in the sockets API; str() says what to do. Equal to one that says the same."""
 
     def __init__(self, code: int, why: str) -> None:
         super().__init__(code, f"{os_text(code)}: {why}")
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.args == other.args
+
+    def __hash__(self) -> int:
+        return hash(self.args)
 
 
 def os_text(code: int) -> str:

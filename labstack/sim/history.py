@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""History: a world that remembers. Step, step back, jump, fork, compare.
+
+Before each step the world is kept as it was (a snapshot): every host is cloned again only if it has changed since,
+so a step costs the clone of one host. Of the snapshots behind a window only key-frames stay. Any moment is
+reached by going to the last snapshot before it and stepping on; because a world is deterministic and whatever came
+from outside is written down as an Input with the step before which it came, that is exact.
+
+Going back keeps the future: stepping on repeats it. The first thing done otherwise (a call, an injected frame,
+another wire) begins a new future and drops the old one. All changes from outside must therefore come through here.
+"""
+
+from bisect import bisect_right
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from labstack.core.frame import Frame
+from labstack.core.record import Record
+from labstack.core.state import Difference, State
+from labstack.sim.net import Port
+from labstack.sim.wire import Wire
+from labstack.sim.world import LIMIT, Until, World, outcome, walk
+from labstack.stack.stack import Stack
+
+WINDOW = 64  # steps that can be undone without repeating any
+KEYS = 64  # key-frames beyond the window; if there are more, every second one goes
+
+
+class Input(NamedTuple):
+    """Something done to the world from outside after step n: World's method `verb` with `args`."""
+
+    n: int
+    verb: str
+    args: tuple[Any, ...]
+
+
+class UnrepeatableError(RuntimeError):
+    """A step that was made again came out otherwise."""
+
+
+class Divergence(NamedTuple):
+    """How two histories differ: the first step that does (0: none yet), its two records, and the states now."""
+
+    n: int
+    ours: Record | None
+    theirs: Record | None
+    states: list[Difference]
+
+
+class History:
+    """A world with its past (and, after going back, its future).
+
+    world:   the present state; another object after going back, so hold on to the History and not to its parts
+    records: one for each step, past and future; `n` of them are past
+    """
+
+    def __init__(self, world: World, name: str = "main") -> None:
+        self.world = world
+        self.name = name
+        self.records: list[Record] = []
+        self.inputs: list[Input] = []
+        self._first = world.n  # steps the world had made before
+        self._snapshots: dict[int, World] = {}  # the world before step n+1; never written to
+        self._clean: dict[str, Stack] = {}  # clones of the hosts as they are now
+        self._spacing = WINDOW  # steps between key-frames
+
+    @property
+    def n(self) -> int:
+        """Steps made up to the present."""
+        return self.world.n - self._first
+
+    @property
+    def past(self) -> list[Record]:
+        """The records up to the present."""
+        return self.records[: self.n]
+
+    # from outside
+
+    def call(self, host: str, op: str, *args: Any) -> None:
+        """As World.call: queue an application's call."""
+        self._do("call", host, op, *args)
+
+    def now_call(self, host: str, op: str, *args: Any) -> Any:
+        """As World.now_call: a call as the next step. Returns its result, raises its StackError."""
+        self._do("call_first", host, op, *args)
+        return outcome(self._step())
+
+    def inject(self, frame: Frame | bytes, to: str, dev: int | None = None) -> None:
+        """As World.inject: a frame from nowhere arrives now."""
+        self._do("inject", frame, to, dev)
+
+    def rewire(self, port: Port, wire: Wire) -> None:
+        """As World.rewire: put a clone of `wire` in the place of the one that leaves `port`."""
+        self._do("rewire", port, wire.clone())
+
+    def trace(self, on: bool = True) -> None:
+        """As World.trace: have every host name its rules from now on."""
+        self._do("trace", on)
+
+    # through time
+
+    def step(self, n: int = 1) -> list[Record]:
+        """The records of the next n events, or of fewer if nothing is left to happen."""
+        made = []
+        for _ in range(n):
+            record = self._step()
+            if record is None:
+                break
+            made.append(record)
+        return made
+
+    def back(self, n: int = 1) -> int:
+        """Undo n steps (or all there are); returns the step that is now the last."""
+        return self.goto(max(0, self.n - n))
+
+    def goto(self, n: int) -> int:
+        """Go back or on until step n is the last one made. Returns it, or an earlier one if all comes to rest."""
+        if n < 0:
+            raise ValueError(f"cannot go to step {n}: expected 0 (the beginning) or a later step")
+        if n < self.n:
+            near = max(at for at in self._snapshots if at <= n)
+            self._enter(self._snapshots[near])
+        while self.n < n and self._step() is not None:
+            pass
+        return self.n
+
+    def when(self, at: int) -> int:
+        """The last recorded step that happened at or before `at` (ns), for goto()."""
+        return bisect_right(self.records, at, key=lambda record: record.at)
+
+    def run(self, until: Until = None, limit: int = LIMIT) -> list[Record]:
+        """As World.run, with the records of all that happened."""
+        made = list(walk(self.world, self._step, until, limit))
+        if isinstance(until, int) and until > self.world.now:
+            self._do("advance", until)
+        return made
+
+    # side by side
+
+    def fork(self, name: str) -> "History":
+        """Another History with the same past and present (and no future); neither ever sees what the other does."""
+        n = self.n
+        other = History(self.world.clone(), name)
+        other.records = self.records[:n]
+        other.inputs = [i for i in self.inputs if i.n <= n]
+        other._first, other._spacing = self._first, self._spacing
+        other._snapshots = {at: world for at, world in self._snapshots.items() if at < n}
+        return other
+
+    def diff(self, other: "History") -> Divergence:
+        """The first step that differs between the two pasts, and every path at which the two present states differ."""
+        ours, theirs = self.past, other.past
+        n = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
+        pair = [records[n] if n < len(records) else None for records in (ours, theirs)]
+        return Divergence(n + 1 if any(pair) else 0, pair[0], pair[1], self.world.diff(other.world))
+
+    # how
+
+    def _do(self, verb: str, *args: Any) -> None:
+        """Change the world from outside, and write down how. What was to come is dropped."""
+        getattr(self.world, verb)(*args)
+        self._branch(self.n)
+        self.inputs.append(Input(self.n, verb, args))
+        self._clean = {}
+
+    def _step(self) -> Record | None:
+        before = self._keep()
+        try:
+            record = self.world.step()
+        except BaseException:  # Ctrl-C, or a bug: the step was not made
+            self._enter(before)
+            raise
+        if record is None:
+            return None
+        self._clean.pop(record.host, None)
+        if self.n > len(self.records):
+            self.records.append(record)
+        else:
+            self._again(self.n, record)
+        return record
+
+    def _again(self, n: int, record: Record) -> None:
+        """Step n was made again: repeat what came from outside after it, unless the step came out otherwise."""
+        if record != self.records[n - 1]:
+            self._branch(n)
+            self.records[n - 1] = record
+            raise UnrepeatableError(
+                f"step {n} came out otherwise when it was repeated: something outside the world takes part in it "
+                "(the function of a wire's Rule?). What was recorded after it is dropped"
+            )
+        for _, verb, args in [i for i in self.inputs if i.n == n]:
+            getattr(self.world, verb)(*args)
+            self._clean = {}
+
+    def _branch(self, n: int) -> None:
+        """Drop what was to come after step n."""
+        del self.records[n:]
+        self.inputs = [i for i in self.inputs if i.n <= n]
+        self._snapshots = {at: world for at, world in self._snapshots.items() if at < n}
+
+    def _keep(self) -> World:
+        """A snapshot of the present."""
+        world, clean, n = self.world, self._clean, self.n
+        for name, host in world.hosts.items():
+            if name not in clean:
+                clean[name] = host.clone()
+        snapshot = world.around(dict(clean))
+        self._snapshots[n] = snapshot
+        old = n - WINDOW
+        if old > 0 and old % self._spacing:
+            self._snapshots.pop(old, None)
+        elif len(self._snapshots) > WINDOW + KEYS:
+            self._spacing *= 2
+            self._snapshots = {at: w for at, w in self._snapshots.items() if at > old or at % self._spacing == 0}
+        return snapshot
+
+    def _enter(self, snapshot: World) -> None:
+        self.world = snapshot.clone()
+        self._clean = dict(snapshot.hosts)
+
+
+def digest(records: list[Record]) -> str:
+    """A hash of everything that happened, the same in every process: two runs are equal if their digests are."""
+    total = blake2b(digest_size=16)
+    for record in records:
+        total.update(repr(_canonical(record)).encode())
+    return total.hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Frame):
+        return value.cuts()
+    if isinstance(value, State):
+        return _canonical(value.as_dict())
+    if isinstance(value, dict):
+        return [(_canonical(k), _canonical(v)) for k, v in value.items()]
+    if isinstance(value, tuple | list):
+        return [type(value).__name__, *map(_canonical, value)]
+    return bytes(value) if isinstance(value, memoryview) else value

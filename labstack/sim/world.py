@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""World: hosts, the net between them, a calendar and a seed. Virtual time; one event a step; clonable as a whole.
+
+An event is what happens at one host: a frame arrives, a timer is due, an application calls. `step()` takes the next
+one from the calendar, lets its host handle it, drains that host and puts what it sends on the wires. What is due at
+the same time happens in the order in which it was put there, then timers, in the order of the hosts: a run is a
+function of the seed and of what was called, injected and changed from outside.
+"""
+
+from collections.abc import Callable, Iterator
+from heapq import heappop, heappush
+from typing import Any
+
+from labstack.core.errors import StackError
+from labstack.core.event import Call, Event, Quarantine, Rx, Tick, Tx, Wake
+from labstack.core.frame import Frame
+from labstack.core.record import Record, Sent
+from labstack.core.rng import Rng
+from labstack.core.state import State, field, state
+from labstack.sim.net import Net, Port
+from labstack.sim.wire import Wire
+from labstack.stack.stack import Stack
+
+LIMIT = 1_000_000  # events in one run
+
+Entry = tuple[int, int, str, Event, int]  # at (ns), sequence number, host, event, flight
+Until = int | Callable[["World"], bool] | None
+
+
+class UnendingError(RuntimeError):
+    """A run did not come to its end within the events it was allowed."""
+
+
+def _seeded() -> Rng:
+    return Rng(1)
+
+
+@state
+class World(State):
+    rng: Rng = field(default_factory=_seeded)  # for wires; every host has its own
+    hosts: dict[str, Stack] = field(default_factory=dict)
+    net: Net = field(default_factory=Net)
+    calendar: list[Entry] = field(default_factory=list)  # a heap
+    timers: dict[str, int | None] = field(default_factory=dict)  # every host's deadline (ns), in the order of the hosts
+    now: int = 0  # ns
+    n: int = 0  # events so far
+    queued: int = 0  # entries put into the calendar so far
+    flights: int = 0  # frames sent so far
+
+    # what is there
+
+    def add(self, host: Stack) -> None:
+        """Take a host in, under its name."""
+        if host.name in self.hosts or host.name in self.net.switches:
+            raise ValueError(f"there is a {host.name!r} already")
+        self.hosts[host.name] = host
+        self.timers[host.name] = host.deadline()
+
+    def trace(self, on: bool = True) -> None:
+        """Have every host say which rules it follows, for the Records to come."""
+        for host in self.hosts.values():
+            host.env.tracing = on
+
+    def rewire(self, port: Port, wire: Wire) -> None:
+        """Put a clone of `wire` in the place of the one that leaves `port`; frames on their way are not touched."""
+        if port not in self.net.wires:
+            raise ValueError(f"no wire leaves {port}; there are {sorted(self.net.wires)}")
+        self.net.wires[port] = wire.clone()
+
+    def around(self, hosts: dict[str, Stack]) -> "World":
+        """A clone with these hosts in the place of its own."""
+        ours, self.hosts = self.hosts, {}
+        try:
+            other = self.clone()
+        finally:
+            self.hosts = ours
+        other.hosts = hosts
+        return other
+
+    # what comes from outside
+
+    def call(self, host: str, op: str, *args: Any) -> None:
+        """An application on `host` will call: at the present time, after what was put in for this time before it."""
+        self._put(self.now, host, Call(op, args))
+
+    def call_first(self, host: str, op: str, *args: Any) -> None:
+        """As call(), but the very next step."""
+        self._known(host)
+        self.queued += 1
+        heappush(self.calendar, (self.now, -self.queued, host, Call(op, args), 0))
+
+    def now_call(self, host: str, op: str, *args: Any) -> Any:
+        """Call at once, as a step of its own, and return the result. Raises the StackError that the call raised."""
+        self.call_first(host, op, *args)
+        return outcome(self.step())
+
+    def inject(self, frame: Frame | bytes, to: str, dev: int | None = None) -> None:
+        """A frame from nowhere will arrive at `to` now; dev: interface index, default its first one with a cable."""
+        self._known(to)
+        if dev is None:
+            dev = min((number for name, number in self.net.ends if name == to), default=1)
+        made = frame if isinstance(frame, Frame) else Frame(bytes(frame))
+        self._put(self.now, to, Rx(dev, made))
+
+    def advance(self, until: int) -> None:
+        """Let time pass up to `until` (ns), in which nothing may be due."""
+        due = self.next()
+        if due is not None and due[0] < until:
+            raise ValueError(f"cannot advance to {until} ns: {due[1]} has something to do at {due[0]} ns; use run()")
+        self.now = max(self.now, until)
+
+    # going on
+
+    def next(self) -> tuple[int, str] | None:
+        """When (ns) and at which host the next event happens; None if nothing is left to happen."""
+        found = self._due_timer()
+        if self.calendar and (found is None or self.calendar[0][0] <= found[0]):
+            return self.calendar[0][0], self.calendar[0][2]
+        return found
+
+    def step(self) -> Record | None:
+        """Let the next event happen; None if there is none."""
+        timer = self._due_timer()
+        calendar = self.calendar
+        if calendar and (timer is None or calendar[0][0] <= timer[0]):
+            at, _, name, event, flight = heappop(calendar)
+        elif timer is not None:
+            (at, name), event, flight = timer, Tick(), 0
+        else:
+            return None
+        self.now = at
+        self.n += 1
+        host = self.hosts[name]
+        try:
+            result = host.handle(event, at)
+        except StackError as error:
+            result = error
+        return self._drain(host, event, flight, result)
+
+    def run(self, until: Until = None, limit: int = LIMIT) -> int:
+        """Step until nothing is left, up to a time (ns), or until a function of this world is true after an event.
+
+        Returns the number of events. Raises UnendingError after `limit` events.
+        """
+        count = sum(1 for _ in walk(self, self.step, until, limit))
+        if isinstance(until, int):
+            self.advance(until)
+        return count
+
+    # how it goes
+
+    def _due_timer(self) -> tuple[int, str] | None:
+        soonest, who = None, ""
+        for name, deadline in self.timers.items():
+            if deadline is not None and (soonest is None or deadline < soonest):
+                soonest, who = deadline, name
+        return None if soonest is None else (max(soonest, self.now), who)
+
+    def _drain(self, host: Stack, event: Event, flight: int, result: Any) -> Record:
+        sent: list[Sent] = []
+        wakes: list[Wake] = []
+        fault = ""
+        for action in host.drain(self.now):
+            if type(action) is Tx:
+                self._send(host.name, action, sent)
+            elif type(action) is Wake:
+                wakes.append(action)
+            elif type(action) is Quarantine:
+                fault = action.why
+        self.timers[host.name] = host.deadline()
+        trace = host.env.trace
+        if trace:
+            host.env.trace = []
+        return Record(
+            self.n, self.now, host.name, event, flight, result, tuple(trace), tuple(sent), tuple(wakes), fault
+        )
+
+    def _send(self, name: str, tx: Tx, sent: list[Sent]) -> None:
+        for frame in self.net.real(tx.frame):
+            self.flights += 1
+            fates = []
+            for port, arrivals in self.net.carry((name, tx.dev), frame, self.now, self.rng):
+                landed = [a for a in arrivals if not a.fate]
+                for arrival in landed:
+                    self._put(arrival.at, port[0], Rx(port[1], arrival.frame), self.flights)
+                if arrivals and not landed:
+                    fates.append(f"{arrivals[0].fate} to {port[0]}" if self.net.switches else arrivals[0].fate)
+            sent.append(Sent(self.flights, tx.dev, frame, "; ".join(fates)))
+
+    def _put(self, at: int, host: str, event: Event, flight: int = 0) -> None:
+        if host not in self.hosts:
+            self._known(host)
+        self.queued += 1
+        heappush(self.calendar, (at, self.queued, host, event, flight))
+
+    def _known(self, host: str) -> None:
+        if host not in self.hosts:
+            raise ValueError(f"no host {host!r}; there are {', '.join(self.hosts) or 'none'}")
+
+
+def walk(world: World, step: Callable[[], Record | None], until: Until, limit: int) -> Iterator[Record]:
+    """The records of a run by `step`, up to the end that World.run() describes, or UnendingError after `limit`."""
+    for _ in range(limit):
+        if isinstance(until, int):
+            due = world.next()
+            if due is None or due[0] > until:
+                return
+        record = step()
+        if record is None:
+            return
+        yield record
+        if callable(until) and until(world):
+            return
+    due = world.next()
+    if due is not None and not (isinstance(until, int) and due[0] > until):
+        raise UnendingError(
+            f"{limit} events and no end: it is {world.now} ns and {due[1]} is next; give a greater limit, or a time"
+        )
+
+
+def outcome(record: Record | None) -> Any:
+    """What the call of this Record returned. Raises the StackError that it raised."""
+    result = record.result if record else None
+    if isinstance(result, StackError):
+        raise result
+    return result
