@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Capture: the real frames of a live host in a pcapng file, each with its direction and, as comment, the rules behind
+it.
+
+Super-segments are cut and checksums completed first, so the file shows what a real wire would have carried. Times are
+the wall clock's when the capture began, moved on by the monotonic clock.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic_ns, time_ns
+
+from labstack.core.event import Became, Quarantine, Rx, Trace
+from labstack.core.frame import Frame
+from labstack.live.device import Device
+from layers import pcapng
+
+INBOUND, OUTBOUND = 1, 2  # epb_flags (draft-ietf-opsawg-pcapng, section 4.3.1)
+LINKTYPE_ETHERNET, LINKTYPE_RAW = 1, 101
+SNAPLEN = 262_144
+
+
+class Capture:
+    """A pcapng file at path, open for writing; flush() makes it readable so far, for tshark beside us."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.file = open(path, "wb")  # noqa: SIM115 - closed by close()
+        self.file.write(pcapng.section())
+        self.shift = time_ns() - monotonic_ns()
+        self.interfaces: dict[int, int] = {}
+
+    def interface(self, index: int, device: Device) -> None:
+        """Frames of the stack's interface `index` belong to this device."""
+        link = LINKTYPE_ETHERNET if device.link == "ether" else LINKTYPE_RAW
+        self.file.write(pcapng.interface(device.name, link, SNAPLEN))
+        self.interfaces[index] = len(self.interfaces)
+
+    def frame(self, index: int, direction: int, now: int, frame: Frame, comment: str) -> None:
+        """Write a frame, seen at now (monotonic ns); its first real frame carries the comment."""
+        for raw in frame.cuts():
+            self.file.write(pcapng.packet(self.interfaces[index], now + self.shift, raw, comment, direction))
+            comment = ""
+
+    def evidence(self, piece: Quarantine, now: int) -> None:
+        """Write the frame that a handler failed on, with the traceback as its comment."""
+        if isinstance(piece.event, Rx):
+            self.frame(piece.event.dev, INBOUND, now, piece.event.frame, piece.why)
+            self.flush()
+
+    def flush(self) -> None:
+        self.file.flush()
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def comment(trace: Sequence[Trace]) -> str:
+    """The rules that were followed and the states that changed, for a person with a capture."""
+    return "; ".join([f"{t.what} {t.old} -> {t.new}" if isinstance(t, Became) else t.rule for t in trace])
