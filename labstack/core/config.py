@@ -27,6 +27,8 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv6.conf.all.hop_limit": Sysctl(64, 1, 255, "hop limit of packets that we originate"),
     "net.ipv4.icmp_echo_ignore_all": Sysctl(0, 0, 1, "do not answer echo requests"),
     "net.ipv4.icmp_echo_ignore_broadcasts": Sysctl(1, 0, 1, "do not answer echo requests to a group"),
+    "net.ipv6.icmp.echo_ignore_all": Sysctl(0, 0, 1, "do not answer ICMPv6 echo requests"),
+    "net.ipv6.icmp.echo_ignore_multicast": Sysctl(0, 0, 1, "do not answer ICMPv6 echo requests to a group"),
     "net.ipv4.icmp_msgs_per_sec": Sysctl(1000, 0, 1_000_000, "ICMP errors per second, all destinations together"),
     "net.ipv4.icmp_msgs_burst": Sysctl(50, 1, 10_000, "ICMP errors in one burst"),
     "net.ipv4.icmp_ratelimit": Sysctl(1000, 0, 60_000, "least ms between ICMP errors to one destination, after a burst of 6"),

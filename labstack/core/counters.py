@@ -13,6 +13,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "arp": (("ArpInPackets",), ("ArpInDelivers",)),
     "ip": (("IpInReceives", "Ip6InReceives"), ("IpInDelivers", "Ip6InDelivers")),
     "icmp": (("IcmpInMsgs", "Icmp6InMsgs"), ("IcmpInDelivers", "Icmp6InDelivers")),
+    "nd": (("NdInMsgs",), ("NdInDelivers",)),
     "udp": (("UdpInSegs", "Udp6InSegs"), ("UdpInDatagrams", "Udp6InDatagrams")),
     "tcp": (("TcpInSegs",), ("TcpInDelivers",)),
 }

@@ -91,7 +91,7 @@ class Iface(State):
         return addr is not None and addr.state in (PREFERRED, DEPRECATED)
 
     def source(self, wanted: bytes, target: bytes) -> bytes:
-        """Our address to ask for `target` with: `wanted` if we own it, else the first usable of its family, else b""."""
+        """Our address to ask for target with: `wanted` if we own it, else a usable one of its family, else b""."""
         if wanted and self.owns(wanted):
             return wanted
         usable = [a for a in self.addrs if len(a.ip) == len(target) and a.state in (PREFERRED, DEPRECATED)]

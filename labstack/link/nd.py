@@ -58,9 +58,7 @@ def _options(message: bytes, at: int) -> Options | None:
     return found
 
 
-def _solicitation(
-    env: Env, iface: Iface, src: bytes, dst: bytes, target: bytes, mac: bytes, options: Options
-) -> None:
+def _solicitation(env: Env, iface: Iface, src: bytes, dst: bytes, target: bytes, mac: bytes, options: Options) -> None:
     """RFC 4861 §7.1.1, §7.2.3, §7.2.4."""
     probe = src == UNSPECIFIED
     if probe and dst != solicited_node(target):

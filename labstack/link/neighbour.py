@@ -43,7 +43,7 @@ def resolve(env: Env, iface: Iface, address: bytes, source: bytes = b"") -> byte
 
 
 def wait(env: Env, iface: Iface, address: bytes, frame: Frame) -> None:
-    """Keep a packet (its first six bytes empty) until `address` is resolved; the oldest makes room (RFC 4861 §7.2.2)."""
+    """Keep a packet (its first six bytes empty) until `address` is resolved; the oldest makes room (§7.2.2)."""
     entry = iface.neigh.table.get(address)
     if entry is None or entry.state != INCOMPLETE:
         _undelivered(env, iface, frame)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Routes: which interface, next hop and source a packet gets. Longest prefix, then least metric (RFC 1122 §3.3.1).
+
+Answers are kept in `net.paths`, bounded, until an interface, address or route changes. `source.py` chooses sources.
+"""
+
+import errno
+
+from labstack.core.env import Env
+from labstack.core.errors import StackError
+from labstack.ip import source
+from labstack.ip.family import is_group, masked, of, parse_addr, parse_prefix, text
+from labstack.ip.net import LOOPBACK, Net, Path, Route, iface, local, to_many
+from labstack.link.iface import shares
+from layers.checksum import ones_sum
+
+PATHS = 256  # remembered answers
+ROUTES = 1024
+_LIMITED = b"\xff\xff\xff\xff"
+
+
+def lookup(env: Env, net: Net, dst: bytes, src: bytes | None = None, dev: int = 0) -> Path | None:
+    """The Path to a packed destination, or None if no route leads there.
+
+    src: our address if it is already settled; dev: the interface if it is (0: any).
+    """
+    key = (dst, src or b"", dev)
+    path = net.paths.get(key)
+    if path is None:
+        path = _find(env, net, dst, src or b"", dev)
+        if path is not None:
+            if len(net.paths) >= PATHS:
+                del net.paths[next(iter(net.paths))]
+            net.paths[key] = path
+    return path
+
+
+def _find(env: Env, net: Net, dst: bytes, src: bytes, dev: int) -> Path | None:
+    if local(net, dst):
+        return _path(net, LOOPBACK, dst, src or dst, dst)
+    route = _match(net, dst, dev)
+    if route is None and (is_group(dst) or dst == _LIMITED):
+        route = _any_link(net, dst, dev)
+    if route is None:
+        env.note("1122/3.3.1/no_route", 0, dst)
+        return None
+    nexthop = dst if to_many(net, dst) else route.via or dst
+    src = src or source.choose(net, route, dst, nexthop)
+    if not src:
+        env.note("6724/5/no_source", 0, dst)
+        return None
+    return _path(net, route.dev, nexthop, src, dst)
+
+
+def _match(net: Net, dst: bytes, dev: int) -> Route | None:
+    for route in net.routes:
+        fits = len(route.prefix) == len(dst) and shares(route.prefix, dst, route.plen)
+        if fits and dev in (0, route.dev) and net.ifaces[route.dev].up:
+            return route
+    return None
+
+
+def _any_link(net: Net, dst: bytes, dev: int) -> Route | None:
+    """Groups need no route: the named interface, or the first one that is up."""
+    for index, it in net.ifaces.items():
+        if index != LOOPBACK and it.up and dev in (0, index):
+            return Route(dst, len(dst) * 8, dev=index)
+    return None
+
+
+def _path(net: Net, dev: int, nexthop: bytes, src: bytes, dst: bytes) -> Path:
+    it = net.ifaces[dev]
+    return Path(of(dst), dev, nexthop, src, dst, it.mtu, it.gso, ones_sum(src + dst), to_many(net, dst))
+
+
+def add(
+    net: Net, prefix: str, via: str | bytes | None = None, dev: int | str | None = None, src: str = "", metric: int = 0
+) -> Route:
+    """Add a route: prefix '10.0.0.0/8' or 'default'; via a gateway, through an interface, or both.
+
+    Raises StackError: EINVAL for what cannot be read, ENETUNREACH for a gateway on no link of ours.
+    """
+    hop = parse_addr(via) if via else b""
+    ip, plen = (bytes(len(hop) or 4), 0) if prefix == "default" else parse_prefix(prefix)
+    if hop and len(hop) != len(ip):
+        raise StackError(errno.EINVAL, f"route {prefix} via {text(hop)}: both must be of one family")
+    if hop and dev is None:
+        near = _match(net, hop, 0)
+        if near is None or near.via:
+            raise StackError(errno.ENETUNREACH, f"gateway {text(hop)} is on no link of ours: name the interface")
+        dev = near.dev
+    if dev is None:
+        raise StackError(errno.EINVAL, f"route {prefix}: say where it leads, with via= or dev=")
+    index = iface(net, dev).index
+    return insert(net, Route(masked(ip, plen), plen, hop, index, parse_addr(src) if src else b"", metric))
+
+
+def insert(net: Net, route: Route) -> Route:
+    """Add a Route in its place; the same one again changes nothing. Raises StackError ENOBUFS at ROUTES."""
+    if route in net.routes:
+        return route
+    if len(net.routes) >= ROUTES:
+        raise StackError(errno.ENOBUFS, f"the table holds {ROUTES} routes already; remove one first")
+    net.routes.append(route)
+    net.routes.sort(key=lambda r: (-r.plen, r.metric))
+    changed(net)
+    return route
+
+
+def remove(net: Net, prefix: str, via: str | None = None, dev: int | str | None = None) -> None:
+    """Remove the routes to a prefix (all, or those via and dev). Raises StackError ESRCH if there is none."""
+    hop = parse_addr(via) if via else b""
+    index = iface(net, dev).index if dev is not None else None
+    ip, plen = (b"", 0) if prefix == "default" else parse_prefix(prefix)
+    wanted = masked(ip, plen)
+    same = [r for r in net.routes if r.plen == plen and (not ip or r.prefix == wanted)]
+    gone = [r for r in same if hop in (b"", r.via) and index in (None, r.dev)]
+    if not gone:
+        raise StackError(errno.ESRCH, f"no route to {prefix} like that; see net.routes")
+    net.routes = [r for r in net.routes if r not in gone]
+    changed(net)
+
+
+def changed(net: Net) -> None:
+    """An interface, address or route changed: what was found before may be wrong."""
+    net.version += 1
+    net.paths = {}
