@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From a header's table to its functions: `__init__`, `_fill` (parse), `_emit` (build) and `_twin` (copy).
+
+The source is plain Python with one struct call per header, made at a class's first use (so that importing stays fast)
+and registered in `linecache`, so that tracebacks show it and a debugger steps through it. `print(source(TCP))` shows it.
+"""
+
+import linecache
+from collections.abc import Callable, Iterator
+from struct import Struct, error
+from typing import Any
+
+from layers.field import Address, Field
+
+METHODS = ("__init__", "_fill", "_emit", "_twin")
+
+
+def install(cls: Any) -> None:
+    """Give `cls` the functions of METHODS that it does not write itself; they are generated when first called."""
+    for name in METHODS:
+        if name not in cls.__dict__:
+            setattr(cls, name, _first_call(cls, name))
+
+
+def _first_call(cls: Any, name: str) -> Callable[..., Any]:
+    def generate_and_call(self: Any, *args: Any, **fields: Any) -> Any:
+        _generate(cls)
+        return getattr(cls, name)(self, *args, **fields)
+
+    generate_and_call.__name__ = name
+    return generate_and_call
+
+
+def _generate(cls: Any) -> None:
+    text = source(cls)
+    file = f"<layers.{cls.__name__}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(True), file)
+    made = _globals(cls)
+    exec(compile(text, file, "exec"), made)
+    for name in METHODS:
+        if cls.__dict__[name].__module__ == __name__:
+            setattr(cls, name, made[name])
+
+
+def _globals(cls: Any) -> dict[str, Any]:
+    layout = Struct(cls.order + "".join(fmt for fmt, _ in groups(cls.table)))
+    made = {
+        "__name__": f"layers.generated.{cls.__name__}",
+        "CLS": cls, "NEW": object.__new__, "UNPACK": layout.unpack_from, "PACK": layout.pack, "SIZE": layout.size,
+        "ERRORS": (error, TypeError, OverflowError), "SHORT": cls.short, "NOTHING": cls.nothing,
+        "BYTES": bytes, "STR": str, "LEN": len, "COPIES": copies,
+    }  # fmt: skip
+    for row in cls.table:
+        made["D_" + row.name] = row.default
+        made["VALUE_" + row.name] = row.value
+        if row.sum is not None:
+            made["SUM_" + row.name] = row.sum
+        if row.codec is not None:
+            made["READ_" + row.name], made["WRITE_" + row.name] = row.codec.read, row.codec.write
+            made["EMPTY_" + row.name] = row.codec.empty
+    return made
+
+
+def groups(table: list[Field]) -> Iterator[tuple[str, list[Field]]]:
+    """Yield (struct format, rows) for the fixed rows: neighbouring bit rows share one number."""
+    run: list[Field] = []
+    for row in table:
+        if not row.fmt and row.bits:
+            run.append(row)
+            continue
+        if run:
+            yield _width(run), run
+            run = []
+        if row.fmt and row.fmt != "-":
+            yield row.fmt, [row]
+    if run:
+        yield _width(run), run
+
+
+def _width(run: list[Field]) -> str:
+    size = sum(row.bits for row in run)
+    return {8: "B", 16: "H", 32: "I"}.get(size) or f"{size // 8}s"
+
+
+def source(cls: Any) -> str:
+    """Return the source of the functions generated for a header class."""
+    return "\n\n".join([_init(cls), _fill(cls), _emit(cls), _twin(cls)]) + "\n"
+
+
+def copies(items: Any) -> list[Any]:
+    """Return a list with its own copies of the headers in it."""
+    return [item.copy() if hasattr(item, "table") else item for item in items]
+
+
+def _init(cls: Any) -> str:
+    names = [row.name for row in cls.table]
+    lines = [
+        f"def __init__(self, _pkt=None, {'*, ' if names else ''}{', '.join(f'{n}=D_{n}' for n in names)}):",
+        "    self._meta = None",
+        "    if _pkt is not None:",
+        "        return self._dissect(_pkt)",
+        "    self.payload = NOTHING",
+        "    self.size = None",
+    ]
+    for row in cls.table:
+        n = row.name
+        if isinstance(row, Address):
+            lines.append(f"    self.{row.slot} = {n} if {n}.__class__ is BYTES else VALUE_{n}({n})")
+        elif row.codec is not None and isinstance(row.codec.empty, list):
+            lines.append(f"    self.{n} = [] if {n} is None else {n}")
+        elif row.codec is not None:
+            lines.append(f"    self.{n} = EMPTY_{n} if {n} is None else {n}")
+        elif row.names is not None:
+            lines.append(f"    self.{n} = VALUE_{n}({n}) if {n}.__class__ is STR else {n}")
+        else:
+            lines.append(f"    self.{n} = {n}")
+    return "\n".join(lines)
+
+
+def _fill(cls: Any) -> str:
+    targets, splits = [], []
+    for i, (fmt, rows) in enumerate(groups(cls.table)):
+        if rows[0].fmt:
+            targets.append("self." + rows[0].slot)
+            continue
+        targets.append(f"g{i}")
+        if fmt.endswith("s"):
+            splits.append(f"    g{i} = int.from_bytes(g{i}, 'big')")
+        shift = sum(row.bits for row in rows)
+        for row in rows:
+            shift -= row.bits
+            splits.append(f"    self.{row.name} = g{i} >> {shift} & {(1 << row.bits) - 1}")
+    lines = ["def _fill(self, buf, at, end):", "    start = at"]
+    if targets:
+        lines += ["    if end - at < SIZE:", "        return SHORT", f"    ({', '.join(targets)},) = UNPACK(buf, at)"]
+    lines += [*splits, "    at += SIZE", "    self.payload = NOTHING", "    self._meta = None"]
+    if hasattr(cls, "_read"):
+        lines += ["    at = self._read(buf, at, end)", "    if at.__class__ is STR:", "        return at"]
+    for row in cls.table if not hasattr(cls, "_read") else []:
+        if row.codec is not None:
+            lines += _fill_var(row)
+    return "\n".join([*lines, "    self.size = at - start", "    return at"])
+
+
+def _fill_var(row: Field) -> list[str]:
+    n = row.name
+    lines = [f"    stop = at + {row.size}" if row.size else "    stop = end"]
+    if row.size:
+        lines += ["    if stop > end:", "        return SHORT"]
+        lines += ["    if stop < at:", f"        return {row.short!r} or SHORT"]
+    lines += [f"    self.{n}, flaw = READ_{n}(BYTES(buf[at:stop]))", "    if flaw is not None:"]
+    return [*lines, "        self._meta = {'drop': flaw}", "    at = stop"]
+
+
+def _emit(cls: Any) -> str:
+    lines = ["def _emit(self, tail, chain, index):", "    try:"]
+    pieces = [f"WRITE_{row.name}(self.{row.name})" for row in cls.table if row.codec is not None]
+    more = "self._more()" if hasattr(cls, "_more") else " + ".join(pieces)
+    if more:
+        lines.append(f"        more = {more}")
+    for row in cls.table:
+        if row.default is None and row.codec is None:
+            lines.append(f"        {row.name} = self.{row.name}")
+        if row.fill:
+            lines += [f"        if {row.name} is None:", f"            {row.name} = {row.fill.replace('len(', 'LEN(')}"]
+    values = [_packed(fmt, rows) for fmt, rows in groups(cls.table)]
+    parts = ([f"PACK({', '.join(values)})"] if values else []) + (["more"] if more else [])
+    lines += [f"        head = {' + '.join(parts) or 'BYTES()'}", "    except ERRORS:"]
+    lines.append("        return self._repaired()._emit(tail, chain, index)")
+    at = 0
+    for fmt, rows in groups(cls.table):
+        if rows[0].sum is not None:
+            n = rows[0].name
+            lines += [f"    if {n} is None:", f"        head = head[:{at}] + SUM_{n}(head, tail, chain, index) + head[{at + 2}:]"]
+        at += Struct("!" + fmt).size
+    return "\n".join([*lines, "    return head + tail"])
+
+
+def _packed(fmt: str, rows: list[Field]) -> str:
+    terms, shift = [], sum(row.bits for row in rows)
+    for row in rows:
+        local = row.default is None
+        name = row.name if local else "self." + row.slot
+        if local and not row.fill:
+            name = f"({name} or 0)"
+        shift -= row.bits
+        if not row.fmt:
+            name = f"({name} & {(1 << row.bits) - 1})" + (f" << {shift}" if shift else "")
+        terms.append(name)
+    value = " | ".join(terms)
+    return f"({value}).to_bytes({fmt[:-1]}, 'big')" if not rows[0].fmt and fmt.endswith("s") else value
+
+
+def _twin(cls: Any) -> str:
+    lines = ["def _twin(self):", "    new = NEW(CLS)", "    new.payload = self.payload", "    new.size = self.size"]
+    lines.append("    new._meta = None if self._meta is None else self._meta.copy()")
+    for row in cls.table:
+        copied = row.codec is not None and isinstance(row.codec.empty, list)
+        lines.append(f"    new.{row.slot} = {'COPIES(' if copied else ''}self.{row.slot}{')' if copied else ''}")
+    return "\n".join([*lines, "    return new"])

@@ -1,0 +1,477 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`Header`, the base of every layer: stacking, dissecting a chain, building it, and looking at it.
+
+A packet is a chain of headers linked by `payload`. `Cls(data)` reads a whole chain permissively: what cannot be read
+becomes `Raw` and the reason is in `.drop`; `Cls.parse(buf, at, end)` reads one header and returns it, or the reason.
+`bytes(packet)` fills whatever is None. Names and behaviour follow Scapy where it has them; both kinds mix (`bridge`).
+The fields are the business of `field`, the generated functions of `codegen`, the appearance of `view`.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Self, SupportsIndex
+
+from layers import view
+from layers.codegen import install
+from layers.field import AUTO, BYTES, Address, Auto, AutoBytes, Codec, Field, var
+
+LIMIT = 256  # headers in one packet; what is deeper stays Raw
+TOO_DEEP = "too-many-headers"
+
+NEW = object.__new__
+REGISTRY: dict[str, "type[Header]"] = {}
+
+
+class HeaderType(type):
+    """Collects the rows of a class body into its table, makes the slots, and installs the generated functions."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> "HeaderType":
+        table = {row.name: row for row in getattr(bases[0], "table", ())} if bases else {}
+        slots = list(body.get("__slots__", ()))
+        for key, row in [(key, row) for key, row in body.items() if isinstance(row, Field)]:
+            row.named(key)
+            if key not in table:
+                slots.append(row.slot)
+            table[key] = row
+            if not isinstance(row, Address):
+                del body[key]
+        body["__slots__"] = tuple(slots)
+        body["table"] = list(table.values())
+        if "key" in body:
+            body.setdefault("uppers", {})
+            body.setdefault("lowers", {})
+        body.setdefault("name", name)
+        body.setdefault("short", name.lower() + "-short")
+        made = super().__new__(cls, name, bases, body)
+        install(made)
+        REGISTRY[name] = made  # type: ignore[assignment]
+        return made
+
+
+class Note:
+    """A remark on a packet (when, where, which way): Scapy reads and writes these on any packet."""
+
+    __slots__ = ("default", "name")
+
+    def __init__(self, default: Any) -> None:
+        self.default = default
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, header: Any, owner: object = None) -> Any:
+        meta = None if header is None else header._meta
+        return self.default if meta is None else meta.get(self.name, self.default)
+
+    def __set__(self, header: Any, value: Any) -> None:
+        if header._meta is None:
+            header._meta = {}
+        header._meta[self.name] = value
+
+
+class Header(metaclass=HeaderType):
+    """A protocol header with the packet that follows it in `payload`.
+
+    `size` is the number of bytes it was read from (None if it was not read), `drop` the reason why something in it or
+    behind it could not be read.
+    """
+
+    __slots__ = ("_meta", "payload", "size")
+    table: list[Field]
+    name: str
+    short: str
+    nothing: "Header"
+    order = "!"
+    key: str | None = None
+    uppers: dict[int, "type[Header]"] = {}
+    lowers: dict[str, dict[str, Any]] = {}
+    pick: "Callable[[bytes, int], type[Header]] | None" = None
+    aka: tuple[str, ...] = ()
+    payload: Any
+    size: int | None
+    _meta: dict[str, Any] | None
+    _fill: Any
+    _emit: Any
+    _twin: Any
+
+    drop = Note(None)
+    time = Note(0.0)
+    sent_time = Note(None)
+    wirelen = Note(None)
+    direction = Note(None)
+    sniffed_on = Note(None)
+    comments = Note(None)
+    process_information = Note({})
+    _answered = Note(None)
+
+    def __init__(self, _pkt: object = None, **fields: Any) -> None: ...
+
+    # reading
+
+    @classmethod
+    def parse(cls, buf: bytes | bytearray | memoryview, at: int = 0, end: int | None = None) -> Self | str:
+        """Read this header (with its options, without its payload) from `buf[at:end]`; return it or a drop reason."""
+        self = cls.__new__(cls)
+        got = self._fill(buf, at, len(buf) if end is None else min(end, len(buf)))
+        return got if got.__class__ is str else self
+
+    def _dissect(self, data: Any) -> None:
+        """Read a chain of headers from `data` into self and what follows it."""
+        if data.__class__ is not bytes:
+            data = wire(data, self.__class__)
+        end = len(data)
+        at = self._fill(data, 0, end)
+        if at.__class__ is str:
+            self._unread(data, at)
+            return
+        flaw = None if self._meta is None else self._meta.get("drop")
+        lower: Header = self
+        for _ in range(LIMIT):
+            kind, end = lower._above(data, at, end)
+            if at >= end:
+                break
+            if kind.pick is not None:
+                kind = kind.pick(data, at)
+            upper = NEW(kind)
+            got = upper._fill(data, at, end)
+            if got.__class__ is str:
+                flaw = flaw or got
+                upper = NEW(Raw)
+                got = upper._fill(data, at, end)
+            elif upper._meta is not None:
+                flaw = flaw or upper.drop
+            lower.payload = upper
+            lower, at = upper, got
+        else:
+            flaw = flaw or TOO_DEEP
+            lower.payload = Raw(data[at:end])
+        if end < len(data):
+            lower.last().payload = Padding(load=data[end:])
+        if flaw is not None:
+            self.drop = flaw
+
+    def _unread(self, data: bytes, reason: str) -> None:
+        """Become a header that was not there: default fields, no bytes of its own, the data behind it as Raw."""
+        self.__init__()  # type: ignore[misc]
+        self.size, self.drop = 0, reason
+        if data:
+            self.payload = Raw(load=data)
+
+    def _above(self, buf: bytes, at: int, end: int) -> "tuple[type[Header], int]":
+        """Return the class of what follows at `at`, and where that ends."""
+        return (Raw if self.key is None else self.uppers.get(getattr(self, self.key), Raw)), end
+
+    # building
+
+    def __bytes__(self) -> bytes:
+        chain = list(self.layers())
+        tail = pad = b""
+        for i in range(len(chain) - 1, -1, -1):
+            layer = chain[i]
+            if layer.__class__ is Padding:
+                pad = bytes(layer.load) + pad
+            elif layer.size != 0:
+                tail = layer._emit(tail, chain, i)
+        return tail + pad
+
+    build = __bytes__
+
+    def __len__(self) -> int:
+        return len(bytes(self))
+
+    def __bool__(self) -> bool:
+        return True
+
+    def _repaired(self) -> Self:
+        """Return a copy whose values can be packed: names as numbers; ValueError says which value cannot."""
+        new = self._twin()
+        for row in self.table:
+            if row.codec is None:
+                try:
+                    setattr(new, row.name, row.value(getattr(self, row.slot)))
+                except (TypeError, ValueError) as error:
+                    raise ValueError(f"{self.__class__.__name__}: {error}") from None
+        if [getattr(new, row.slot) for row in self.table] == [getattr(self, row.slot) for row in self.table]:
+            raise ValueError(f"{self.__class__.__name__}: a length does not fit its field; set it, or send less")
+        return new  # type: ignore[no-any-return]
+
+    # stacking
+
+    def __truediv__(self, other: Any) -> Any:
+        if isinstance(other, Header):
+            head = self.copy()
+            head.last()._seat(other.copy())
+            return head
+        if isinstance(other, (bytes, bytearray, memoryview, str)):
+            return self / Raw(load=other.encode() if isinstance(other, str) else bytes(other))
+        return self.to_scapy() / other if hasattr(other, "fields_desc") else NotImplemented
+
+    def __rtruediv__(self, other: Any) -> Any:
+        if isinstance(other, (bytes, bytearray, memoryview, str)):
+            return Raw(load=other.encode() if isinstance(other, str) else bytes(other)) / self
+        return NotImplemented
+
+    def __rdiv__(self, other: Any) -> Any:
+        """Answer Scapy, which asks its right operand for this Python 2 name."""
+        return other / self.to_scapy()
+
+    def _seat(self, upper: "Header") -> None:
+        """Put `upper` on top of this last header, and let it replace the defaults that depend on it."""
+        self.payload = upper
+        for slot, value in self.lowers.get(upper.__class__.__name__, {}).items():
+            if isinstance(getattr(self, slot), AUTO):
+                setattr(self, slot, value)
+        upper._seated(self)
+
+    def _seated(self, lower: "Header") -> None:
+        """Tell the header below what else it must say when this one is put on top."""
+
+    def copy(self) -> Self:
+        """Return a copy of the whole chain."""
+        head = new = self._twin()
+        while new.payload is not NOTHING:
+            new.payload = new.payload._twin()
+            new = new.payload
+        return head  # type: ignore[no-any-return]
+
+    # looking
+
+    def layers(self) -> "Iterator[Header]":
+        """Yield this header and those above it."""
+        layer = self
+        while layer is not NOTHING:
+            yield layer
+            layer = layer.payload
+
+    iterpayloads = layers
+
+    def last(self) -> "Header":
+        """Return the last header of the chain."""
+        layer: Header = self
+        while layer.payload is not NOTHING:
+            layer = layer.payload
+        return layer
+
+    lastlayer = last
+
+    def getlayer(self, cls: Any, nb: int = 1) -> Any:
+        """Return the `nb`-th header of class `cls` (ours, Scapy's, its name, or a number from 0), or None."""
+        if isinstance(cls, int):
+            return next((layer for i, layer in enumerate(self.layers()) if i == cls), None)
+        name = cls if isinstance(cls, str) else cls.__name__
+        for layer in self.layers():
+            if layer.__class__.__name__ == name or name in layer.aka:
+                nb -= 1
+                if nb == 0:
+                    return layer
+        return None
+
+    def haslayer(self, cls: Any) -> bool:
+        """Say whether a header of class `cls` (or of that name) is in the chain."""
+        return self.getlayer(cls) is not None
+
+    __contains__ = haslayer
+
+    def __getitem__(self, cls: Any) -> Any:
+        cls, nb = (cls.start, cls.stop or 1) if isinstance(cls, slice) else (cls, 1)
+        found = self.getlayer(cls, nb)
+        if found is None:
+            raise IndexError(f"Layer [{getattr(cls, '__name__', cls)}] not found in {self.summary()}")
+        return found
+
+    def __iter__(self) -> Iterator[Self]:
+        """Yield self once: Scapy iterates packets as sets of one."""
+        yield self
+
+    def __getattr__(self, name: str) -> Any:
+        """Find a field of a header above, as Scapy does (`frame.dport`)."""
+        if not name.startswith("_") and name not in ("payload", "size"):
+            layer = self.payload
+            while layer is not NOTHING:
+                if any(row.name == name or row.slot == name for row in layer.table):
+                    return getattr(layer, name)
+                layer = layer.payload
+        raise AttributeError(f"{self.__class__.__name__} has no field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        """Set a field back to its default."""
+        row = next((row for row in self.table if row.name == name), None)
+        if row is None:
+            raise AttributeError(f"{self.__class__.__name__} has no field {name!r}")
+        setattr(self, name, getattr(self.__class__(), name))
+
+    def getfieldval(self, name: str) -> Any:
+        """Return a field's value by name."""
+        return getattr(self, name)
+
+    def values(self) -> dict[str, Any]:
+        """Return this header's values by field name."""
+        return {row.name: getattr(self, row.name) for row in self.table}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Header):
+            return NotImplemented
+        mine, theirs = list(self.layers()), list(other.layers())
+        return len(mine) == len(theirs) and all(a._same(b) for a, b in zip(mine, theirs, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _same(self, other: "Header") -> bool:
+        return self.__class__ is other.__class__ and all(
+            row.value(getattr(self, row.slot)) == row.value(getattr(other, row.slot)) for row in self.table
+        )
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        slots = [getattr(self, name) for name in ("_meta", "payload", "size", *(row.slot for row in self.table))]
+        return _restore, (self.__class__, slots)
+
+    # the appearance, and what Scapy asks of packets
+
+    def show(self, dump: bool = False) -> str | None:
+        """Print every field of every header (or return that text, with `dump`)."""
+        return view.shown(view.show(self), dump)
+
+    def show2(self, dump: bool = False) -> str | None:
+        """Print the packet as it would be read from the wire: computed fields filled."""
+        return self.__class__(bytes(self)).show(dump)
+
+    def summary(self) -> str:
+        """Return one line that names the headers and what matters in them."""
+        return view.summary(self)
+
+    def hexdump(self, dump: bool = False) -> str | None:
+        """Print the packet's bytes in hexadecimal and text (or return that, with `dump`)."""
+        return view.shown(view.hexdump(bytes(self)), dump)
+
+    def __repr__(self) -> str:
+        return view.line(self)
+
+    def hashret(self) -> bytes:
+        """Return what a request and its answers have in common, as Scapy computes it."""
+        return self.to_scapy().hashret()  # type: ignore[no-any-return]
+
+    def answers(self, other: Any) -> bool:
+        """Say whether this packet answers `other` (ours or Scapy's), by Scapy's rules."""
+        asked = other.to_scapy() if isinstance(other, Header) else other
+        return bool(self.to_scapy().answers(asked))
+
+    def to_scapy(self) -> Any:
+        """Return the same packet as Scapy objects; what is None here is left for Scapy to compute."""
+        from layers import bridge
+
+        return bridge.to_scapy(self)
+
+
+def _restore(cls: type[Header], values: list[Any]) -> Header:
+    new = cls.__new__(cls)
+    for name, value in zip(("_meta", "payload", "size", *(row.slot for row in cls.table)), values, strict=True):
+        setattr(new, name, value)
+    return new
+
+
+def wire(data: Any, cls: type[Header]) -> bytes:
+    """Return the bytes of what a header class was called with: bytes, text, or a packet that may contain the header."""
+    if isinstance(data, str):
+        return data.encode()
+    if hasattr(data, "getlayer"):
+        found = data.getlayer(cls.__name__)
+        return bytes(data if found is None else found)
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return bytes(data)
+    raise TypeError(f"{cls.__name__}({data!r}): expected bytes or a packet; name the fields you want to set")
+
+
+class NoPayload(Header):
+    """What follows the last header: nothing. False, empty, and only one of it (`NOTHING`)."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __bytes__(self) -> bytes:
+        return b""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"there is no payload with a field {name!r}")
+
+    def copy(self) -> Self:
+        """Return this, of which there is one."""
+        return self
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str:
+        return "NOTHING"
+
+
+NOTHING = Header.nothing = NoPayload.__new__(NoPayload)
+NOTHING.payload, NOTHING.size, NOTHING._meta = NOTHING, 0, None
+
+
+class Raw(Header):
+    """Bytes that no header explains."""
+
+    load: bytes = var(BYTES)
+
+
+class Padding(Raw):
+    """Bytes behind the packet that no length counts."""
+
+
+def bind(lower: type[Header], upper: type[Header], **fields: int | str) -> None:
+    """Say that `upper` follows `lower` when its first named field has that value; the rest are what `/` sets, too."""
+    key, value = next(iter(fields.items()))
+    if lower.key == key:
+        lower.uppers.setdefault(int(value), upper)
+    rows = {row.name: row for row in lower.table}
+    lower.lowers[upper.__name__] = {
+        rows[name].slot: Auto(value) if isinstance(value, int) else AutoBytes(rows[name].value(value))
+        for name, value in fields.items()
+    }
+
+
+def headers(pick: Callable[[bytes, int], tuple[type[Header], type[Header], int] | str], unit: int = 1) -> Codec:
+    """Return the codec of a list of small headers, padded with zeros to a multiple of `unit` bytes.
+
+    `pick(data, at)` returns the class to try, the class that reads anything, and where the header ends; or a reason.
+    What cannot be read stays as a last Raw.
+    """
+
+    def read(data: bytes) -> tuple[list[Header], str | None]:
+        found: list[Header] = []
+        at = 0
+        while at < len(data):
+            picked = pick(data, at)
+            if isinstance(picked, str):
+                return [*found, Raw(load=data[at:])], picked
+            cls, any_cls, stop = picked
+            item = cls.parse(data, at, stop)
+            if isinstance(item, str) or item.size != stop - at:
+                item = any_cls.parse(data, at, stop)
+            if isinstance(item, str) or item.size != stop - at:
+                return [*found, Raw(load=data[at:])], any_cls.short
+            found.append(item)
+            at = stop
+        return found, None
+
+    def write(items: Any) -> bytes:
+        data = _write_headers(items)
+        return data + bytes(-len(data) % unit)
+
+    return Codec(read, write, [])
+
+
+def _write_headers(items: Any) -> bytes:
+    return b"".join(map(bytes, items))
+
+
+HEADERS = Codec(lambda data: ([], None), _write_headers, [])  # a list that its header reads with `read_records`
+
+
+def read_records(cls: type[Header], count: int, buf: bytes, at: int, end: int) -> tuple[list[Any], int] | str:
+    """Read `count` headers of one class from `at`; return them and where they end, or a drop reason."""
+    found = []
+    while len(found) < count:
+        record = cls.parse(buf, at, end)
+        if isinstance(record, str):
+            return record
+        found.append(record)
+        at += record.size or 0
+    return found, at
