@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Configuration, counters, rules, errors and Env: small tables with exact promises."""
+
+import errno
+from typing import Any
+
+import pytest
+
+from labstack.core import kinds
+from labstack.core.config import SYSCTLS, Config
+from labstack.core.counters import LAYERS, drops, unbalanced
+from labstack.core.env import Env
+from labstack.core.errors import StackError
+from labstack.core.event import Became, Note, Tx, Wake
+from labstack.core.frame import Frame
+from labstack.core.rng import Rng
+from labstack.core.rules import Rule, cite, sentence
+
+RMEM = "net.ipv4.tcp_rmem"
+
+
+def test_every_default_is_within_its_own_bounds_and_explained() -> None:
+    for name, entry in SYSCTLS.items():
+        assert entry.least <= entry.default <= entry.most, name
+        assert entry.means
+
+
+def test_a_config_is_replaced_and_never_changed() -> None:
+    config = Config()
+    other = config.replace({RMEM: 8192})
+    assert (config[RMEM], other[RMEM]) == (SYSCTLS[RMEM].default, 8192)
+    assert other.replace({"net.ipv4.tcp_retries2": 3})[RMEM] == 8192
+    assert set(config) == set(SYSCTLS)
+    assert len(config) == len(SYSCTLS)
+    assert repr(other) == "Config({'net.ipv4.tcp_rmem': 8192})"
+    assert config == Config()
+    assert hash(config) == hash(Config())
+    assert config != other
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"net.ipv4.tcp_rmen": 1}, "no sysctl 'net.ipv4.tcp_rmen'"),
+        ({RMEM: 1}, r"net.ipv4.tcp_rmem = 1: expected a number in 4096\.\."),
+        ({RMEM: "8192"}, "net.ipv4.tcp_rmem = '8192'"),
+        ({RMEM: None}, "net.ipv4.tcp_rmem = None"),
+    ],
+)
+def test_a_wrong_sysctl_is_an_error_that_names_it(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(StackError, match=says) as caught:
+        Config().replace(changes)
+    assert caught.value.errno == errno.EINVAL
+    with pytest.raises(StackError, match=says):
+        Config(**changes)
+
+
+def test_a_layer_balances_only_if_all_that_came_in_is_accounted_for() -> None:
+    assert unbalanced({}) == []
+    for layer, (arrived, delivered) in LAYERS.items():
+        good = {arrived[-1]: 5, delivered[0]: 3, f"drop.{layer}.why": 1, f"drop.{layer}.also": 1}
+        assert unbalanced(good) == []
+        lost = {**good, arrived[0]: good.get(arrived[0], 0) + 1}
+        assert unbalanced(lost) == [f"{layer}: 6 in, 3 delivered, 2 dropped"]
+        assert unbalanced({f"drop.{layer}.why": 1}) == [f"{layer}: 0 in, 0 delivered, 1 dropped"]
+
+
+def test_drops_are_those_that_occurred() -> None:
+    assert drops({"drop.tcp.csum": 2, "drop.ip.ttl": 0, "TcpInSegs": 5, "drop.ip.csum": 1}) == {
+        "drop.ip.csum": 1,
+        "drop.tcp.csum": 2,
+    }
+
+
+def test_a_rule_becomes_a_sentence_with_its_values_and_a_citation() -> None:
+    rules = {"9293/3.10.7.4/ack/dup": Rule("ACK {0} repeats {1}")}
+    assert sentence(rules, "9293/3.10.7.4/ack/dup", (5, 6)) == "ACK 5 repeats 6"
+    assert sentence(rules, "9293/9.9/none", ()) == "9293/9.9/none"
+    assert cite("9293/3.10.7.4/ack/dup") == "RFC 9293 §3.10.7.4"
+    assert cite("linux/tcp_retries2/gives_up") == "Linux tcp_retries2"
+    assert cite("drop.tcp.csum") == "drop.tcp.csum"
+
+
+def test_an_error_carries_errno_and_advice_and_equals_one_that_says_the_same() -> None:
+    error = StackError(errno.EADDRINUSE, "port 80 is taken; close its listener")
+    assert isinstance(error, OSError)
+    assert error.errno == errno.EADDRINUSE
+    assert str(error) == f"[Errno {errno.EADDRINUSE}] address already in use: port 80 is taken; close its listener"
+    assert error == StackError(errno.EADDRINUSE, "port 80 is taken; close its listener")
+    assert error != StackError(errno.EADDRINUSE, "port 81 is taken; close its listener")
+    assert len({error, StackError(errno.EADDRINUSE, "port 80 is taken; close its listener")}) == 1
+
+
+def test_env_notes_only_while_tracing_and_counts_always() -> None:
+    env = Env(Rng(1))
+    env.note("1/2/3")
+    env.drop("drop.ip.csum", 7)
+    assert env.trace == []
+    env.tracing = True
+    env.note("1/2/3", 4, "v")
+    assert env.drop("drop.ip.csum", 7) is None  # type: ignore[func-returns-value]
+    env.became("tcp", 4, "LISTEN", "SYN-RECEIVED")
+    assert env.trace == [
+        Note("1/2/3", 4, ("v",)), Note("drop.ip.csum", 0, (7,)), Became("tcp", 4, "LISTEN", "SYN-RECEIVED"),
+    ]  # fmt: skip
+    assert env.count == {"drop.ip.csum": 2}
+
+
+def test_env_gathers_actions_in_order_and_its_clone_has_its_own() -> None:
+    env, frame = Env(Rng(1)), Frame(b"x")
+    env.send(2, frame)
+    env.wake(5, 1)
+    twin = env.clone()
+    twin.wake(6, 1)
+    twin.count["x"] += 1
+    twin.timers.set((1,), 1)
+    twin.dirty[1] = None
+    assert env.actions == [Tx(2, frame), Wake(5, 1)]
+    assert env.count == {"LinkOutFrames": 1}
+    assert (env.timers.at, env.dirty) == ({}, {})
+
+
+def test_the_kinds_of_timers_are_distinct_and_named() -> None:
+    values = [value for name, value in vars(kinds).items() if name.isupper() and isinstance(value, int)]
+    assert len(values) == len(set(values))
+    assert set(kinds.NAMES) <= set(values)
