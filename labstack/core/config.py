@@ -31,15 +31,21 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv6.icmp.echo_ignore_multicast": Sysctl(0, 0, 1, "do not answer ICMPv6 echo requests to a group"),
     "net.ipv4.icmp_msgs_per_sec": Sysctl(1000, 0, 1_000_000, "ICMP errors per second, all destinations together"),
     "net.ipv4.icmp_msgs_burst": Sysctl(50, 1, 10_000, "ICMP errors in one burst"),
-    "net.ipv4.icmp_ratelimit": Sysctl(1000, 0, 60_000, "least ms between ICMP errors to one destination, after a burst of 6"),
-    "net.ipv4.neigh.default.base_reachable_time_ms": Sysctl(30_000, 1, 3_600_000, "ms a confirmed neighbour is believed"),
+    "net.ipv4.icmp_ratelimit": Sysctl(
+        1000, 0, 60_000, "least ms between ICMP errors to one destination, after a burst of 6"
+    ),
+    "net.ipv4.neigh.default.base_reachable_time_ms": Sysctl(
+        30_000, 1, 3_600_000, "ms a confirmed neighbour is believed"
+    ),
     "net.ipv4.neigh.default.retrans_time_ms": Sysctl(1000, 1, 3_600_000, "ms between solicitations"),
     "net.ipv4.neigh.default.delay_first_probe_time_ms": Sysctl(5000, 0, 3_600_000, "ms in DELAY before probing"),
     "net.ipv4.neigh.default.mcast_solicit": Sysctl(3, 0, 100, "multicast or broadcast solicitations before giving up"),
     "net.ipv4.neigh.default.ucast_solicit": Sysctl(3, 0, 100, "unicast probes before giving up"),
     "net.ipv4.neigh.default.unres_qlen": Sysctl(3, 1, 1000, "packets waiting for one unresolved neighbour"),
     "net.ipv4.neigh.default.gc_thresh3": Sysctl(512, 4, 100_000, "entries a neighbour table may hold"),
-    "net.ipv4.neigh.default.gc_stale_time": Sysctl(60, 1, 86_400, "seconds after which an unused entry may be collected"),
+    "net.ipv4.neigh.default.gc_stale_time": Sysctl(
+        60, 1, 86_400, "seconds after which an unused entry may be collected"
+    ),
     "net.ipv6.conf.all.dad_transmits": Sysctl(1, 0, 10, "duplicate address probes; 0 switches detection off"),
     "net.ipv4.ip_local_port_range.min": Sysctl(32768, 1, 65535, "first ephemeral port"),
     "net.ipv4.ip_local_port_range.max": Sysctl(60999, 1, 65535, "last ephemeral port"),
@@ -51,7 +57,9 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.tcp_window_scaling": Sysctl(1, 0, 1, "offer window scaling (RFC 7323)"),
     "net.ipv4.tcp_syn_retries": Sysctl(6, 1, 127, "retransmissions of a SYN before giving up"),
     "net.ipv4.tcp_synack_retries": Sysctl(5, 0, 255, "retransmissions of a SYN-ACK before giving up"),
-    "net.ipv4.tcp_retries1": Sysctl(3, 1, 255, "R1: retransmissions before the network layer is told (RFC 9293 §3.8.3)"),
+    "net.ipv4.tcp_retries1": Sysctl(
+        3, 1, 255, "R1: retransmissions before the network layer is told (RFC 9293 §3.8.3)"
+    ),
     "net.ipv4.tcp_retries2": Sysctl(15, 1, 255, "R2: retransmissions before giving up (RFC 9293 §3.8.3)"),
     "net.ipv4.tcp_orphan_retries": Sysctl(8, 1, 255, "R2 once the application has closed"),
     "net.ipv4.tcp_fin_timeout": Sysctl(60, 1, 3600, "seconds in FIN-WAIT-2 after close, and in TIME-WAIT"),

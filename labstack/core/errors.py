@@ -9,7 +9,7 @@ import errno
 
 
 class StackError(OSError):
-    """A call could not be done. `errno` as in the sockets API; str() says what to do. Equal to one that says the same."""
+    """A call could not be done. `errno` as in the sockets API; str() says what to do. Equal if it says the same."""
 
     def __init__(self, code: int, why: str) -> None:
         super().__init__(code, f"{os_text(code)}: {why}")

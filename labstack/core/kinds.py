@@ -7,7 +7,6 @@ TCP_RETRANSMIT = 10  # (TCP_..., sock)                tcp.timeouts
 TCP_PERSIST = 11
 TCP_DELACK = 12
 TCP_TIMEWAIT = 13  # also FIN-WAIT-2 of a socket nobody holds
-TCP_LAST = 19
 
 NAMES = {
     NEIGHBOUR: "neighbour",

@@ -8,6 +8,8 @@ It occurs once in the code that decides, and once in the `RULES` literal of that
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from layers.address import any_text
+
 
 class Rule(NamedTuple):
     """says: one sentence in our own words, {0} {1} filled by the note; serves: ids in the requirement tables."""
@@ -17,13 +19,15 @@ class Rule(NamedTuple):
 
 
 def sentence(rules: Mapping[str, Rule], rule: str, values: tuple[Any, ...] = ()) -> str:
-    """The rule's meaning with the note's values filled in."""
-    return rules[rule].says.format(*values) if rule in rules else rule
+    """The rule's meaning with the note's values filled in; packed addresses are shown as text."""
+    shown = [any_text(v) if isinstance(v, bytes) else v for v in values]
+    return rules[rule].says.format(*shown) if rule in rules else rule
 
 
 def cite(rule: str) -> str:
     """Where a rule stands, for people: 9293/3.10.7.4/ack/old -> 'RFC 9293 §3.10.7.4'."""
     head, _, rest = rule.partition("/")
     if head.isdigit():
-        return f"RFC {head} §{rest.partition('/')[0]}"
+        section = rest.partition("/")[0]
+        return f"RFC {head}" if section == "-" else f"RFC {head} §{section}"
     return f"Linux {rest.partition('/')[0]}" if head == "linux" else rule

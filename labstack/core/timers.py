@@ -27,6 +27,13 @@ class Timers(State):
         if queued is None or deadline < queued:
             self.queued[key] = deadline
             heappush(self.heap, (deadline, key))
+            if len(self.heap) > 64 + 4 * len(self.at):
+                self._compact()
+
+    def _compact(self) -> None:
+        """Forget what was stopped long ago: the heap stays in proportion to what is armed."""
+        self.heap = sorted((deadline, key) for key, deadline in self.at.items())
+        self.queued = dict(self.at)
 
     def stop(self, key: Key) -> None:
         """Disarm key; nothing happens if it is not armed."""

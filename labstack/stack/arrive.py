@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A frame arrives at a host: through link and IP to the socket that it is for, or to an answer that says there is none."""
+
+from labstack.core.event import FAILED, READABLE
+from labstack.core.frame import Frame
+from labstack.ip import icmp
+from labstack.ip.arrive import arrive, looped
+from labstack.ip.datagram import Datagram
+from labstack.stack import ports
+from labstack.stack.host import TCP, UDP, Echo, Host
+from labstack.tcp import arrive as tcp
+from labstack.tcp import icmp as tcp_icmp
+from labstack.tcp import listen, opening, output
+from labstack.tcp.conn import Conn
+from labstack.tcp.segment import ACK, RST, SYN, Segment, parse
+from labstack.tcp.seq import unwrap
+from labstack.tcp.states import TIME_WAIT
+from labstack.udp import socket as udp
+
+PROTO_TCP, PROTO_UDP = 6, 17
+ECHOES = 64  # replies that may wait for the owner of a ping socket
+
+
+def frame(host: Host, dev: int, it: Frame) -> None:
+    """One frame from interface dev."""
+    d = arrive(host.env, host.net, dev, it)
+    if d is not None:
+        datagram(host, d)
+
+
+def loop(host: Host) -> None:
+    """One packet that this host sent to itself."""
+    d = looped(host.env, host.net)
+    if d is not None:
+        datagram(host, d)
+
+
+def datagram(host: Host, d: Datagram) -> None:
+    """One packet for the sockets of this host."""
+    if d.quoted is not None:
+        _error(host, d)
+    elif d.proto == PROTO_TCP:
+        _tcp(host, d)
+    elif d.proto == PROTO_UDP:
+        _udp(host, d)
+    else:
+        _echo_reply(host, d)
+
+
+def _tcp(host: Host, d: Datagram) -> None:
+    env = host.env
+    seg = parse(env, d)
+    if seg is None:
+        return
+    if d.to_group:
+        env.drop("drop.tcp.group")
+        return
+    sock = host.flows.get(d.flow)
+    if sock is not None:
+        conn = host.conns[sock]
+        if not (conn.state == TIME_WAIT and _reopens(host, conn, seg)):
+            tcp.arrive(env, host.net, conn, seg)
+            return
+    listener = host.listeners.get(ports.find(host, TCP, d.dst, seg.dport))
+    if listener is None:
+        env.drop("drop.tcp.closed", seg.dport)
+        output.refuse(env, host.net, seg)
+    elif listen.wants(env, host.net, listener, seg):
+        _accept_syn(host, listener, seg)
+
+
+def _reopens(host: Host, conn: Conn, seg: Segment) -> bool:
+    """RFC 9293 §3.6.1: a new SYN with a greater sequence number may take the place of a connection in TIME-WAIT."""
+    if seg.flags & (SYN | ACK | RST) != SYN or unwrap(seg.seq, conn.rcv.nxt) <= conn.rcv.nxt:
+        return False
+    if ports.find(host, TCP, conn.local, conn.lport) not in host.listeners:
+        return False
+    host.env.note("9293/3.6.1/reopen", conn.sock)
+    host.env.count["TcpExtTWRecycled"] += 1
+    ports.forget(host, conn)
+    return True
+
+
+def _accept_syn(host: Host, listener: listen.Listener, seg: Segment) -> None:
+    """A connection of its own for a SYN that a listener wants."""
+    d = seg.dgram
+    path = ports.path(host, d.src, d.dst, listener.dev)
+    conn = opening.make(host.env, ports.fresh(host), path, d.dst, seg.dport, d.src, seg.sport, listener.dev)
+    ports.adopt(host, conn, listener.options)
+    listen.passive(host.env, conn, listener, seg)
+
+
+def _udp(host: Host, d: Datagram) -> None:
+    env = host.env
+    parsed = udp.parse(env, d)
+    if parsed is None:
+        return
+    sport, dport, data = parsed
+    sock = host.udps.get(ports.find(host, UDP, d.dst, dport))
+    if sock is None or (sock.remote and (sock.remote, sock.rport) != (d.src, sport)):
+        env.count[d.family.udp_counters + "NoPorts"] += 1
+        env.drop("drop.udp.closed", dport)
+        icmp.unreachable(env, host.net, d, d.family.port)
+        return
+    size = d.frame.gso or len(data) or 1
+    pieces = [data[at : at + size] for at in range(0, len(data), size)] or [data]
+    env.count[d.family.udp_counters + "InSegs"] += len(pieces) - 1  # a super-datagram is many
+    for piece in pieces:
+        udp.deliver(env, sock, d, sport, piece)
+
+
+def _echo_reply(host: Host, d: Datagram) -> None:
+    """Replies find their ping socket by the identifier (RFC 792, RFC 4443 §4.2)."""
+    ident, seq, data = icmp.echo_of(d)
+    echo = _echo_socket(host, ident)
+    if echo is None:
+        return
+    host.env.note("792/echo/reply", echo.sock, seq, len(data))
+    if len(echo.queue) < ECHOES:
+        echo.queue.append((data, d.src, seq))
+        host.env.wake(echo.sock, READABLE)
+
+
+def _echo_socket(host: Host, ident: int) -> Echo | None:
+    return next((echo for echo in host.echoes.values() if echo.ident == ident), None)
+
+
+def _error(host: Host, d: Datagram) -> None:
+    """An ICMP error goes to the socket whose packet it quotes (RFC 1122 §3.2.2)."""
+    quoted = d.quoted
+    assert quoted is not None
+    if quoted.proto == PROTO_TCP and quoted.flow in host.flows:
+        tcp_icmp.arrive(host.env, host.conns[host.flows[quoted.flow]], quoted)
+        host.env.dirty[host.flows[quoted.flow]] = None
+    elif quoted.proto == PROTO_UDP:
+        sock = host.udps.get(ports.find(host, UDP, quoted.src, int.from_bytes(quoted.transport[:2], "big")))
+        if sock is not None:
+            udp.icmp(host.env, sock, quoted)
+    elif quoted.proto == quoted.family.icmp:
+        echo = _echo_socket(host, int.from_bytes(quoted.transport[4:6], "big"))
+        if echo is not None:
+            echo.error = quoted.errno
+            host.env.wake(echo.sock, FAILED)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What an administrator may ask of a host, named after `ip` and `sysctl`: links, addresses, routes, neighbours."""
+
+import errno
+from collections.abc import Callable
+from typing import Any
+
+from labstack.core.errors import StackError
+from labstack.ip import addrs, route
+from labstack.ip.family import parse_addr
+from labstack.ip.net import iface
+from labstack.link import neighbour
+from labstack.link.iface import Iface
+from labstack.stack.host import Host
+
+
+def link_add(host: Host, name: str, mac: str | bytes = b"", mtu: int = 1500, gso: int = 0, link_local: bool = True) -> int:
+    """Attach an interface and return its index. mac: b"" where the link carries bare IP (TUN).
+
+    gso: bytes of the largest IP packet that the device cuts itself, 0 if it takes real frames only.
+    Raises StackError EINVAL, EEXIST.
+    """
+    if not 68 <= mtu <= 65_535 or not 0 <= gso <= 65_535:
+        raise StackError(errno.EINVAL, f"mtu {mtu}, gso {gso}: expected 68..65535 and 0..65535")
+    index = max(host.net.ifaces, default=0) + 1
+    it = Iface(index=index, name=name, mac=_mac(mac), mtu=mtu, gso=gso)
+    return addrs.add_iface(host.env, host.net, it, link_local).index
+
+
+def link_set(host: Host, dev: int | str, up: bool) -> None:
+    """Switch an interface on or off. Raises StackError ENODEV."""
+    addrs.set_up(host.env, host.net, dev, up)
+
+
+def addr_add(host: Host, dev: int | str, cidr: str, detect: bool = True) -> None:
+    """Assign '10.0.0.1/24'; detect: first look for duplicates (IPv6). Raises StackError EINVAL, ENODEV, EEXIST."""
+    addrs.add_addr(host.env, host.net, dev, cidr, detect)
+
+
+def addr_del(host: Host, dev: int | str, address: str) -> None:
+    """Take an address away. Raises StackError EADDRNOTAVAIL, ENODEV."""
+    addrs.del_addr(host.env, host.net, dev, address)
+
+
+def route_add(
+    host: Host, prefix: str, via: str = "", dev: int | str | None = None, src: str = "", metric: int = 0
+) -> None:
+    """Add a route: prefix '10.0.0.0/8' or 'default'. Raises StackError EINVAL, ENETUNREACH."""
+    route.add(host.net, prefix, via or None, dev, src, metric)
+
+
+def route_del(host: Host, prefix: str, via: str = "", dev: int | str | None = None) -> None:
+    """Remove the routes to a prefix. Raises StackError ESRCH."""
+    route.remove(host.net, prefix, via or None, dev)
+
+
+def neigh_add(host: Host, dev: int | str, address: str, mac: str | bytes) -> None:
+    """Enter a neighbour by hand: PERMANENT, never probed. Raises StackError EINVAL, ENODEV."""
+    neighbour.permanent(host.env, iface(host.net, dev), parse_addr(address), _mac(mac))
+
+
+def sysctl(host: Host, name: str, value: int | None = None) -> int:
+    """Read a sysctl, or set it. Raises StackError EINVAL for an unknown name or a value out of range."""
+    if value is not None:
+        host.env.config = host.env.config.replace({name: value})
+    if name not in host.env.config:
+        raise StackError(errno.EINVAL, f"no sysctl {name!r}; see labstack.core.config.SYSCTLS")
+    return host.env.config[name]
+
+
+def _mac(value: str | bytes) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    try:
+        return bytes.fromhex(value.replace(":", "").replace("-", ""))
+    except ValueError:
+        raise StackError(errno.EINVAL, f"{value!r} is not a MAC address: write 02:00:00:00:00:01") from None
+
+
+OPS: dict[str, Callable[..., Any]] = {
+    "link_add": link_add,
+    "link_set": link_set,
+    "addr_add": addr_add,
+    "addr_del": addr_del,
+    "route_add": route_add,
+    "route_del": route_del,
+    "neigh_add": neigh_add,
+    "sysctl": sysctl,
+}

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every rule of the stack in one mapping: those of its floors, and the few that are the stack's own."""
+
+from labstack.core.rules import Rule
+from labstack.ip.rules import RULES as IP
+from labstack.link.rules import RULES as LINK
+from labstack.tcp.rules import RULES as TCP
+from labstack.udp.rules import RULES as UDP
+
+OWN: dict[str, Rule] = {
+    "9293/3.6.1/reopen": Rule("a new SYN, beyond all that was received: it may replace the connection in TIME-WAIT", ("SHLD-4",)),
+    "792/echo/reply": Rule("echo reply {0} with {1} bytes for the ping socket"),
+}
+RULES: dict[str, Rule] = {**LINK, **IP, **UDP, **TCP, **OWN}

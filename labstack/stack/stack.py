@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stack: the machine. (state, event, now) -> (state', actions), and nothing else.
+
+    stack = make("h1", seed=1)
+    stack.call("link_add", "eth0", "02:00:00:00:00:01")
+    stack.handle(Rx(1, frame), now); stack.drain(now) -> [Tx(1, frame), Wake(3, READABLE)]
+
+Every event is handled inside one boundary: an exception in a handler costs that frame, that timer or that
+connection, is counted, and comes out as a Quarantine action. The state stays usable and the runner's loop goes on.
+"""
+
+import errno
+import inspect
+import traceback
+from typing import Any
+
+from labstack.core.config import Config
+from labstack.core.env import Env
+from labstack.core.errors import StackError
+from labstack.core.event import FAILED, Action, Call, Event, Quarantine, Rx, Tick, Trace
+from labstack.core.rng import Rng
+from labstack.core.state import state
+from labstack.core.timers import Key
+from labstack.ip import icmp
+from labstack.ip import timeouts as ip_timeouts
+from labstack.stack import arrive, calls, manage, ports, status
+from labstack.stack.host import Host
+from labstack.tcp import output
+from labstack.tcp import timeouts as tcp_timeouts
+from labstack.tcp.conn import Conn
+from labstack.tcp.states import CLOSED, SYN_RECEIVED
+
+OPS = {**calls.OPS, **manage.OPS, **status.OPS}
+LOOPS = 1000  # packets to itself that one drain takes in
+
+
+@state
+class Stack(Host):
+    def handle(self, event: Event, now: int) -> Any:
+        """Take in one event at time now (ns). A Call returns its result, or raises StackError for a caller's mistake."""
+        self.env.now = now
+        if event.__class__ is Rx:
+            try:
+                arrive.frame(self, event.dev, event.frame)
+            except Exception:
+                self._contain("ContainedFrames", event)
+        elif event.__class__ is Tick:
+            self._tick(event, now)
+        else:
+            return self._call(event)
+        return None
+
+    def call(self, op: str, *args: Any, now: int | None = None, **named: Any) -> Any:
+        """handle(Call(op, args)) at time now, or at the time of the latest event."""
+        self.env.now = self.env.now if now is None else now
+        return self._call(Call(op, args), named)
+
+    def drain(self, now: int) -> list[Action]:
+        """What is to be done since the last drain. Acknowledgments and output are decided here, once for all events."""
+        env = self.env
+        env.now = now
+        for d in icmp.undelivered(env, self.net):
+            self._guarded("ContainedFrames", Rx(d.iface.index, d.frame), arrive.datagram, d)
+        later = self._flush()
+        for _ in range(LOOPS):
+            if not self.net.loop:
+                break
+            self._guarded("ContainedFrames", Rx(0, self.net.loop[0]), arrive.loop)
+            later += self._flush()
+        for sock in later:
+            env.dirty[sock] = None
+        actions, env.actions = env.actions, []
+        return actions
+
+    def deadline(self) -> int | None:
+        """When the next Tick is due (ns), or None. Not later than now if the last drain left something to send."""
+        return self.env.now if self.env.dirty or self.net.loop else self.env.timers.next()
+
+    def take_trace(self) -> tuple[Trace, ...]:
+        """The rules followed and states changed since the last time, if env.tracing."""
+        trace, self.env.trace = tuple(self.env.trace), []
+        return trace
+
+    def _call(self, event: Call, named: dict[str, Any] | None = None) -> Any:
+        op = OPS.get(event.op)
+        if op is None:
+            raise StackError(errno.EOPNOTSUPP, f"no operation {event.op!r}; there are {', '.join(OPS)}")
+        try:
+            return op(self, *event.args, **(named or {}))
+        except StackError:
+            raise
+        except Exception as fault:
+            if isinstance(fault, TypeError):
+                _check_arguments(op, event, named or {})
+            self._contain("ContainedCalls", event)
+            raise StackError(errno.EIO, f"{event.op} failed inside the stack ({fault!r}); only this call is lost") from fault
+
+    def _tick(self, event: Tick, now: int) -> None:
+        timers = self.env.timers
+        while (key := timers.pop(now)) is not None:
+            self._guarded("ContainedTimers", event, Stack._expire, key)
+
+    def _expire(self, key: Key) -> None:
+        if key[0] in ip_timeouts.KINDS:
+            ip_timeouts.expire(self.env, self.net, key)
+        elif key[1] in self.conns:
+            tcp_timeouts.expire(self.env, self.conns[key[1]], key[0])
+
+    def _flush(self) -> list[int]:
+        """Send what is due on every connection that something happened to; returns those with more to send."""
+        env = self.env
+        later = []
+        while env.dirty:
+            socks, env.dirty = env.dirty, {}
+            for sock in socks:
+                conn = self.conns.get(sock)
+                if conn is None:
+                    continue
+                try:
+                    if output.flush(env, self.net, conn):
+                        later.append(sock)
+                    self._settle(conn)
+                except Exception:
+                    self._contain("ContainedConns", Call("flush", (sock,)))
+                    self._sacrifice(conn)
+        return later
+
+    def _settle(self, conn: Conn) -> None:
+        """After an event: a connection that opened waits for accept, one that ended is forgotten."""
+        listener = self.listeners.get(conn.parent) if conn.parent else None
+        if listener is not None and conn.state != SYN_RECEIVED and conn.sock in listener.half:
+            del listener.half[conn.sock]
+            if conn.state != CLOSED:
+                listener.ready.append(conn.sock)
+        if conn.state != CLOSED:
+            return
+        if conn.held or (listener is not None and conn.sock in listener.ready):
+            self.flows.pop(conn.key, None)
+        else:
+            ports.forget(self, conn)
+
+    def _guarded(self, counter: str, event: Event, handler: Any, *args: Any) -> None:
+        try:
+            handler(self, *args)
+        except Exception:
+            self._contain(counter, event)
+
+    def _contain(self, counter: str, event: Event) -> None:
+        """The boundary: count, keep the evidence, go on."""
+        self.env.count[counter] += 1
+        self.env.actions.append(Quarantine(event, traceback.format_exc()))
+
+    def _sacrifice(self, conn: Conn) -> None:
+        """A connection whose own handler failed ends here; its owner is told."""
+        ports.forget(self, conn)
+        conn.state, conn.error = CLOSED, errno.EIO
+        if conn.held:
+            self.conns[conn.sock] = conn
+            self.env.wake(conn.sock, FAILED)
+
+
+def _check_arguments(op: Any, event: Call, named: dict[str, Any]) -> None:
+    """Raise StackError EINVAL if a call does not fit the operation's signature."""
+    try:
+        inspect.signature(op).bind(None, *event.args, **named)
+    except TypeError as fault:
+        shape = str(inspect.signature(op)).replace("host: labstack.stack.host.Host, ", "")
+        raise StackError(errno.EINVAL, f"{event.op}: {fault}; expected {event.op}{shape}") from None
+
+
+def make(name: str, seed: int = 1, config: Config | None = None, tracing: bool = False) -> Stack:
+    """A host with no interface yet. seed: one seed, one run; a live stack is seeded from the operating system."""
+    return Stack(name=name, env=Env(rng=Rng(seed), config=config or Config(), tracing=tracing))

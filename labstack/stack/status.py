@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""STATUS (RFC 9293 §3.9.1.5): what there is to know about a socket, in `ss` terms."""
+
+import errno
+from typing import Any
+
+from labstack.core import kinds
+from labstack.core.config import MS
+from labstack.core.errors import StackError
+from labstack.ip.family import text
+from labstack.stack.host import Host
+from labstack.tcp.conn import Conn
+
+
+def status(host: Host, sock: int) -> dict[str, Any]:
+    """A dict as `ss -ti` would say it; times in ms, sizes in bytes. Raises StackError EBADF."""
+    if sock in host.conns:
+        return _tcp(host, host.conns[sock])
+    if sock in host.listeners:
+        it = host.listeners[sock]
+        local = _place(it.local, it.lport)
+        return _row("tcp", sock, it.state, len(it.ready), it.backlog, local, "*:*")
+    if sock in host.udps:
+        udp = host.udps[sock]
+        peer = _place(udp.remote, udp.rport) if udp.remote else "*:*"
+        return _row("udp", sock, "ESTAB" if udp.remote else "UNCONN", udp.queued, 0, _place(udp.local, udp.lport), peer)
+    if sock in host.echoes:
+        echo = host.echoes[sock]
+        return _row("icmp", sock, "UNCONN", len(echo.queue), 0, f"*:{echo.ident}", "*:*")
+    raise StackError(errno.EBADF, f"{sock!r} is not a socket of {host.name}")
+
+
+def sockets(host: Host) -> list[int]:
+    """The numbers of all sockets."""
+    return sorted([*host.conns, *host.listeners, *host.udps, *host.echoes])
+
+
+def _row(proto: str, sock: int, state: str, recvq: int, sendq: int, local: str, peer: str) -> dict[str, Any]:
+    return {"proto": proto, "sock": sock, "state": state, "recv_q": recvq, "send_q": sendq, "local": local, "peer": peer}
+
+
+def _place(addr: bytes, port: int) -> str:
+    if not addr:
+        return f"*:{port}"
+    return f"[{text(addr)}]:{port}" if len(addr) == 16 else f"{text(addr)}:{port}"
+
+
+def _tcp(host: Host, conn: Conn) -> dict[str, Any]:
+    snd, rcv = conn.snd, conn.rcv
+    sendq = snd.nxt - snd.una + snd.out.end - max(snd.nxt, snd.out.start) if conn.state != "CLOSED" else 0
+    row = _row(
+        "tcp",
+        conn.sock,
+        conn.state,
+        rcv.queued,
+        max(sendq, 0),
+        _place(conn.local, conn.lport),
+        _place(conn.remote, conn.rport),
+    )
+    timers = {
+        kinds.NAMES[kind]: (due - host.env.now) / MS
+        for (kind, *rest), due in host.env.timers.at.items()
+        if rest == [conn.sock]
+    }
+    return row | {
+        "error": conn.error,
+        "timers": timers,
+        "rto": snd.rtt.rto / MS,
+        "rtt": snd.rtt.srtt / MS,
+        "rttvar": snd.rtt.rttvar / MS,
+        "mss": snd.mss,
+        "cwnd": snd.cc.cwnd,
+        "ssthresh": snd.cc.ssthresh,
+        "unacked": snd.nxt - snd.una,
+        "snd_wnd": snd.wnd,
+        "rcv_wnd": max(rcv.edge - rcv.nxt, 0),
+        "wscale": (snd.shift, rcv.shift),
+        "retrans": snd.retries,
+        "recovering": snd.recovering,
+        "islands": len(rcv.islands),
+    }
+
+
+OPS = {"status": status, "sockets": sockets}

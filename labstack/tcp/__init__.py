@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""TCP (RFC 9293), one file per chapter.
+
+`conn` records and invariants; `states` the transition table and `become`; `segment` what a segment means and how
+it looks on the wire; `arrive` SEGMENT ARRIVES as eight ordered checks; `opening`, `closing`, `listen`; the sender:
+`acks`, `recovery`, `send`, `stream`, `rtt`, `cc/`; the receiver: `receive`, `islands`, `ackgen`, `window`;
+`timeouts`; `icmp`; `isn`. Sender and receiver know nothing of each other; a Conn joins them.
+"""

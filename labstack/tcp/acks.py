@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The sender meets an acknowledgment: SND.UNA, the send window, the round-trip time (RFC 9293 §3.10.7.4, fifth)."""
+
+from labstack.core import kinds
+from labstack.core.env import Env
+from labstack.core.event import WRITABLE
+from labstack.tcp import recovery, rtt, timeouts
+from labstack.tcp.conn import Conn
+from labstack.tcp.segment import SYN, Segment
+
+
+def acknowledge(env: Env, conn: Conn, seg: Segment) -> None:
+    """An acceptable ACK of a synchronized connection: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT."""
+    snd = conn.snd
+    if seg.ack > snd.una:
+        _advance(env, conn, seg.ack)
+    elif recovery.is_duplicate(snd, seg):
+        env.note("9293/3.10.7.4/ack/dup", conn.sock, seg.ack - snd.iss)
+        recovery.duplicate(env, conn)
+    elif seg.ack < snd.una:
+        env.note("9293/3.10.7.4/ack/old", conn.sock, seg.ack - snd.iss)
+    # RFC 9293 §3.10.7.4: an older segment must not overwrite a newer window
+    if seg.ack >= snd.una and (snd.wl1 < seg.seq or (snd.wl1 == seg.seq and snd.wl2 <= seg.ack)):
+        window(env, conn, seg, 0 if seg.flags & SYN else snd.shift)  # RFC 7323 §2.2: a SYN's window is never scaled
+
+
+def _advance(env: Env, conn: Conn, ack: int) -> None:
+    """Some of what is in flight has arrived."""
+    snd = conn.snd
+    size = ack - snd.una
+    rtt.on_ack(env, snd.rtt, ack)
+    snd.una = ack
+    snd.cursor = max(snd.cursor, ack)
+    snd.out.drop_before(ack)
+    snd.retries = 0
+    env.note("9293/3.10.7.4/ack/new", conn.sock, size)
+    recovery.advanced(env, conn, size)
+    timeouts.rearm(env, conn)
+    if snd.blocked and len(snd.out) <= snd.limit // 2:
+        snd.blocked = False
+        env.wake(conn.sock, WRITABLE)
+
+
+def window(env: Env, conn: Conn, seg: Segment, shift: int) -> None:
+    """Take over the window that the segment offers (SND.WND, SND.WL1, SND.WL2)."""
+    snd = conn.snd
+    wnd = seg.wnd << shift
+    if wnd != snd.wnd:
+        env.note("9293/3.10.7.4/ack/window", conn.sock, snd.wnd, wnd)
+    if snd.wnd == 0 and wnd:
+        env.timers.stop((kinds.TCP_PERSIST, conn.sock))
+        snd.probes, snd.probe = 0, False
+    snd.wnd, snd.wl1, snd.wl2 = wnd, seg.seq, seg.ack
+    snd.max_wnd = max(snd.max_wnd, wnd)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""SEGMENT ARRIVES in a connection (RFC 9293 §3.10.7.4): eight ordered checks, one function each.
+
+SYN-SENT has checks of its own (`opening`), LISTEN and CLOSED have no connection (`listen`, `output.refuse`).
+Nothing is sent here: what is due goes out when the stack is drained.
+"""
+
+from collections.abc import Callable
+
+from labstack.core.env import Env
+from labstack.ip.net import Net
+from labstack.tcp import ackgen, acks, closing, opening, output, receive
+from labstack.tcp.conn import Conn
+from labstack.tcp.segment import ACK, FIN, RST, SYN, Segment
+from labstack.tcp.seq import unwrap
+from labstack.tcp.states import RECEIVING, SYN_RECEIVED, SYN_SENT, TIME_WAIT
+
+CONTINUE, STOP, DROPPED = 0, 1, 2
+Check = Callable[[Env, Net, Conn, Segment], int]
+
+
+def arrive(env: Env, net: Net, conn: Conn, seg: Segment) -> None:
+    """A segment for this connection."""
+    if conn.state == SYN_SENT:
+        seg.ack = unwrap(seg.ack, conn.snd.nxt)
+        unacceptable = opening.syn_sent(env, conn, seg)
+        if unacceptable is not None:
+            output.reset(env, net, seg, seg.ack, 0, RST)
+        env.dirty[conn.sock] = None
+        return
+    seg.seq = unwrap(seg.seq, conn.rcv.nxt)
+    seg.ack = unwrap(seg.ack, conn.snd.nxt)
+    verdict = CONTINUE
+    for check in CHECKS:
+        verdict = check(env, net, conn, seg)
+        if verdict:
+            break
+    if verdict != DROPPED:
+        env.count["TcpInDelivers"] += 1
+    env.dirty[conn.sock] = None
+
+
+def first_sequence(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
+    """First, check the sequence number: is any of it inside the window?"""
+    rcv, length = conn.rcv, seg.len
+    wnd = rcv.edge - rcv.nxt
+    if length == 0:
+        acceptable = rcv.nxt <= seg.seq < rcv.edge if wnd else seg.seq == rcv.nxt
+    else:
+        acceptable = seg.seq < rcv.edge and seg.seq + length > rcv.nxt and wnd > 0
+    if acceptable:
+        return CONTINUE
+    if wnd == 0 and seg.seq == rcv.nxt and not seg.flags & SYN:
+        return _window_closed(env, conn, seg)
+    return _unacceptable(env, conn, seg)
+
+
+def _window_closed(env: Env, conn: Conn, seg: Segment) -> int:
+    """A window of zero: no text, but valid ACKs and RSTs are still heard (RFC 9293 §3.4, MUST-66)."""
+    env.note("9293/3.4/zero-window", conn.sock, seg.size)
+    env.count["TcpExtTCPZeroWindowDrop"] += seg.size > 0
+    seg.size, seg.pieces = 0, ()
+    seg.flags &= ~FIN
+    ackgen.at_once(conn)
+    return CONTINUE
+
+
+def _unacceptable(env: Env, conn: Conn, seg: Segment) -> int:
+    if seg.flags & RST:
+        env.drop("drop.tcp.rst_outside", seg.seq - conn.rcv.nxt)
+        return DROPPED
+    if conn.state == TIME_WAIT and seg.flags & FIN:
+        closing.again(env, conn)
+        return STOP
+    if conn.state == SYN_RECEIVED and seg.flags & SYN and not seg.flags & ACK and seg.seq == conn.rcv.irs:
+        env.note("linux/tcp_check_req/synack", conn.sock)
+        conn.snd.cursor = conn.snd.iss
+        return STOP
+    env.note("9293/3.10.7.4/seq/ack", conn.sock)
+    if seg.size:
+        ackgen.at_once(conn)
+    else:
+        ackgen.challenge(env, conn)
+    env.drop("drop.tcp.outside_window", seg.seq - conn.rcv.nxt, seg.size)
+    return DROPPED
+
+
+def second_rst(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
+    """Second, check the RST bit (with RFC 5961 §3: only the exact next sequence number resets)."""
+    if not seg.flags & RST:
+        return CONTINUE
+    if seg.seq != conn.rcv.nxt:
+        env.note("9293/3.10.7.4/rst/challenge", conn.sock, seg.seq - conn.rcv.nxt)
+        ackgen.challenge(env, conn)
+    else:
+        closing.was_reset(env, conn)
+    return STOP
+
+
+def fourth_syn(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
+    """Fourth, check the SYN bit: no SYN has a place here, so ask (RFC 5961 §4)."""
+    if not seg.flags & SYN:
+        return CONTINUE
+    if conn.state == SYN_RECEIVED and seg.flags & ACK and seg.seq == conn.rcv.irs:
+        # simultaneous open: the SYN,ACK repeats the SYN that we already have and acknowledges ours
+        env.note("9293/3.5/simultaneous-ack", conn.sock)
+        seg.seq += 1
+        seg.flags &= ~SYN
+        return CONTINUE
+    env.note("9293/3.10.7.4/syn/challenge", conn.sock)
+    ackgen.challenge(env, conn)
+    return STOP
+
+
+def fifth_ack(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
+    """Fifth, check the ACK field."""
+    snd = conn.snd
+    if not seg.flags & ACK:
+        env.drop("drop.tcp.no_ack", seg.names)
+        return DROPPED
+    if conn.state == SYN_RECEIVED:
+        if not snd.una < seg.ack <= snd.nxt:
+            env.drop("drop.tcp.handshake_ack", seg.ack - snd.nxt)
+            output.reset(env, net, seg, seg.ack, 0, RST)
+            return DROPPED
+        env.note("9293/3.10.7.4/ack/syn-received", conn.sock)
+        acks.acknowledge(env, conn, seg)
+        opening.established(env, conn)
+        return CONTINUE
+    if not snd.una - max(snd.max_wnd, 1) <= seg.ack <= snd.nxt:
+        # RFC 5961 §5
+        env.drop("drop.tcp.ack_outside", seg.ack - snd.nxt)
+        ackgen.challenge(env, conn)
+        return DROPPED
+    acks.acknowledge(env, conn, seg)
+    if snd.fin and snd.una > snd.fin_seq:
+        closing.fin_acked(env, conn)
+    return CONTINUE
+
+
+def seventh_text(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
+    """Seventh, process the segment text. (Sixth is the URG bit: urgent data stays in line.)"""
+    if not seg.size:
+        return CONTINUE
+    if conn.state not in RECEIVING:
+        # RFC 9293 §3.10.7.4: after the peer's FIN there can be no text
+        env.note("9293/3.10.7.4/text/after-fin", conn.sock)
+        return CONTINUE
+    if not conn.held and not conn.parent:
+        # RFC 9293 §3.6.1 SHLD-3: nobody will ever read it
+        env.note("9293/3.6.1/after-close", conn.sock, seg.size)
+        env.count["TcpExtTCPAbortOnData"] += 1
+        closing.abort(env, conn)
+        return STOP
+    receive.text(env, conn, seg)
+    return CONTINUE
+
+
+def eighth_fin(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
+    """Eighth, check the FIN bit; it counts when everything before it has arrived."""
+    rcv = conn.rcv
+    if seg.flags & FIN and rcv.fin is None and conn.state in RECEIVING and seg.seq + seg.size < rcv.edge:
+        rcv.fin = seg.seq + seg.size
+        if rcv.fin > rcv.nxt:
+            env.note("9293/3.10.7.4/fin/early", conn.sock)
+            ackgen.at_once(conn)
+    if rcv.fin == rcv.nxt and conn.state in RECEIVING:
+        closing.fin_arrived(env, conn)
+    elif seg.flags & FIN and conn.state == TIME_WAIT:
+        closing.again(env, conn)
+    return CONTINUE
+
+
+CHECKS: tuple[Check, ...] = (first_sequence, second_rst, fourth_syn, fifth_ack, seventh_text, eighth_fin)

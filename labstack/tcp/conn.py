@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The records of a connection: what the sender, the receiver and the connection itself must remember.
+
+RFC 9293 §3.3.1's transmission control block, in three parts. Sequence numbers are absolute; windows, sizes and
+cwnd are bytes; times are ns. `check` says what must always be true.
+"""
+
+from collections import deque
+
+from labstack.core.frame import Piece
+from labstack.core.state import State, field, state
+from labstack.tcp.cc.reno import Reno
+from labstack.tcp.rtt import Rtt
+from labstack.tcp.stream import Outbox
+
+NONE, DELAYED, NOW = 0, 1, 2  # when the next acknowledgment is due
+
+
+@state
+class Snd(State):
+    """The send sequence space (RFC 9293 §3.3.1, figure 3)."""
+
+    iss: int
+    una: int  # oldest unacknowledged
+    nxt: int  # next never sent
+    cursor: int  # next to put on the wire: behind nxt after a timeout, else equal
+    out: Outbox
+    cc: Reno
+    rtt: Rtt
+    limit: int  # bytes the application may have queued
+    mss: int  # Eff.snd.MSS: payload of a full-sized segment
+    wnd: int = 0
+    wl1: int = 0
+    wl2: int = 0
+    max_wnd: int = 0
+    shift: int = 0  # Snd.Wind.Shift (RFC 7323 §2.2)
+    fin: bool = False  # a FIN follows the last byte of `out`
+    nodelay: bool = False
+    resend: bool = False  # the segment at una goes out again, now
+    probe: bool = False  # one segment may ignore the window, now
+    retries: int = 0  # retransmission timeouts in a row
+    probes: int = 0  # window probes in a row
+    sent_at: int = 0  # when data last went out
+    dupacks: int = 0
+    recovering: bool = False
+    recover: int = 0  # RFC 6582 §3.2
+    cwnd_limited: bool = False  # the last output stopped at cwnd
+    blocked: bool = False  # the application found the buffer full
+
+    @property
+    def fin_seq(self) -> int:
+        """Where our FIN stands, if there is one."""
+        return self.out.end
+
+
+@state
+class Rcv(State):
+    """The receive sequence space (RFC 9293 §3.3.1, figure 4)."""
+
+    irs: int
+    nxt: int
+    edge: int  # right edge of the window as last advertised; never moves left
+    limit: int  # bytes of the receive buffer
+    mss: int  # the largest segment we expect: what we announced, or less if the peer sends less
+    shift: int = 0  # Rcv.Wind.Shift
+    ready: deque[Piece] = field(default_factory=deque)  # in order, for the application
+    queued: int = 0  # bytes in `ready`
+    islands: list[tuple[int, int, tuple[Piece, ...]]] = field(default_factory=list)  # beyond a gap: start, end, pieces
+    fin: int | None = None  # where the peer's FIN stands
+    ack: int = NONE  # is an acknowledgment due?
+    acked: int = 0  # RCV.NXT in the last segment we sent
+    wanted: bool = True  # False after shutdown(SHUT_RD): data is acknowledged and thrown away
+
+
+@state
+class Conn(State):
+    sock: int
+    local: bytes
+    lport: int
+    remote: bytes
+    rport: int
+    key: bytes  # as the peer's segments carry it: remote, local, rport, lport
+    dev: int  # 0: wherever the route leads
+    state: str
+    snd: Snd
+    rcv: Rcv
+    passive: bool = False
+    parent: int = 0  # the listener, until accepted
+    held: bool = True  # an application holds the socket
+    error: int = 0  # errno: why the connection died
+    soft: int = 0  # errno: the last trouble that was no reason to die (MUST-47)
+    gso: int = 0  # greatest super-segment on this path, bytes of payload; 0: one segment per frame
+    pseudo: int = 0  # sum over the pseudo-header without the length
+    scaling: bool = False  # we offer (later: both agreed on) window scaling (RFC 7323 §2.2)
+    challenged: int = -(1 << 62)  # when the last rate-limited ACK went out
+    ttl: int = 0  # 0: the default
+    tos: int = 0
+    reset: bool = False  # a RST is to be sent
+
+    def check(self) -> None:
+        """Raise AssertionError with a sentence if the connection is in an impossible condition."""
+        if self.state == "CLOSED":
+            return
+        s, r = self.snd, self.rcv
+        must = (
+            (s.una <= s.cursor <= s.nxt, "SND.UNA <= cursor <= SND.NXT"),
+            (s.nxt <= s.out.end + 1, "SND.NXT is at most one (the FIN) behind the stream"),
+            (s.out.start <= max(s.una, s.iss + 1) <= s.out.end + 1, "the stream begins at SND.UNA"),
+            (s.cc.cwnd >= s.cc.mss, "cwnd >= 1 segment"),
+            (r.nxt <= r.edge, "the receive window is not negative"),
+            (r.queued == sum(len(p) for p in r.ready), "queued counts what is ready"),
+            (all(start > r.nxt for start, _, _ in r.islands), "islands lie beyond RCV.NXT"),
+            (
+                all(a[1] < b[0] for a, b in zip(r.islands, r.islands[1:], strict=False)),
+                "islands are sorted, disjoint and not adjacent",
+            ),
+        )
+        broken = [what for holds, what in must if not holds]
+        if broken:
+            raise AssertionError(f"connection {self.sock} in {self.state}: not true: {'; '.join(broken)}")

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""ICMP errors about a connection's segments (RFC 9293 §3.9.2.2, RFC 1122 §4.2.3.9, RFC 5927)."""
+
+import struct
+
+from labstack.core.env import Env
+from labstack.ip.datagram import Quoted
+from labstack.tcp import closing
+from labstack.tcp.conn import Conn
+from labstack.tcp.seq import unwrap
+from labstack.tcp.states import SYN_SENT
+
+_SEQ = struct.Struct("!I")
+
+
+def arrive(env: Env, conn: Conn, quoted: Quoted) -> None:
+    """An error that quotes one of our segments: fatal only while opening, believed only if the segment is in flight."""
+    what = f"{quoted.type}/{quoted.code}"
+    seq = unwrap(_SEQ.unpack_from(quoted.transport, 4)[0], conn.snd.nxt)
+    if not conn.snd.una <= seq < conn.snd.nxt:
+        env.note("5927/4/ignored", conn.sock, what)
+        env.count["TcpExtOutOfWindowIcmps"] += 1
+    elif quoted.hard and conn.state == SYN_SENT:
+        env.note("9293/3.9.2.2/hard", conn.sock, what)
+        closing.die(env, conn, quoted.errno)
+    else:
+        # RFC 9293 §3.9.2.2 and RFC 5927 §5: once synchronized, even a hard error is only remembered
+        env.note("9293/3.9.2.2/soft", conn.sock, what)
+        conn.soft = quoted.errno

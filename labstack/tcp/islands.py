@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Reassembly: pieces of the stream that arrived beyond a gap. Sorted, disjoint, joined when they touch.
+
+The first copy of a byte wins. Finding a place costs O(log n); the number of islands is bounded by the caller.
+"""
+
+from bisect import bisect_left
+
+from labstack.core.frame import Piece
+
+Island = tuple[int, int, tuple[Piece, ...]]  # start, end, pieces
+
+
+def insert(islands: list[Island], start: int, end: int, pieces: tuple[Piece, ...]) -> int:
+    """Add [start, end); returns how many bytes of it were new."""
+    first = bisect_left(islands, start, key=lambda i: i[1])  # the first island that reaches start
+    last = first
+    while last < len(islands) and islands[last][0] <= end:
+        last += 1
+    touched = islands[first:last]
+    out: list[Piece] = []
+    at, new = start, 0
+    for i_start, i_end, i_pieces in touched:
+        if at < i_start:
+            out += cut(pieces, at - start, i_start - start)
+            new += i_start - at
+        out += i_pieces
+        at = i_end
+    if at < end:
+        out += cut(pieces, at - start, end - start)
+        new += end - at
+    low = min(start, touched[0][0]) if touched else start
+    islands[first:last] = [(low, max(end, at), tuple(out))]
+    return new
+
+
+def cut(pieces: tuple[Piece, ...], first: int, stop: int) -> list[Piece]:
+    """Bytes [first, stop) of pieces, not copied."""
+    out: list[Piece] = []
+    at = 0
+    for piece in pieces:
+        size = len(piece)
+        low, high = max(first - at, 0), min(stop - at, size)
+        if low < high:
+            out.append(piece if high - low == size else memoryview(piece)[low:high])
+        at += size
+    return out

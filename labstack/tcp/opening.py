@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Opening: active, passive and simultaneous (RFC 9293 §3.5, §3.10.1, §3.10.7.3)."""
+
+import errno
+
+from labstack.core.config import SECOND
+from labstack.core.env import Env
+from labstack.core.event import ACCEPTABLE, CONNECTED, WRITABLE
+from labstack.ip.family import of
+from labstack.ip.net import Path
+from labstack.tcp import ackgen, acks, closing, isn, send, timeouts, window
+from labstack.tcp.cc.reno import Reno
+from labstack.tcp.conn import Conn, Rcv, Snd
+from labstack.tcp.rtt import Rtt
+from labstack.tcp.segment import ACK, PROTO, RST, SYN, Segment
+from labstack.tcp.states import CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, become
+from labstack.tcp.stream import Outbox
+from layers import checksum
+
+TCP_HLEN = 20
+AFTER_LOST_SYN = 3 * SECOND
+
+
+def make(env: Env, sock: int, path: Path, local: bytes, lport: int, remote: bytes, rport: int, dev: int = 0) -> Conn:
+    """A connection record before anything was sent or received."""
+    family = of(remote)
+    ports = rport.to_bytes(2, "big") + lport.to_bytes(2, "big")
+    key = remote + local + ports
+    iss = isn.choose(env, key)
+    mss = path.mtu - family.header - TCP_HLEN
+    limit = env.config["net.ipv4.tcp_rmem"]
+    snd = Snd(
+        iss=iss,
+        una=iss,
+        nxt=iss,
+        cursor=iss,
+        out=Outbox(start=iss + 1, end=iss + 1),
+        cc=Reno(mss=mss, cwnd=send.initial_window(env, mss)),
+        rtt=Rtt(),
+        limit=env.config["net.ipv4.tcp_wmem"],
+        mss=mss,
+        recover=iss,
+    )
+    rcv = Rcv(irs=0, nxt=0, edge=0, limit=limit, mss=mss)
+    conn = Conn(
+        sock=sock,
+        local=local,
+        lport=lport,
+        remote=remote,
+        rport=rport,
+        key=key,
+        dev=dev,
+        state=CLOSED,
+        snd=snd,
+        rcv=rcv,
+        gso=max(path.gso - family.header - TCP_HLEN, 0),
+        pseudo=checksum.add(path.sum, PROTO),
+        scaling=bool(env.config["net.ipv4.tcp_window_scaling"]),
+    )
+    if conn.scaling:
+        rcv.shift = window.shift_for(limit)
+    return conn
+
+
+def active(env: Env, conn: Conn) -> None:
+    """The active OPEN: a SYN goes out at the next drain (RFC 9293 §3.10.1)."""
+    env.count["TcpActiveOpens"] += 1
+    env.note("9293/3.10.1/active", conn.sock)
+    become(env, conn, SYN_SENT)
+    env.dirty[conn.sock] = None
+
+
+def syn_sent(env: Env, conn: Conn, seg: Segment) -> Segment | None:
+    """SEGMENT ARRIVES in SYN-SENT (RFC 9293 §3.10.7.3). Returns the segment if it is to be answered with a RST."""
+    snd = conn.snd
+    if seg.flags & ACK:
+        # first
+        if seg.ack <= snd.iss or seg.ack > snd.nxt:
+            env.drop("drop.tcp.syn_sent_ack", seg.ack - snd.iss)
+            return None if seg.flags & RST else seg
+    if seg.flags & RST:
+        # second
+        if not seg.flags & ACK:
+            env.drop("drop.tcp.syn_sent_rst")
+            return None
+        env.count["TcpInDelivers"] += 1
+        env.note("9293/3.10.7.3/refused", conn.sock)
+        closing.die(env, conn, errno.ECONNREFUSED)
+    elif not seg.flags & SYN:
+        # fifth
+        env.drop("drop.tcp.syn_sent_nothing", seg.names)
+    else:
+        # third is security and compartment, which nobody uses
+        env.count["TcpInDelivers"] += 1
+        _syn_arrived(env, conn, seg)
+    return None
+
+
+def _syn_arrived(env: Env, conn: Conn, seg: Segment) -> None:
+    """Fourth: the SYN bit."""
+    take_syn(env, conn, seg)
+    if seg.flags & ACK:
+        env.note("9293/3.10.7.3/established", conn.sock)
+        acks.acknowledge(env, conn, seg)
+        established(env, conn)
+        ackgen.at_once(conn)
+    else:
+        # simultaneous open (RFC 9293 §3.5, figure 7): our SYN goes again, with an ACK
+        env.note("9293/3.10.7.3/simultaneous", conn.sock)
+        become(env, conn, SYN_RECEIVED)
+        conn.snd.cursor = conn.snd.iss
+        acks.window(env, conn, seg, 0)
+
+
+def take_syn(env: Env, conn: Conn, seg: Segment) -> None:
+    """Learn from the peer's SYN: IRS, its MSS (MUST-15, MUST-16), its window scale (RFC 7323 §2.2)."""
+    snd, rcv = conn.snd, conn.rcv
+    family = of(conn.remote)
+    rcv.irs, rcv.nxt, rcv.edge, rcv.acked = seg.seq, seg.seq + 1, seg.seq + 1, seg.seq
+    theirs = family.mss if seg.mss is None else seg.mss
+    snd.mss = max(min(theirs, snd.mss), env.config["net.ipv4.tcp_min_snd_mss"])
+    # RFC 5681 §3.1: one segment, if our SYN had to be sent again
+    snd.cc = Reno(mss=snd.mss, cwnd=snd.mss if snd.retries else send.initial_window(env, snd.mss))
+    conn.scaling = conn.scaling and seg.shift is not None
+    if conn.scaling:
+        snd.shift = seg.shift or 0
+    else:
+        rcv.shift = 0
+    snd.wl1 = seg.seq - 1
+    env.note("9293/3.7.1/mss", conn.sock, snd.mss)
+
+
+def established(env: Env, conn: Conn) -> None:
+    """Our SYN was acknowledged: the connection is open."""
+    if conn.snd.rtt.srtt == 0:
+        # RFC 6298 (5.7): the SYN was retransmitted, so nothing is known of the round trip
+        env.note("6298/5.7/after-syn", conn.sock)
+        conn.snd.rtt.rto = AFTER_LOST_SYN
+    become(env, conn, ESTABLISHED)
+    timeouts.rearm(env, conn)
+    env.dirty[conn.sock] = None
+    if conn.parent:
+        env.wake(conn.parent, ACCEPTABLE)
+    else:
+        env.wake(conn.sock, CONNECTED | WRITABLE)

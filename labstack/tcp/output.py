@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Segments leave here, when the stack is drained: what `send` allows, then the ACK that `ackgen` wants.
+
+Also the resets that answer segments nobody expects (RFC 9293 §3.10.7.1).
+"""
+
+from labstack.core.env import Env
+from labstack.core.frame import Piece
+from labstack.ip import route
+from labstack.ip.net import Net
+from labstack.ip.send import send as send_ip
+from labstack.tcp import ackgen, send, window
+from labstack.tcp.conn import NOW, Conn
+from labstack.tcp.segment import ACK, CSUM_AT, PROTO, RST, SYN, Segment, header, syn_options
+from labstack.tcp.states import CLOSED, SYN_SENT
+from layers import checksum
+
+BURST = 64  # segments of one connection in one drain; the rest follows in the next
+
+
+def flush(env: Env, net: Net, conn: Conn) -> bool:
+    """Send what is due on conn. True if the burst limit left something for another drain."""
+    if conn.reset:
+        conn.reset = False
+        _emit(env, net, conn, conn.snd.nxt, RST | ACK, 0, (), 0)
+    if conn.state == CLOSED:
+        return False
+    for _ in range(BURST):
+        probe = conn.snd.probe
+        span = send.poll(env, conn)
+        if span is None:
+            break
+        _transmit(env, net, conn, span, probe)
+    else:
+        return True
+    if conn.rcv.ack == NOW:
+        _emit(env, net, conn, conn.snd.nxt, ACK, 0, (), window.advertise(conn.rcv))
+        ackgen.sent(env, conn)
+    return False
+
+
+def _transmit(env: Env, net: Net, conn: Conn, span: send.Span, probe: bool) -> None:
+    seq, size, flags = span
+    syn = bool(flags & SYN)
+    if syn and conn.state != SYN_SENT:
+        flags |= ACK
+    pieces = conn.snd.out.slice(seq, size) if size else ()
+    have = sum(map(len, pieces))
+    if have < size:  # more pieces than one segment may carry
+        size, flags = have, ACK
+    wnd = window.advertise(conn.rcv, syn)
+    _emit(env, net, conn, seq, flags, size, pieces, wnd)
+    send.sent(env, conn, (seq, size, flags), probe)
+    if flags & ACK:
+        ackgen.sent(env, conn)
+
+
+def _emit(
+    env: Env, net: Net, conn: Conn, seq: int, flags: int, size: int, pieces: tuple[Piece, ...], wnd: int
+) -> None:
+    """One segment of conn, into the IP layer."""
+    path = route.lookup(env, net, conn.remote, conn.local, conn.dev)
+    if path is None:
+        env.count["TcpOutNoRoutes"] += 1
+        env.note("9293/3.8.3/no-route", conn.sock)
+        return
+    options = b""
+    if flags & SYN:
+        options = syn_options(conn.rcv.mss, conn.rcv.shift if conn.scaling else None)
+    pseudo = checksum.add(conn.pseudo, 20 + len(options) + size)
+    head = header(conn.lport, conn.rport, seq, conn.rcv.nxt if flags & ACK else 0, flags, wnd, options, pseudo)
+    gso = conn.snd.mss if size > conn.snd.mss else None
+    env.count["TcpOutSegs"] += 1
+    send_ip(env, net, path, PROTO, head, pieces, gso=gso, csum_at=CSUM_AT, ttl=conn.ttl, tos=conn.tos)
+
+
+def refuse(env: Env, net: Net, seg: Segment) -> None:
+    """Answer a segment for which there is no connection (RFC 9293 §3.10.7.1)."""
+    if seg.flags & RST:
+        return
+    if seg.flags & ACK:
+        env.note("9293/3.10.7.1/reset-ack", 0, seg.names)
+        reset(env, net, seg, seg.ack, 0, RST)
+    else:
+        env.note("9293/3.10.7.1/reset", 0, seg.names)
+        reset(env, net, seg, 0, seg.seq + seg.len, RST | ACK)
+
+
+def reset(env: Env, net: Net, seg: Segment, seq: int, ack: int, flags: int) -> None:
+    """A RST that answers seg, with these numbers."""
+    d = seg.dgram
+    path = route.lookup(env, net, d.src, d.dst)
+    if path is None or d.to_group:
+        return
+    env.count["TcpOutSegs"] += 1
+    env.count["TcpOutRsts"] += 1
+    head = header(seg.dport, seg.sport, seq, ack, flags, 0, b"", checksum.add(path.sum, PROTO + 20))
+    send_ip(env, net, path, PROTO, head, csum_at=CSUM_AT)

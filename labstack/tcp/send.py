@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What may be sent now: the windows, Nagle, silly-window avoidance (RFC 9293 §3.7.4, §3.8.6; RFC 5681 §3.1).
+
+`poll` answers "which bytes go next" and nothing else; `output` puts them into segments.
+"""
+
+from labstack.core.env import Env
+from labstack.tcp import timeouts
+from labstack.tcp.conn import Conn, Snd
+from labstack.tcp.segment import ACK, FIN, PSH, SYN
+from labstack.tcp.states import SENDING
+
+Span = tuple[int, int, int]  # sequence number, bytes of data, flags
+
+
+def poll(env: Env, conn: Conn) -> Span | None:
+    """The next span of sequence space to put on the wire, or None when nothing may go."""
+    snd = conn.snd
+    if snd.una == snd.iss:
+        # RFC 9293 §3.10.7.3: until our SYN is acknowledged only the SYN itself goes
+        return (snd.iss, 0, SYN) if snd.cursor == snd.iss else None
+    if conn.state not in SENDING:
+        return None
+    if snd.resend:
+        snd.resend = False
+        return _first(conn)
+    ready = snd.out.end - snd.cursor
+    if ready < 0 or (ready == 0 and not snd.fin):
+        return None
+    size = _allowed(env, conn, ready)
+    if size is None:
+        return _blocked(env, conn)
+    return _span(snd, snd.cursor, size, snd.una + snd.wnd)
+
+
+def _first(conn: Conn) -> Span:
+    """The segment at SND.UNA once more."""
+    snd = conn.snd
+    return _span(snd, snd.una, min(snd.mss, max(snd.out.end - snd.una, 0)), snd.nxt)
+
+
+def _allowed(env: Env, conn: Conn, ready: int) -> int | None:
+    """How many of the ready bytes may go in one (super-)segment now; 0 is a FIN alone, None is nothing."""
+    snd = conn.snd
+    mss, flight = snd.mss, snd.cursor - snd.una
+    usable = snd.wnd - flight
+    if ready == 0:
+        return 0 if usable > 0 else None
+    room = _congestion_room(env, conn, flight)
+    size = min(ready, usable, room)
+    if size >= mss:
+        # (1) of RFC 9293 §3.8.6.2.1: full-sized segments
+        most = conn.gso - conn.gso % mss if conn.gso > mss else mss
+        return min(size - size % mss, most)
+    if size <= 0 or room < min(ready, usable):
+        return None
+    idle = flight == 0 or snd.nodelay or snd.fin or snd.cursor < snd.nxt
+    if size == ready and idle:
+        return size  # (2): all that is queued, and Nagle has no objection
+    if flight == 0 and size * 2 >= snd.max_wnd:
+        return size  # (3): at least half the largest window ever offered
+    if size == ready:
+        env.note("9293/3.7.4/nagle", conn.sock, ready)
+    return None
+
+
+def _congestion_room(env: Env, conn: Conn, flight: int) -> int:
+    """What cwnd leaves, with RFC 3042's two segments on the first two duplicate ACKs."""
+    snd = conn.snd
+    if flight == 0 and snd.nxt == snd.una and env.now - snd.sent_at > snd.rtt.rto and snd.sent_at:
+        env.note("5681/4.1/restart", conn.sock)
+        snd.cc.idle(initial_window(env, snd.mss))
+        snd.sent_at = 0
+    extra = 0 if snd.recovering else min(snd.dupacks, 2) * snd.mss
+    return snd.cc.cwnd + extra - flight
+
+
+def initial_window(env: Env, mss: int) -> int:
+    """RFC 6928: ten segments."""
+    return env.config["net.ipv4.tcp_init_cwnd"] * mss
+
+
+def _blocked(env: Env, conn: Conn) -> Span | None:
+    """Something waits. With nothing in flight no ACK will come to free it: probe (RFC 9293 §3.8.6.1)."""
+    snd = conn.snd
+    if snd.cursor > snd.una:
+        return None
+    if snd.probe:
+        snd.probe = False
+        return _span(snd, snd.una, min(1, snd.out.end - snd.una), snd.una + 1)
+    timeouts.persist(env, conn)
+    return None
+
+
+def _span(snd: Snd, seq: int, size: int, edge: int) -> Span:
+    """Complete the flags: PSH at the end of what is buffered (MUST-61), FIN behind the last byte."""
+    end = seq + size
+    if end < snd.out.end:
+        return seq, size, ACK
+    fin = FIN if snd.fin and end == snd.fin_seq and end < max(edge, snd.nxt) else 0
+    return seq, size, ACK | fin | (PSH if size else 0)
+
+
+def sent(env: Env, conn: Conn, span: Span, probe: bool) -> None:
+    """The span has left: move SND.NXT, time it, start the timer (RFC 6298 §5.1)."""
+    snd = conn.snd
+    seq, size, flags = span
+    end = seq + size + (1 if flags & (SYN | FIN) else 0)
+    if seq < snd.nxt:
+        env.count["TcpRetransSegs"] += 1
+        snd.rtt.cancel()
+    elif not probe:
+        snd.rtt.start(end, env.now)
+    snd.nxt = max(snd.nxt, end)
+    if probe:
+        return
+    snd.cursor = max(snd.cursor, end)
+    snd.sent_at = env.now
+    flight = snd.cursor - snd.una
+    # grow cwnd only where it is what limits us (RFC 5681 §3.1; RFC 7661)
+    slow = snd.cc.cwnd < snd.cc.ssthresh
+    snd.cwnd_limited = flight * 2 >= snd.cc.cwnd if slow else flight + snd.mss > snd.cc.cwnd
+    timeouts.start_if_idle(env, conn)

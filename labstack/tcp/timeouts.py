@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What happens when a connection's timers expire: retransmission (RFC 6298 §5), persist (RFC 9293 §3.8.6.1),
+delayed ACK, TIME-WAIT. The limits R1 and R2 are RFC 9293 §3.8.3's."""
+
+import errno
+
+from labstack.core import kinds
+from labstack.core.env import Env
+from labstack.tcp import ackgen, closing, recovery, rtt
+from labstack.tcp.conn import Conn
+from labstack.tcp.states import SYN_RECEIVED, SYN_SENT
+
+
+def rearm(env: Env, conn: Conn) -> None:
+    """RFC 6298 (5.2), (5.3): new data was acknowledged; run for RTO from now if more is in flight, else stop."""
+    key = (kinds.TCP_RETRANSMIT, conn.sock)
+    if conn.snd.cursor > conn.snd.una:
+        env.timers.set(key, env.now + conn.snd.rtt.rto)
+    else:
+        env.timers.stop(key)
+
+
+def start_if_idle(env: Env, conn: Conn) -> None:
+    """RFC 6298 (5.1): a segment with data (or SYN, FIN) was sent and the timer is not running."""
+    key = (kinds.TCP_RETRANSMIT, conn.sock)
+    if key not in env.timers.at:
+        env.timers.set(key, env.now + conn.snd.rtt.rto)
+
+
+def persist(env: Env, conn: Conn) -> None:
+    """Nothing in flight, something to send, and no window for it: probe after an RTO (RFC 9293 §3.8.6.1)."""
+    key = (kinds.TCP_PERSIST, conn.sock)
+    if key not in env.timers.at:
+        env.note("9293/3.8.6.1/persist", conn.sock)
+        env.timers.set(key, env.now + _patience(env, conn))
+        env.timers.stop((kinds.TCP_RETRANSMIT, conn.sock))
+
+
+def _patience(env: Env, conn: Conn) -> int:
+    """Time between window probes: RTO, doubled by each probe (RFC 9293 §3.8.6.1)."""
+    return rtt.bounded(env, conn.snd.rtt.rto << min(conn.snd.probes, 16))
+
+
+def expire(env: Env, conn: Conn, kind: int) -> None:
+    """A timer of this connection went off."""
+    _EXPIRE[kind](env, conn)
+    env.dirty[conn.sock] = None
+
+
+def _retransmit(env: Env, conn: Conn) -> None:
+    snd = conn.snd
+    if snd.una == snd.nxt:
+        return
+    snd.retries += 1
+    env.count["TcpExtTCPTimeouts"] += 1
+    if snd.retries > _allowed(env, conn):
+        # RFC 9293 §3.8.3 (c): R2
+        env.note("9293/3.8.3/r2", conn.sock, snd.retries - 1)
+        env.count["TcpExtTCPAbortOnTimeout"] += 1
+        closing.die(env, conn, conn.soft or errno.ETIMEDOUT)
+        return
+    env.note("6298/5.4/retransmit", conn.sock, snd.una - snd.iss, snd.retries)
+    rtt.back_off(env, snd.rtt)
+    recovery.timed_out(env, conn)
+    env.timers.set((kinds.TCP_RETRANSMIT, conn.sock), env.now + snd.rtt.rto)  # RFC 6298 (5.6)
+
+
+def _allowed(env: Env, conn: Conn) -> int:
+    """R2, in retransmissions."""
+    if conn.state == SYN_SENT:
+        return env.config["net.ipv4.tcp_syn_retries"]
+    if conn.state == SYN_RECEIVED:
+        return env.config["net.ipv4.tcp_synack_retries"]
+    return env.config["net.ipv4.tcp_retries2" if conn.held else "net.ipv4.tcp_orphan_retries"]
+
+
+def _probe(env: Env, conn: Conn) -> None:
+    """RFC 9293 §3.8.6.1: send one byte into the closed window, again and again, ever more slowly."""
+    snd = conn.snd
+    if snd.cursor > snd.una or snd.cursor >= snd.out.end + snd.fin:
+        return
+    snd.probes += 1
+    env.count["TcpExtTCPWinProbe"] += 1
+    if not conn.held and snd.probes > env.config["net.ipv4.tcp_orphan_retries"]:
+        env.note("linux/tcp_probe_timer/orphan", conn.sock)
+        closing.die(env, conn, errno.ETIMEDOUT)
+        return
+    env.note("9293/3.8.6.1/probe", conn.sock, snd.probes)
+    snd.probe = True
+    env.timers.set((kinds.TCP_PERSIST, conn.sock), env.now + _patience(env, conn))
+
+
+_EXPIRE = {
+    kinds.TCP_RETRANSMIT: _retransmit,
+    kinds.TCP_PERSIST: _probe,
+    kinds.TCP_DELACK: ackgen.expire,
+    kinds.TCP_TIMEWAIT: closing.expire,
+}

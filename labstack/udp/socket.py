@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The datagram socket: what arrived for it, and what it sends (RFC 768; RFC 8200 §8.1 for the checksum)."""
+
+import struct
+from collections import deque
+
+from labstack.core.env import Env
+from labstack.core.event import FAILED, READABLE
+from labstack.core.frame import Piece
+from labstack.core.state import State, field, state
+from labstack.ip.datagram import Datagram, Quoted
+from labstack.ip.net import Net, Path
+from labstack.ip.send import send
+from layers import checksum
+
+PROTO = 17
+HLEN = 8
+CSUM_AT = 6
+_HEADER = struct.Struct("!HHHH")
+
+Received = tuple[bytes, bytes, int]  # data, source address, source port
+
+
+@state
+class Udp(State):
+    sock: int
+    local: bytes  # b"": any address
+    lport: int
+    limit: int  # bytes that may wait for the reader
+    remote: bytes = b""  # connected: only from there
+    rport: int = 0
+    dev: int = 0
+    queue: deque[Received] = field(default_factory=deque)
+    queued: int = 0
+    error: int = 0  # errno, given to the next call
+
+    def check(self) -> None:
+        if self.queued != sum(len(data) for data, _, _ in self.queue):
+            raise AssertionError(f"socket {self.sock}: queued does not count what is queued")
+
+
+def parse(env: Env, d: Datagram) -> tuple[int, int, memoryview] | None:
+    """(source port, destination port, payload) of a UDP datagram, or None after a counted drop."""
+    prefix = d.family.udp_counters
+    env.count[prefix + "InSegs"] += 1
+    if d.length < HLEN or d.end - d.at < HLEN:
+        return _bad(env, prefix, "drop.udp.short")
+    sport, dport, length, csum = _HEADER.unpack_from(d.buf, d.at)
+    if length < HLEN or length > d.length:
+        return _bad(env, prefix, "drop.udp.length")
+    pieces = _pieces(d, length)
+    if csum == 0 and d.family.udp_sum:
+        return _bad(env, prefix, "drop.udp.zero_csum")
+    if csum and not d.sure and not _sum_holds(d, pieces, length):
+        env.count[prefix + "InCsumErrors"] += 1
+        return _bad(env, prefix, "drop.udp.csum")
+    whole = pieces[0] if len(pieces) == 1 else memoryview(b"".join(pieces))
+    return sport, dport, whole[HLEN:]
+
+
+def _bad(env: Env, prefix: str, reason: str) -> None:
+    env.count[prefix + "InErrors"] += 1
+    env.drop(reason)
+
+
+def _pieces(d: Datagram, length: int) -> tuple[memoryview, ...]:
+    """The datagram's bytes, without what follows the UDP length."""
+    if not d.body:
+        return (memoryview(d.buf)[d.at : d.at + length],)
+    return (memoryview(b"".join((memoryview(d.buf)[d.at : d.end], *d.body)))[:length],)
+
+
+def _sum_holds(d: Datagram, pieces: tuple[memoryview, ...], length: int) -> bool:
+    return checksum.ones_sum(pieces[0], checksum.ones_sum(d.src + d.dst, PROTO + length)) == 0xFFFF
+
+
+def deliver(env: Env, sock: Udp, d: Datagram, sport: int, data: memoryview) -> None:
+    """Queue a datagram for its reader, whole or not at all."""
+    prefix = d.family.udp_counters
+    if sock.queued + len(data) > sock.limit:
+        env.count[prefix + "RcvbufErrors"] += 1
+        return _bad(env, prefix, "drop.udp.rcvbuf")
+    env.count[prefix + "InDatagrams"] += 1
+    env.note("768/1/deliver", sock.sock, len(data))
+    sock.queue.append((bytes(data), d.src, sport))
+    sock.queued += len(data)
+    env.wake(sock.sock, READABLE)
+    return None
+
+
+def transmit(env: Env, net: Net, path: Path, lport: int, rport: int, data: Piece) -> None:
+    """One datagram. Raises StackError EMSGSIZE if it does not fit the path."""
+    length = HLEN + len(data)
+    prefix = path.family.udp_counters
+    head = _HEADER.pack(lport, rport, length & 0xFFFF, checksum.add(path.sum, PROTO + length))
+    send(env, net, path, PROTO, head, (data,) if len(data) else (), csum_at=CSUM_AT)
+    env.count[prefix + "OutDatagrams"] += 1
+
+
+def icmp(env: Env, sock: Udp, quoted: Quoted) -> None:
+    """An ICMP error about a datagram of ours: the next call of a connected socket fails (RFC 1122 §4.1.3.3)."""
+    env.note("1122/4.1.3.3/error", sock.sock, f"{quoted.type}/{quoted.code}")
+    if sock.remote:
+        sock.error = quoted.errno
+        env.wake(sock.sock, FAILED)
