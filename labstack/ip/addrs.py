@@ -7,10 +7,10 @@ from labstack.core.env import Env
 from labstack.core.errors import StackError
 from labstack.core.kinds import DAD
 from labstack.ip import route
-from labstack.ip.family import is_group, masked, parse_addr, parse_prefix, text
-from labstack.ip.net import LOOPBACK, Net, Route, iface
+from labstack.ip.family import V4, is_group, masked, parse_addr, parse_prefix, text
+from labstack.ip.net import LOOPBACK, LOOPBACK_MTU, Net, Route, iface
 from labstack.link import dad, groups, neighbour
-from labstack.link.iface import Addr, Iface
+from labstack.link.iface import PERMANENT, PREFERRED, TENTATIVE, Addr, Iface
 
 ADDRS = 64  # of one interface
 _LIMITED = b"\xff\xff\xff\xff"
@@ -49,12 +49,13 @@ def add_addr(env: Env, net: Net, dev: int | str, cidr: str, detect: bool = True)
 
 
 def _assign(env: Env, net: Net, it: Iface, ip: bytes, plen: int, detect: bool) -> Addr:
-    addr = Addr(ip, plen)
+    detect = detect and len(ip) == 16
+    addr = Addr(ip, plen, TENTATIVE if detect else PREFERRED)
     it.addrs.append(addr)
     if len(ip) == 16:
         groups.join(it, groups.solicited_node(ip))
-        if detect:
-            dad.start(env, it, addr)
+    if detect:
+        dad.start(env, it, addr)
     if plen < len(ip) * 8:
         route.insert(net, _connected(it, addr))
     reindex(net)
@@ -86,8 +87,17 @@ def set_up(env: Env, net: Net, dev: int | str, up: bool) -> None:
     it = iface(net, dev)
     it.up = up
     if not up:
-        for entry in [n for n in it.neigh.table.values() if n.state != "PERMANENT"]:
+        for entry in [n for n in it.neigh.table.values() if n.state != PERMANENT]:
             neighbour.forget(env, it, entry.address)
+    route.changed(net)
+
+
+def set_mtu(net: Net, dev: int | str, mtu: int) -> None:
+    """Change an interface's MTU, in bytes of an IP packet. Raises StackError EINVAL."""
+    it = iface(net, dev)
+    if not V4.min_mtu <= mtu <= LOOPBACK_MTU:
+        raise StackError(errno.EINVAL, f"MTU {mtu} for {it.name}: expected {V4.min_mtu}..{LOOPBACK_MTU}")
+    it.mtu = mtu
     route.changed(net)
 
 

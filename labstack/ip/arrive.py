@@ -50,32 +50,34 @@ def _ipv4(env: Env, net: Net, iface: Iface, frame: Frame) -> Datagram | None:
     buf, net_at = bytes(frame.head), frame.start + frame.net
     have = len(buf) - net_at
     if have < 20:
-        return env.drop("drop.ip.short", have)
+        return env.drop("drop.ip.v4_short", have)
     vihl, tos, total, _, frag, ttl, proto, _, src, dst = _IPV4.unpack_from(buf, net_at)
     hlen = 20
     if vihl != 0x45:
         hlen = (vihl & 15) * 4
-        if vihl >> 4 != 4 or hlen < 20 or hlen > have:
-            return env.drop("drop.ip.header", vihl)
+        if vihl >> 4 != 4:
+            return env.drop("drop.ip.v4_version", vihl >> 4)
+        if hlen < 20 or hlen > have:
+            return env.drop("drop.ip.v4_header_length", hlen)
     at = net_at + hlen
     if int.from_bytes(buf[net_at:at], "big") % 0xFFFF:
-        return env.drop("drop.ip.csum")
+        return env.drop("drop.ip.v4_csum")
     body = frame.body
     for piece in body:
         have += len(piece)
     if total < hlen or total > have:
-        return env.drop("drop.ip.length", total, have)
+        return env.drop("drop.ip.v4_length", total, have)
     if body and (total < have or proto not in _TRANSPORTS):
         frame, body = frame.flat(), ()
         buf = bytes(frame.head)
     end = len(buf) if body else net_at + total
     to_group = False
     if iface.index and (src[0] in _BAD4 or src in net.own or src in net.broadcast):
-        return env.drop("drop.ip.martian", src)
+        return env.drop("drop.ip.v4_martian", src)
     if dst not in net.own:
         to_group = dst in iface.groups or dst in net.broadcast
         if not to_group and (iface.index or dst[0] != 127):
-            return env.drop("drop.ip.not_mine", dst)
+            return env.drop("drop.ip.v4_not_mine", dst)
     elif iface.mac and buf[frame.start] & 1:
         return env.drop("drop.ip.link_group", dst)
     if hlen > 20 and (why := options.trouble(buf, net_at + 20, at)):
@@ -113,15 +115,15 @@ def _ipv6(env: Env, net: Net, iface: Iface, frame: Frame) -> Datagram | None:
     buf, net_at = bytes(frame.head), frame.start + frame.net
     have = len(buf) - net_at - 40
     if have < 0:
-        return env.drop("drop.ip.short", have + 40)
+        return env.drop("drop.ip.v6_short", have + 40)
     first, length, proto, ttl, src, dst = _IPV6.unpack_from(buf, net_at)
     if first >> 28 != 6:
-        return env.drop("drop.ip.header", first >> 28)
+        return env.drop("drop.ip.v6_version", first >> 28)
     body = frame.body
     for piece in body:
         have += len(piece)
     if length > have:
-        return env.drop("drop.ip.length", length, have)
+        return env.drop("drop.ip.v6_length", length, have)
     if body and (length < have or proto not in _TRANSPORTS):
         frame, body = frame.flat(), ()
         buf = bytes(frame.head)
@@ -130,7 +132,7 @@ def _ipv6(env: Env, net: Net, iface: Iface, frame: Frame) -> Datagram | None:
     to_group = False
     if iface.index:
         if src[0] == 0xFF or src in net.own or (src <= _LOW6 and (any(src) or proto != ICMPV6)):
-            return env.drop("drop.ip.martian", src)
+            return env.drop("drop.ip.v6_martian", src)
         if net.own.get(dst) != iface.index:
             to_group = dst in iface.groups
             if not to_group and (why := _not_mine(net, iface, dst)):
@@ -155,7 +157,7 @@ def _not_mine(net: Net, iface: Iface, dst: bytes) -> str:
     if here is not None:
         return "" if iface.owns(dst) else "drop.ip.tentative" if here.state == TENTATIVE else "drop.ip.duplicated"
     elsewhere = dst in net.own and dst[0] != 0xFE and net.own[dst] != LOOPBACK
-    return "" if elsewhere else "drop.ip.not_mine"
+    return "" if elsewhere else "drop.ip.v6_not_mine"
 
 
 def _rare6(env: Env, net: Net, dgram: Datagram) -> Datagram | None:

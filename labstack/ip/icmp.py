@@ -10,7 +10,7 @@ from labstack.core.env import Env
 from labstack.core.frame import Frame
 from labstack.ip import limit, quoted
 from labstack.ip.datagram import Datagram
-from labstack.ip.family import V4, V6
+from labstack.ip.family import V4, V6, is_link_local
 from labstack.ip.net import Net, Path, local, to_many
 from labstack.ip.route import lookup
 from labstack.ip.send import send
@@ -57,14 +57,16 @@ def _arrive4(env: Env, net: Net, dgram: Datagram, message: bytes) -> Datagram | 
 
 def _arrive6(env: Env, net: Net, dgram: Datagram, message: bytes) -> Datagram | None:
     kind = message[0]
-    if kind == V6.echo_request:
-        return _echo_request(env, net, dgram, message)
-    if kind == V6.echo_reply:
-        return _delivered(env, dgram)
     if kind in nd.TYPES:
         _delivered(env, dgram)
         nd.arrive(env, dgram.iface, dgram.src, dgram.dst, dgram.ttl, message)
         return None
+    if dgram.src == V6.any:
+        return env.drop("drop.icmp.unspecified", kind)
+    if kind == V6.echo_request:
+        return _echo_request(env, net, dgram, message)
+    if kind == V6.echo_reply:
+        return _delivered(env, dgram)
     if kind in _MLD:
         return env.drop("drop.icmp.mld", kind)
     if kind < 128:  # unknown errors go up, too (RFC 4443 §2.4 (a))
@@ -97,27 +99,28 @@ def _echo_request(env: Env, net: Net, dgram: Datagram, message: bytes) -> None:
         return env.drop("drop.icmp.echo_group")
     src = None if to_many(net, dgram.dst) else dgram.dst
     path = lookup(env, net, dgram.src, src, _scope(net, dgram))
-    if path is None or len(message) + family.header > path.mtu:
+    if path is None:
         return env.drop("drop.icmp.echo_no_path", dgram.src)
+    if len(message) + family.header > path.mtu:
+        return env.drop("drop.icmp.echo_too_large", len(message), path.mtu)
     _delivered(env, dgram)
     env.note("1122/3.2.2.6/echo", 0, dgram.src)
-    _emit(env, net, path, family.echo_reply, 0, message[4:])
+    _emit(env, net, path, family.echo_reply, 0, message[4:], dgram.tos)
     return None
 
 
 def _scope(net: Net, dgram: Datagram) -> int:
     """The interface an answer must leave by: a link-local address means nothing on another link."""
-    linked = dgram.family is V6 and dgram.src[0] == 0xFE and dgram.iface.mac
-    return dgram.iface.index if linked else 0
+    return dgram.iface.index if is_link_local(dgram.src) else 0
 
 
-def _emit(env: Env, net: Net, path: Path, kind: int, code: int, rest: bytes) -> None:
+def _emit(env: Env, net: Net, path: Path, kind: int, code: int, rest: bytes, tos: int = 0) -> None:
     """Send an ICMP message; rest is everything behind the checksum."""
     family = path.family
     start = 0 if family is V4 else path.sum + family.icmp + len(rest) + 4
     csum = 0xFFFF - ones_sum(rest, start + (kind << 8 | code))
     env.count[family.icmp_counters + "OutMsgs"] += 1
-    send(env, net, path, family.icmp, bytes((kind, code)) + csum.to_bytes(2, "big") + rest)
+    send(env, net, path, family.icmp, bytes((kind, code)) + csum.to_bytes(2, "big") + rest, tos=tos)
 
 
 def echo(env: Env, net: Net, path: Path, ident: int, seq: int, data: bytes) -> None:

@@ -69,7 +69,7 @@ class Net(State):
     version: int = 0  # counts changes of interfaces, addresses and routes: a Path is valid for one version
     own: dict[bytes, int] = field(default_factory=_own)  # every usable address of ours: its interface
     broadcast: dict[bytes, int] = field(default_factory=dict)  # every IPv4 broadcast address: its interface
-    paths: dict[tuple[bytes, bytes, int], Path | None] = field(default_factory=dict)  # what `route.lookup` found
+    paths: dict[tuple[bytes, bytes, int], Path] = field(default_factory=dict)  # what `route.lookup` found
     loop: deque[Frame] = field(default_factory=deque)  # packets to ourselves, for arrive.looped
     ident: dict[bytes, int] = field(default_factory=dict)  # next IPv4 identification by pair of addresses
     limit: Limit = field(default_factory=Limit)

@@ -44,26 +44,26 @@ def arrive(env: Env, iface: Iface, frame: Frame) -> None:
 def _merge(env: Env, iface: Iface, op: int, mac: bytes, sender: bytes, target: bytes, to_me: bool) -> None:
     """RFC 826, from "Merge_flag := false" to the reply."""
     mine = iface.owns(target)
-    known = sender in iface.neigh.table
+    known = neighbour.known(iface, sender)
     if known:  # refreshed before the opcode is looked at, whoever the target is
         env.note("826/-/merge", 0, sender, mac)
         asked = op == solicit.REPLY and mine and to_me
         neighbour.answered(env, iface, sender, mac, solicited=asked, override=True)
-    if not mine:
-        return None if known and _delivered(env) else env.drop("drop.arp.not_target", target)
-    if op == solicit.REPLY:
-        return None if known and _delivered(env) else env.drop("drop.arp.unasked", sender)
-    if sender != _NOBODY and sender != target:  # a probe has no sender yet (RFC 5227 §2.1.1)
-        neighbour.heard(env, iface, sender, mac)
-    _delivered(env)
-    env.note("826/-/reply", 0, target, mac)
-    solicit.send_arp(env, iface, solicit.REPLY, mac, target, mac, sender)
+    if not mine and not known:
+        return env.drop("drop.arp.not_target", target)
+    if op == solicit.REPLY and not known:
+        return env.drop("drop.arp.unasked", sender)
+    env.count["ArpInDelivers"] += 1
+    if mine and op == solicit.REQUEST:
+        _answer(env, iface, mac, sender, target)
     return None
 
 
-def _delivered(env: Env) -> bool:
-    env.count["ArpInDelivers"] += 1
-    return True
+def _answer(env: Env, iface: Iface, mac: bytes, sender: bytes, target: bytes) -> None:
+    if sender != _NOBODY:  # a probe has no sender yet (RFC 5227 §2.1.1)
+        neighbour.heard(env, iface, sender, mac)
+    env.note("826/-/reply", 0, target, mac)
+    solicit.send_arp(env, iface, solicit.REPLY, mac, target, mac, sender)
 
 
 def _conflict(env: Env, iface: Iface, ours: Addr, mac: bytes) -> None:

@@ -21,12 +21,11 @@ def link_local(mac: bytes) -> bytes:
 
 
 def start(env: Env, iface: Iface, addr: Addr) -> None:
-    """Begin detection for a new address, its group already joined (RFC 4862 §5.4.2)."""
+    """Begin detection for a new, tentative address, its group already joined (RFC 4862 §5.4.2)."""
     if not iface.mac or not env.config["net.ipv6.conf.all.dad_transmits"]:
         env.note("4862/5.4/off", 0, addr.ip)
         become(env, addr, PREFERRED)
         return
-    become(env, addr, TENTATIVE)
     env.timers.set((DAD, iface.index, addr.ip), env.now + env.rng.below(MAX_DELAY))
 
 

@@ -43,6 +43,7 @@ class Neighbour(State):
     source: bytes = b""  # our address in the packet that first wanted it
     probes: int = 0
     confirmed: int = 0  # ns, latest proof of reachability
+    reachable: int = 0  # ns, how long that proof is believed
     used: int = 0  # ns, latest packet sent to it
     router: bool = False
     pending: deque[Frame] = field(default_factory=deque)  # packets that wait, the first six bytes still to be filled

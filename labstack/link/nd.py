@@ -113,7 +113,7 @@ def _advertisement(env: Env, iface: Iface, dst: bytes, flags: int, target: bytes
     addr = iface.find(target)
     if addr is not None and addr.state != TENTATIVE:
         return env.drop("drop.nd.own_address", target, mac)
-    if addr is None and target not in iface.neigh.table:
+    if addr is None and not neighbour.known(iface, target):
         return env.drop("drop.nd.unasked", target)
     env.count["NdInDelivers"] += 1
     if addr is not None:

@@ -54,6 +54,12 @@ def wait(env: Env, iface: Iface, address: bytes, frame: Frame) -> None:
     entry.pending.append(frame)
 
 
+def known(iface: Iface, address: bytes) -> bool:
+    """True if we know, or want to know, this neighbour's MAC; FAILED counts as no entry."""
+    entry = iface.neigh.table.get(address)
+    return entry is not None and entry.state != FAILED
+
+
 def heard(env: Env, iface: Iface, address: bytes, mac: bytes) -> None:
     """A neighbour gave its MAC without being asked, and has business with us (RFC 4861 §7.2.3, RFC 826)."""
     entry = iface.neigh.table.get(address) or _make(env, iface, address)
@@ -81,7 +87,7 @@ def answered(env: Env, iface: Iface, address: bytes, mac: bytes, solicited: bool
             env.note("4861/7.2.5/override", 0, address, mac)
             _bind(env, iface, entry, mac)
         if solicited:
-            _confirmed(env, iface, entry)
+            become(env, iface, entry, REACHABLE)
         elif changed:
             become(env, iface, entry, STALE)
 
@@ -138,7 +144,10 @@ def become(env: Env, iface: Iface, entry: Neighbour, new: str) -> None:
     if new == PERMANENT:
         env.timers.stop((NEIGHBOUR, iface.index, address))
     else:
-        _arm(env, iface, entry, _lifetime(env, new))
+        after = _lifetime(env, new)
+        if new == REACHABLE:
+            entry.confirmed, entry.reachable = env.now, after
+        _arm(env, iface, entry, after)
 
 
 def _lifetime(env: Env, now_in: str) -> int:
@@ -221,7 +230,7 @@ def _delay_over(env: Env, iface: Iface, entry: Neighbour) -> None:
 
 def _reachable_over(env: Env, iface: Iface, entry: Neighbour) -> None:
     """Hints only store the time; the timer finds out here whether they came (RFC 4861 §7.3.3)."""
-    left = entry.confirmed + env.config[_PREFIX + "base_reachable_time_ms"] * MS // 2 - env.now
+    left = entry.confirmed + entry.reachable - env.now
     if left > 0:
         _arm(env, iface, entry, left)
         return
@@ -251,14 +260,9 @@ def _first_answer(env: Env, iface: Iface, entry: Neighbour, mac: bytes, solicite
     env.note("4861/7.2.5/resolved", 0, entry.address, mac)
     _bind(env, iface, entry, mac)
     if solicited:
-        _confirmed(env, iface, entry)
+        become(env, iface, entry, REACHABLE)
     else:
         become(env, iface, entry, STALE)
-
-
-def _confirmed(env: Env, iface: Iface, entry: Neighbour) -> None:
-    entry.confirmed = env.now
-    become(env, iface, entry, REACHABLE)
 
 
 def _bind(env: Env, iface: Iface, entry: Neighbour, mac: bytes) -> None:
