@@ -9,6 +9,7 @@ from labstack.core.frame import Piece
 from labstack.ip import route
 from labstack.ip.net import Net
 from labstack.ip.send import send as send_ip
+from labstack.link import neighbour
 from labstack.tcp import ackgen, send, window
 from labstack.tcp.conn import NOW, Conn
 from labstack.tcp.segment import ACK, CSUM_AT, PROTO, RST, SYN, Segment, header, syn_options
@@ -64,6 +65,9 @@ def _emit(
         env.count["TcpOutNoRoutes"] += 1
         env.note("9293/3.8.3/no-route", conn.sock)
         return
+    if conn.progress:
+        conn.progress = False
+        neighbour.confirm(env, net.ifaces[path.dev], path.nexthop)
     options = b""
     if flags & SYN:
         options = syn_options(conn.rcv.mss, conn.rcv.shift if conn.scaling else None)
