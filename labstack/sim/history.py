@@ -74,6 +74,11 @@ class History:
         """The records up to the present."""
         return self.records[: self.n]
 
+    @property
+    def last(self) -> Record | None:
+        """The last record up to the present."""
+        return self.records[self.n - 1] if self.n else None
+
     # from outside
 
     def call(self, host: str, op: str, *args: Any) -> None:
@@ -92,6 +97,10 @@ class History:
     def rewire(self, port: Port, wire: Wire) -> None:
         """As World.rewire: put a clone of `wire` in the place of the one that leaves `port`."""
         self._do("rewire", port, wire.clone())
+
+    def plug(self, host: Stack, wire: Wire, dev: int = 1) -> None:
+        """As World.plug: one more host, a clone of `host`, on the wire of the others."""
+        self._do("plug", host.clone(), wire.clone(), dev)
 
     def trace(self, on: bool = True) -> None:
         """As World.trace: have every host name its rules from now on."""

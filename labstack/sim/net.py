@@ -12,7 +12,7 @@ from labstack.core.frame import Frame
 from labstack.core.rng import Rng
 from labstack.core.state import State, field, state
 from labstack.sim.switch import Switch
-from labstack.sim.wire import Arrival, Wire, cut
+from labstack.sim.wire import Arrival, Delay, Wire, cut
 
 Port = tuple[str, int]
 
@@ -35,6 +35,24 @@ class Net(State):
         for name, number in (a, b):
             if name in self.switches:
                 self.switches[name].ports.append(number)
+
+    def plug(self, port: Port, wire: Wire) -> None:
+        """Connect one more port, by `wire` towards the others, to the switch; a lone cable first gets one in its middle.
+
+        The way between the others takes as long as before; the way to the new port takes no longer.
+        """
+        if not self.switches:
+            self._divide()
+        name, switch = next(iter(self.switches.items()))
+        self.cable(port, (name, max(switch.ports, default=0) + 1), wire, Delay(0))
+
+    def _divide(self) -> None:
+        if len(self.ends) > 2:
+            raise ValueError(f"there are {len(self.ends) // 2} cables and no switch: say with cable() what to connect")
+        wires, self.wires, self.ends = self.wires, {}, {}
+        self.switches["switch"] = Switch()
+        for number, (port, wire) in enumerate(wires.items(), 1):
+            self.cable(port, ("switch", number), wire, Delay(0))
 
     def real(self, frame: Frame) -> list[Frame]:
         """The frame itself, or its real frames if it is a super-segment and some wire looks at single frames."""

@@ -117,7 +117,7 @@ class Loss(Over):
 
 @state
 class Bursts(Over):
-    """Losses in bursts (Gilbert's two states): before a frame one begins with probability `enter`, ends with `leave`."""
+    """Losses in bursts (Gilbert): before each frame a burst begins with probability `enter` and ends with `leave`."""
 
     enter: float
     leave: float

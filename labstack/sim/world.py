@@ -56,6 +56,11 @@ class World(State):
         self.hosts[host.name] = host
         self.timers[host.name] = host.deadline()
 
+    def plug(self, host: Stack, wire: Wire, dev: int = 1) -> None:
+        """Take a clone of `host` in and connect its interface `dev` with all others; see Net.plug."""
+        self.add(host.clone())
+        self.net.plug((host.name, dev), wire)
+
     def trace(self, on: bool = True) -> None:
         """Have every host say which rules it follows, for the Records to come."""
         for host in self.hosts.values():

@@ -242,7 +242,7 @@ def test_whatever_was_done_the_past_can_be_repeated_from_its_inputs(actions: lis
 
 def test_a_seed_gives_the_same_run_in_another_process_with_another_hash_seed() -> None:
     script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import conftest; import test_sim_history as t;"
+        "import sys; sys.path.insert(0, sys.argv[1]); import test_sim_history as t;"
         "h = t.busy(7); h.run(); print(t.digest(h.records))"
     )
     history = busy(7)

@@ -89,7 +89,8 @@ def test_a_rule_diverts_the_next_frames_that_match_and_no_more() -> None:
     wire = Rule(INSTANT, lambda raw: b"hello" in raw, Lost("rule 1"), left=2)
     other = Frame(bytes(14) + b"other")
     rng = Rng(1)
-    assert [wire.carry(f, 0, rng)[0].fate for f in (other, FRAME, other, FRAME, FRAME)] == ["", "rule 1", "", "rule 1", ""]
+    met = [wire.carry(frame, 0, rng)[0].fate for frame in (other, FRAME, other, FRAME, FRAME)]
+    assert met == ["", "rule 1", "", "rule 1", ""]
     late = Rule(INSTANT, lambda raw: True, Delay(5), left=-1)
     assert [late.carry(FRAME, 0, rng)[0].at for _ in range(3)] == [5, 5, 5]
 
