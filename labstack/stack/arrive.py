@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A frame arrives at a host: through link and IP to the socket that it is for, or to an answer that says there is none."""
+"""A frame arrives at a host: through link and IP to the socket that it is for, or to the answer that there is none."""
 
 from labstack.core.event import FAILED, READABLE
 from labstack.core.frame import Frame

@@ -10,16 +10,15 @@ from collections.abc import Callable
 from typing import Any
 
 from labstack.core.errors import StackError
-from labstack.core.event import READABLE
 from labstack.core.frame import Piece
 from labstack.ip import icmp
-from labstack.ip.family import is_group, of, parse_addr, text
+from labstack.ip.family import is_group, parse_addr, text
 from labstack.stack import ports
 from labstack.stack.host import TCP, UDP, Echo, Host
 from labstack.tcp import closing, opening, receive, window
 from labstack.tcp.conn import Conn
 from labstack.tcp.listen import Listener
-from labstack.tcp.states import CAN_SEND, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT
+from labstack.tcp.states import CAN_SEND, CLOSED, SYN_RECEIVED, SYN_SENT
 from labstack.udp import socket as udp
 from labstack.udp.socket import Udp
 
@@ -223,7 +222,7 @@ def sendto(host: Host, sock: int, data: Piece, addr: Addr = b"", port: int = 0) 
 
 
 def recvfrom(host: Host, sock: int) -> tuple[bytes, tuple[str, int]]:
-    """(data, (address, port)) of the next datagram; for a ping socket the port is the sequence number. Raises EAGAIN."""
+    """(data, (address, port)) of the next datagram; for a ping socket port is the sequence number. Raises EAGAIN."""
     it: Udp | Echo = host.echoes[sock] if sock in host.echoes else _udp(host, sock)
     if not it.queue:
         _raise_pending(it)
@@ -262,7 +261,7 @@ def readable(host: Host, sock: int) -> int:
     if sock in host.echoes:
         return len(host.echoes[sock].queue)
     conn = _conn(host, sock)
-    over = conn.state == CLOSED or conn.rcv.fin is not None and conn.rcv.nxt > conn.rcv.fin
+    over = conn.state == CLOSED or (conn.rcv.fin is not None and conn.rcv.nxt > conn.rcv.fin)
     return conn.rcv.queued or (-1 if over else 0)
 
 

@@ -14,7 +14,9 @@ from labstack.link.iface import Iface
 from labstack.stack.host import Host
 
 
-def link_add(host: Host, name: str, mac: str | bytes = b"", mtu: int = 1500, gso: int = 0, link_local: bool = True) -> int:
+def link_add(
+    host: Host, name: str, mac: str | bytes = b"", mtu: int = 1500, gso: int = 0, link_local: bool = True
+) -> int:
     """Attach an interface and return its index. mac: b"" where the link carries bare IP (TUN).
 
     gso: bytes of the largest IP packet that the device cuts itself, 0 if it takes real frames only.

@@ -8,7 +8,7 @@ from labstack.tcp.rules import RULES as TCP
 from labstack.udp.rules import RULES as UDP
 
 OWN: dict[str, Rule] = {
-    "9293/3.6.1/reopen": Rule("a new SYN, beyond all that was received: it may replace the connection in TIME-WAIT", ("SHLD-4",)),
+    "9293/3.6.1/reopen": Rule("a new SYN beyond all that was received may replace the one in TIME-WAIT", ("SHLD-4",)),
     "792/echo/reply": Rule("echo reply {0} with {1} bytes for the ping socket"),
 }
 RULES: dict[str, Rule] = {**LINK, **IP, **UDP, **TCP, **OWN}

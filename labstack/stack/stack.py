@@ -12,6 +12,7 @@ connection, is counted, and comes out as a Quarantine action. The state stays us
 import errno
 import inspect
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from labstack.core.config import Config
@@ -37,14 +38,14 @@ LOOPS = 1000  # packets to itself that one drain takes in
 @state
 class Stack(Host):
     def handle(self, event: Event, now: int) -> Any:
-        """Take in one event at time now (ns). A Call returns its result, or raises StackError for a caller's mistake."""
+        """Take in one event at time now (ns). A Call returns its result; a caller's mistake raises StackError."""
         self.env.now = now
-        if event.__class__ is Rx:
+        if isinstance(event, Rx):
             try:
                 arrive.frame(self, event.dev, event.frame)
             except Exception:
                 self._contain("ContainedFrames", event)
-        elif event.__class__ is Tick:
+        elif isinstance(event, Tick):
             self._tick(event, now)
         else:
             return self._call(event)
@@ -93,7 +94,7 @@ class Stack(Host):
             if isinstance(fault, TypeError):
                 _check_arguments(op, event, named or {})
             self._contain("ContainedCalls", event)
-            raise StackError(errno.EIO, f"{event.op} failed inside the stack ({fault!r}); only this call is lost") from fault
+            raise StackError(errno.EIO, f"{event.op} failed inside ({fault!r}); only this call is lost") from fault
 
     def _tick(self, event: Tick, now: int) -> None:
         timers = self.env.timers
@@ -139,7 +140,7 @@ class Stack(Host):
         else:
             ports.forget(self, conn)
 
-    def _guarded(self, counter: str, event: Event, handler: Any, *args: Any) -> None:
+    def _guarded(self, counter: str, event: Event, handler: Callable[..., None], *args: Any) -> None:
         try:
             handler(self, *args)
         except Exception:

@@ -36,7 +36,8 @@ def sockets(host: Host) -> list[int]:
 
 
 def _row(proto: str, sock: int, state: str, recvq: int, sendq: int, local: str, peer: str) -> dict[str, Any]:
-    return {"proto": proto, "sock": sock, "state": state, "recv_q": recvq, "send_q": sendq, "local": local, "peer": peer}
+    row = {"proto": proto, "sock": sock, "state": state, "recv_q": recvq, "send_q": sendq}
+    return row | {"local": local, "peer": peer}
 
 
 def _place(addr: bytes, port: int) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Initial sequence numbers: a 4 us clock plus a keyed hash of the connection's addresses (RFC 9293 §3.4.1, RFC 6528)."""
+"""Initial sequence numbers: a 4 us clock plus a keyed hash of addresses and ports (RFC 9293 §3.4.1, RFC 6528)."""
 
 from labstack.core.env import Env
 from labstack.tcp.seq import MASK

@@ -73,11 +73,10 @@ def active(env: Env, conn: Conn) -> None:
 def syn_sent(env: Env, conn: Conn, seg: Segment) -> Segment | None:
     """SEGMENT ARRIVES in SYN-SENT (RFC 9293 §3.10.7.3). Returns the segment if it is to be answered with a RST."""
     snd = conn.snd
-    if seg.flags & ACK:
+    if seg.flags & ACK and not snd.iss < seg.ack <= snd.nxt:
         # first
-        if seg.ack <= snd.iss or seg.ack > snd.nxt:
-            env.drop("drop.tcp.syn_sent_ack", seg.ack - snd.iss)
-            return None if seg.flags & RST else seg
+        env.drop("drop.tcp.syn_sent_ack", seg.ack - snd.iss)
+        return None if seg.flags & RST else seg
     if seg.flags & RST:
         # second
         if not seg.flags & ACK:

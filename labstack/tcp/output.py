@@ -56,9 +56,7 @@ def _transmit(env: Env, net: Net, conn: Conn, span: send.Span, probe: bool) -> N
         ackgen.sent(env, conn)
 
 
-def _emit(
-    env: Env, net: Net, conn: Conn, seq: int, flags: int, size: int, pieces: tuple[Piece, ...], wnd: int
-) -> None:
+def _emit(env: Env, net: Net, conn: Conn, seq: int, flags: int, size: int, pieces: tuple[Piece, ...], wnd: int) -> None:
     """One segment of conn, into the IP layer."""
     path = route.lookup(env, net, conn.remote, conn.local, conn.dev)
     if path is None:

@@ -8,15 +8,26 @@ from labstack.core.rules import Rule
 
 RULES: dict[str, Rule] = {
     # the header
-    "9293/3.1/option/malformed": Rule("a TCP option is malformed ({0}); the options end there, the segment counts", ("MUST-6", "MUST-7")),
-    "9293/3.4.1/isn": Rule("the initial sequence number is a 4 us clock plus a keyed hash of the addresses and ports", ("MUST-8", "MUST-9", "SHLD-1")),
-    "9293/3.4/zero-window": Rule("our window is closed: {0} bytes of text are ignored, but the ACK counts", ("MUST-66",)),
+    "9293/3.1/option/malformed": Rule(
+        "a TCP option is malformed ({0}); the options end there, the segment counts", ("MUST-6", "MUST-7")
+    ),
+    "9293/3.4.1/isn": Rule(
+        "the initial sequence number is a 4 us clock plus a keyed hash of the addresses and ports",
+        ("MUST-8", "MUST-9", "SHLD-1"),
+    ),
+    "9293/3.4/zero-window": Rule(
+        "our window is closed: {0} bytes of text are ignored, but the ACK counts", ("MUST-66",)
+    ),
     "9293/3.7.1/mss": Rule("segments to this peer carry at most {0} bytes", ("MUST-14", "MUST-15", "MUST-16")),
     # opening
     "9293/3.10.1/active": Rule("active OPEN: send a SYN, enter SYN-SENT"),
     "9293/3.10.7.2/syn": Rule("a SYN for a listening port: answer SYN,ACK, enter SYN-RECEIVED", ("MUST-11",)),
-    "9293/3.10.7.3/established": Rule("SYN,ACK acknowledges our SYN: the connection is ESTABLISHED, acknowledge at once"),
-    "9293/3.10.7.3/simultaneous": Rule("a SYN crossed ours: simultaneous open, answer SYN,ACK, enter SYN-RECEIVED", ("MUST-10",)),
+    "9293/3.10.7.3/established": Rule(
+        "SYN,ACK acknowledges our SYN: the connection is ESTABLISHED, acknowledge at once"
+    ),
+    "9293/3.10.7.3/simultaneous": Rule(
+        "a SYN crossed ours: simultaneous open, answer SYN,ACK, enter SYN-RECEIVED", ("MUST-10",)
+    ),
     "9293/3.10.7.3/refused": Rule("RST with an ACK of our SYN: the peer refuses the connection"),
     "9293/3.5/simultaneous-ack": Rule("the SYN,ACK of a simultaneous open acknowledges our SYN", ("MUST-10",)),
     "9293/3.10.7.4/ack/syn-received": Rule("our SYN is acknowledged: SYN-RECEIVED becomes ESTABLISHED"),
@@ -35,20 +46,28 @@ RULES: dict[str, Rule] = {
     "9293/3.10.7.4/ack/old": Rule("ACK {0} says nothing new"),
     "9293/3.10.7.4/ack/window": Rule("the peer's window goes from {0} to {1} bytes", ("MUST-1", "MUST-34")),
     "9293/3.10.7.4/text/accept": Rule("{0} bytes in order, for the application"),
-    "9293/3.10.7.4/text/beyond": Rule("text {0} bytes beyond RCV.NXT: keep it, and acknowledge at once what is missing"),
+    "9293/3.10.7.4/text/beyond": Rule(
+        "text {0} bytes beyond RCV.NXT: keep it, and acknowledge at once what is missing"
+    ),
     "9293/3.10.7.4/text/trim": Rule("text partly outside the window: {0} bytes cut in front, {1} behind"),
     "9293/3.10.7.4/text/after-fin": Rule("text after the peer's FIN cannot be: ignored"),
     "9293/3.10.7.4/fin/arrived": Rule("everything up to the peer's FIN has arrived: acknowledge it"),
     "9293/3.10.7.4/fin/early": Rule("a FIN, but something before it is missing: remember it"),
-    "9293/3.10.7.4/fin/time-wait": Rule("the FIN again in TIME-WAIT: our ACK was lost, repeat it and start 2 MSL anew", ("MUST-13",)),
+    "9293/3.10.7.4/fin/time-wait": Rule(
+        "the FIN again in TIME-WAIT: our ACK was lost, repeat it and start 2 MSL anew", ("MUST-13",)
+    ),
     # the receiver
     "linux/tcp_data_queue_ofo/full": Rule("too many separate pieces beyond a gap: this one is not kept"),
-    "linux/tcp_prune_ofo_queue/last": Rule("too many separate pieces beyond a gap: the farthest, {0} bytes, makes room"),
+    "linux/tcp_prune_ofo_queue/last": Rule(
+        "too many separate pieces beyond a gap: the farthest, {0} bytes, makes room"
+    ),
     "5681/4.2/fill": Rule("it fills a gap: acknowledge at once"),
     "9293/3.8.6.3/second": Rule("two full-sized segments are unacknowledged: acknowledge now", ("SHLD-19", "MUST-58")),
     "9293/3.8.6.3/delay": Rule("the ACK may wait {0} ms for company", ("SHLD-18", "MUST-40")),
     "9293/3.8.6.3/expire": Rule("the delayed ACK has waited long enough", ("MUST-40",)),
-    "9293/3.8.6.2.2/update": Rule("the application has read: the window can open by {0} bytes, worth an ACK of its own", ("MUST-39",)),
+    "9293/3.8.6.2.2/update": Rule(
+        "the application has read: the window can open by {0} bytes, worth an ACK of its own", ("MUST-39",)
+    ),
     # the sender
     "9293/3.7.4/nagle": Rule("Nagle: {0} bytes wait for an ACK or for more", ("SHLD-7", "MUST-17")),
     "9293/3.8.6.1/persist": Rule("something to send and no window for it: probe after an RTO", ("MUST-35", "MUST-36")),
@@ -74,7 +93,9 @@ RULES: dict[str, Rule] = {
     "9293/3.10.4/established": Rule("CLOSE: a FIN follows the queued data, enter FIN-WAIT-1"),
     "9293/3.10.4/close-wait": Rule("CLOSE after the peer's FIN: ours follows the queued data, enter LAST-ACK"),
     "9293/3.10.5/reset": Rule("ABORT: send a RST"),
-    "9293/3.6.1/unread": Rule("closed with {0} bytes unread: data would be lost, so tell the peer with a RST", ("SHLD-3",)),
+    "9293/3.6.1/unread": Rule(
+        "closed with {0} bytes unread: data would be lost, so tell the peer with a RST", ("SHLD-3",)
+    ),
     "9293/3.6.1/after-close": Rule("{0} bytes for an application that has gone: RST", ("SHLD-3",)),
     "9293/3.10.7.4/ack/fin-wait-1": Rule("our FIN is acknowledged: FIN-WAIT-2"),
     "9293/3.10.7.4/ack/closing": Rule("our FIN is acknowledged: TIME-WAIT", ("MUST-13",)),

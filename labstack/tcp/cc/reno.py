@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Reno's window growth (RFC 5681), with NewReno's window arithmetic in recovery (RFC 6582). Only this file writes cwnd."""
+"""Reno's window growth (RFC 5681), and NewReno's arithmetic in recovery (RFC 6582). Only this file writes cwnd."""
 
 from labstack.core.state import State, state
 
