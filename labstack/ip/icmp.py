@@ -52,7 +52,7 @@ def _arrive4(env: Env, net: Net, dgram: Datagram, message: bytes) -> Datagram | 
         return env.drop("drop.icmp.quench")
     if kind == _REDIRECT4:
         return env.drop("drop.icmp.redirect")
-    return env.drop("drop.icmp.type", kind)
+    return env.drop("drop.icmp.v4_type", kind)
 
 
 def _arrive6(env: Env, net: Net, dgram: Datagram, message: bytes) -> Datagram | None:
@@ -71,7 +71,7 @@ def _arrive6(env: Env, net: Net, dgram: Datagram, message: bytes) -> Datagram | 
         return env.drop("drop.icmp.mld", kind)
     if kind < 128:  # unknown errors go up, too (RFC 4443 §2.4 (a))
         return _error(env, net, dgram, message)
-    return env.drop("drop.icmp.type", kind)
+    return env.drop("drop.icmp.v6_type", kind)
 
 
 def _delivered(env: Env, dgram: Datagram) -> Datagram:
@@ -81,8 +81,8 @@ def _delivered(env: Env, dgram: Datagram) -> Datagram:
 
 def _error(env: Env, net: Net, dgram: Datagram, message: bytes) -> Datagram | None:
     found = quoted.read(dgram.family, message)
-    if isinstance(found, str):
-        return env.drop(found)
+    if found is None:
+        return env.drop("drop.icmp.quote")
     if not local(net, found.src):
         return env.drop("drop.icmp.not_ours", found.src)
     dgram.quoted = found
@@ -199,8 +199,10 @@ def undelivered(env: Env, net: Net) -> list[Datagram]:
 
     To be asked after every event; a Datagram among them looks as if the error had come from the network.
     """
-    found = []
+    found: list[Datagram] = []
     for iface in net.ifaces.values():
+        if not iface.neigh.failed:
+            continue
         failed, iface.neigh.failed = iface.neigh.failed, []
         found += [dgram for frame in failed if (dgram := _about(env, iface, frame)) is not None]
     return found
@@ -211,7 +213,7 @@ def _about(env: Env, iface: Iface, frame: Frame) -> Datagram | None:
     family = V4 if raw[frame.net] >> 4 == 4 else V6
     head = bytes((family.unreachable, family.host)) + bytes(6)
     found = quoted.read(family, head + bytes(raw[frame.net :]))
-    if isinstance(found, str):
+    if found is None:
         return None
     env.note("4861/7.2.2/undelivered", 0, found.dst)
     dgram = Datagram(

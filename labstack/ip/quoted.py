@@ -51,34 +51,29 @@ _V6_MEANS: dict[int, dict[int | None, tuple[int, bool]]] = {
 }
 
 
-def read(family: Family, message: bytes) -> Quoted | str:
-    """What an ICMP error message (from its type on, 8 bytes at least) quotes, or a drop reason."""
+def read(family: Family, message: bytes) -> Quoted | None:
+    """What an ICMP error message (from its type on, 8 bytes at least) quotes; None if no transport can be told from it:
+    too short, malformed, or a fragment without ports."""
     return _read4(message) if family is V4 else _read6(message)
 
 
-def _read4(message: bytes) -> Quoted | str:
+def _read4(message: bytes) -> Quoted | None:
     if len(message) < 28 or message[8] >> 4 != 4:
-        return "drop.icmp.quote"
+        return None
     hlen = (message[8] & 15) * 4
-    if hlen < 20 or len(message) < 8 + hlen + PORTS:
-        return "drop.icmp.quote"
-    if _U16.unpack_from(message, 14)[0] & 0x1FFF:
-        return "drop.icmp.quoted_fragment"
+    if hlen < 20 or len(message) < 8 + hlen + PORTS or _U16.unpack_from(message, 14)[0] & 0x1FFF:
+        return None
     mtu = _U16.unpack_from(message, 6)[0] if message[:2] == b"\3\4" else 0
     src, dst = message[20:24], message[24:28]
     return meaning(V4, message[0], message[1], mtu, message[17], src, dst, message[8 + hlen :])
 
 
-def _read6(message: bytes) -> Quoted | str:
+def _read6(message: bytes) -> Quoted | None:
     if len(message) < 48 or message[8] >> 4 != 6:
-        return "drop.icmp.quote"
+        return None
     found = extension.walk(message, 8, len(message))
-    if not isinstance(found, Found):
-        return "drop.icmp.quote"
-    if found.proto == extension.FRAGMENT:
-        return "drop.icmp.quoted_fragment"
-    if len(message) < found.at + PORTS:
-        return "drop.icmp.quote"
+    if not isinstance(found, Found) or found.proto == extension.FRAGMENT or len(message) < found.at + PORTS:
+        return None
     mtu = _U32.unpack_from(message, 4)[0] if message[0] == 2 else 0
     return meaning(V6, message[0], message[1], mtu, found.proto, message[16:32], message[32:48], message[found.at :])
 

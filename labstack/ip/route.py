@@ -27,7 +27,7 @@ def lookup(env: Env, net: Net, dst: bytes, src: bytes | None = None, dev: int = 
     key = (dst, src or b"", dev)
     path = net.paths.get(key)
     if path is None:
-        path = _find(env, net, dst, src or b"", dev)
+        path = find(env, net, dst, src or b"", dev)
         if path is not None:
             if len(net.paths) >= PATHS:
                 del net.paths[next(iter(net.paths))]
@@ -35,7 +35,8 @@ def lookup(env: Env, net: Net, dst: bytes, src: bytes | None = None, dev: int = 
     return path
 
 
-def _find(env: Env, net: Net, dst: bytes, src: bytes, dev: int) -> Path | None:
+def find(env: Env, net: Net, dst: bytes, src: bytes, dev: int) -> Path | None:
+    """What `lookup` answers, found anew; src may be b"", dev 0."""
     if local(net, dst):
         return _path(net, LOOPBACK, dst, src or dst, dst)
     route = _match(net, dst, dev)
@@ -45,6 +46,10 @@ def _find(env: Env, net: Net, dst: bytes, src: bytes, dev: int) -> Path | None:
         env.note("1122/3.3.1/no_route", 0, dst)
         return None
     nexthop = dst if to_many(net, dst) else route.via or dst
+    if nexthop != dst:
+        env.note("1122/3.3.1.2/gateway", 0, dst, nexthop)
+    else:
+        env.note("1122/3.3.1.1/on_link", 0, dst, net.ifaces[route.dev].name)
     src = src or source.choose(net, route, dst, nexthop)
     if not src:
         env.note("6724/5/no_source", 0, dst)
