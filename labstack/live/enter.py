@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Become another program inside a lab's namespaces: `FD[,FD] program argument ...`, as nsenter(1) does.
+"""Become another program inside a lab's namespaces: `LIFE,FD[,FD] program argument ...`, as nsenter(1) does.
 
-The descriptors are the namespaces to join, user before net. Imports only what starts fast.
+The descriptors: a pipe that closes when the holder ends, then the namespaces to join, user before net. Imports only
+what starts fast.
 """
 
+import errno
 import os
 import sys
 
@@ -14,10 +16,23 @@ def main() -> None:
     """Join the namespaces and execute the program; exit status 127 with one line of reason if that fails."""
     fds, *argv = sys.argv[1:]
     try:
-        for fd in fds.split(","):
-            namespaces.join(int(fd))
-            os.close(int(fd))
+        life, *spaces = map(int, fds.split(","))
+        for fd in spaces:
+            namespaces.join(fd)
+            os.close(fd)
+        if ended(life):
+            raise OSError(errno.ENETDOWN, "the lab's network is gone")
         os.execvp(argv[0], argv)
     except OSError as error:
         sys.stderr.write(f"{argv[0]}: {error.strerror}\n")
         raise SystemExit(127) from None
+
+
+def ended(life: int) -> bool:
+    """Has the writing end of this (non-blocking) pipe been closed?"""
+    try:
+        return os.read(life, 1) == b""
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(life)

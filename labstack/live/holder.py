@@ -8,6 +8,7 @@ removes the rest. It never touches an interface before `enter` has left the host
 starts fast.
 """
 
+import contextlib
 import errno
 import marshal
 import os
@@ -27,13 +28,18 @@ class Holder:
     """The operations; each step that fails is named in the answer."""
 
     net: netlink.Netlink  # once entered: a netlink socket belongs to the namespace in which it was made
+    life: int  # once entered
 
     def __init__(self) -> None:
         self.step = "start"
         self.entered = False
 
     def enter(self, user: bool) -> Answer:
-        """A network namespace of our own, within a user namespace of our own if asked: descriptors of [net(, user)]."""
+        """A network namespace of our own, within a user namespace of our own if asked.
+
+        Descriptors: a pipe that ends when we do, and the namespaces to join. A program that joins and then finds the
+        pipe still open was seen by empty_namespace(); one that finds it closed came too late, and must not stay.
+        """
         uid, gid = os.getuid(), os.getgid()
         self.step = "unshare"
         namespaces.unshare(user)
@@ -46,7 +52,8 @@ class Holder:
         self.net = netlink.Netlink()
         self.net.up("lo")
         kinds = ("user", "net") if user else ("net",)
-        return None, [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in kinds]
+        life, self.life = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        return None, [life, *(os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in kinds)]
 
     def queue(self, name: str, is_tun: bool, offload: bool) -> Answer:
         """A TAP or TUN: its offload mask and its descriptor."""
@@ -81,22 +88,24 @@ class Holder:
         return netlink.sysctl(name, value), []
 
     def index(self, name: str) -> Answer:
-        return socket.if_nametoindex(name), []
+        return netlink.index(name), []
 
 
 OPERATIONS = frozenset({"enter", "queue", "veth", "shape", "up", "delete", "address", "route", "sysctl", "index"})
 
 
 def serve(control: socket.socket) -> None:
-    """Answer requests until end of file."""
+    """Answer requests until nobody is there to ask."""
     holder = Holder()
-    while message := control.recv(MOST):
-        operation, args = marshal.loads(message)
-        answer, fds = _answer(holder, operation, args)
-        socket.send_fds(control, [marshal.dumps(answer)], fds)  # type: ignore[arg-type]
-        for fd in fds:
-            os.close(fd)
+    with contextlib.suppress(ConnectionError):
+        while message := control.recv(MOST):
+            operation, args = marshal.loads(message)
+            answer, fds = _answer(holder, operation, args)
+            socket.send_fds(control, [marshal.dumps(answer)], fds)  # type: ignore[arg-type]
+            for fd in fds:
+                os.close(fd)
     if holder.entered:
+        os.close(holder.life)
         empty_namespace()
 
 
@@ -123,18 +132,19 @@ def empty_namespace() -> None:
                 continue  # gone meanwhile, or not ours to see
 
 
-def die_with(parent: int) -> Callable[..., None]:
-    """A signal handler that ends this process if `parent` is gone; the signal also comes when only a thread ended."""
+def hang_up(control: socket.socket, parent: int) -> Callable[..., None]:
+    """A signal handler that ends the service if `parent` is gone; the signal also comes when only its thread ended."""
 
     def gone(*_: object) -> None:
         if os.getppid() != parent:
-            raise SystemExit(0)
+            control.shutdown(socket.SHUT_RDWR)
 
     return gone
 
 
 def main() -> None:
     """python -c ... FD: serve the control socket FD."""
+    control = socket.socket(fileno=int(sys.argv[-1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the user's ^C is for the lab, not for its network
-    signal.signal(signal.SIGTERM, die_with(os.getppid()))
-    serve(socket.socket(fileno=int(sys.argv[-1])))
+    signal.signal(signal.SIGTERM, hang_up(control, os.getppid()))
+    serve(control)

@@ -177,7 +177,6 @@ class Loop:
         due = self.stack.deadline()
         ready = self._poller.poll(self._patience(due, end))
         self.turns += 1
-        self._more = False
         self.now = monotonic_ns()
         for fd, events in ready:
             fn = self._watched.get(fd)
@@ -191,6 +190,7 @@ class Loop:
         if due is not None and due <= self.now:
             self._handle(Tick(), "tick")
         self._flush()
+        self._more = self._called or bool(self._asked)
 
     def _patience(self, due: int | None, end: int | None) -> float:
         """Seconds to wait. epoll counts whole ms and rounds up, so a deadline is never early and under 1 ms late."""
@@ -210,11 +210,13 @@ class Loop:
             except OSError as error:
                 return self._failed(index, error, reading=True)
             if frame is None:
-                return None
+                break
             handle(Rx(index, frame), "rx")
             size += len(frame.head)
             if size > BATCH_BYTES:
-                return None
+                break
+        if size:
+            self.down.discard(index)
         return None
 
     def _handle(self, event: Event, kind: str) -> None:
@@ -310,7 +312,6 @@ class Loop:
     def _answer(self) -> None:
         for _ in range(min(BATCH_CALLS, len(self._asked))):
             self._asked.popleft().answer()
-        self._more = self._more or bool(self._asked)
 
     def _refuse(self) -> None:
         """Nobody will answer any more: say so to those who wait."""

@@ -6,6 +6,7 @@ Message layouts: linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/etht
 """
 
 import array
+import errno
 import fcntl
 import os
 import socket
@@ -44,23 +45,23 @@ class Netlink:
         self.call(RTM_NEWLINK, EXCL_CREATE, _link() + attr(IFLA_IFNAME, _text(name)) + info)
 
     def delete(self, name: str) -> None:
-        self.call(RTM_DELLINK, 0, _link(socket.if_nametoindex(name)))
+        self.call(RTM_DELLINK, 0, _link(index(name)))
 
     def up(self, name: str, up: bool = True) -> None:
-        self.call(RTM_NEWLINK, 0, _link(socket.if_nametoindex(name), IFF_UP if up else 0, IFF_UP))
+        self.call(RTM_NEWLINK, 0, _link(index(name), IFF_UP if up else 0, IFF_UP))
 
     def shape(self, name: str, mac: bytes = b"", mtu: int = 0, txqueuelen: int = 0) -> None:
         """Set the hardware address, MTU (bytes) and transmit queue length (packets) that are given."""
         given = attr(IFLA_ADDRESS, mac) if mac else b""
         given += attr(IFLA_MTU, struct.pack("=I", mtu)) if mtu else b""
         given += attr(IFLA_TXQLEN, struct.pack("=I", txqueuelen)) if txqueuelen else b""
-        self.call(RTM_NEWLINK, 0, _link(socket.if_nametoindex(name)) + given)
+        self.call(RTM_NEWLINK, 0, _link(index(name)) + given)
 
     def address(self, name: str, prefix: str) -> None:
         """Add an address: '10.0.0.254/24' or 'fd00::254/64', usable at once (no duplicate address detection)."""
         family, raw, bits = parse_prefix(prefix)
         flags = IFA_F_NODAD if family == socket.AF_INET6 else IFA_F_PERMANENT
-        head = struct.pack("=BBBBI", family, bits, flags, 0, socket.if_nametoindex(name))
+        head = struct.pack("=BBBBI", family, bits, flags, 0, index(name))
         self.call(RTM_NEWADDR, EXCL_CREATE, head + attr(1, raw) + attr(2, raw))
 
     def route(self, name: str, prefix: str, gateway: str = "") -> None:
@@ -70,15 +71,23 @@ class Netlink:
         body = struct.pack("=BBBBBBBBI", family, bits, 0, 0, 254, 3, scope, 1, 0)
         body += attr(1, raw) if bits else b""
         body += attr(5, socket.inet_pton(family, gateway)) if gateway else b""
-        self.call(RTM_NEWROUTE, CREATE, body + attr(4, struct.pack("=I", socket.if_nametoindex(name))))
+        self.call(RTM_NEWROUTE, CREATE, body + attr(4, struct.pack("=I", index(name))))
+
+
+def index(name: str) -> int:
+    """The kernel's number of an interface. Raises OSError ENODEV."""
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:
+        raise OSError(errno.ENODEV, f"no interface {name}") from None
 
 
 def attr(kind: int, data: bytes) -> bytes:
     return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
 
 
-def _link(index: int = 0, flags: int = 0, mask: int = 0) -> bytes:
-    return struct.pack("=BxHiII", 0, 0, index, flags, mask)
+def _link(number: int = 0, flags: int = 0, mask: int = 0) -> bytes:
+    return struct.pack("=BxHiII", 0, 0, number, flags, mask)
 
 
 def _text(name: str) -> bytes:
