@@ -31,7 +31,7 @@ from labstack.tcp import timeouts as tcp_timeouts
 from labstack.tcp.conn import Conn
 from labstack.tcp.states import CLOSED, SYN_RECEIVED
 
-OPS = {**calls.OPS, **manage.OPS, **status.OPS}
+OPS: dict[str, Callable[..., Any]] = {**calls.OPS, **manage.OPS, **status.OPS}
 LOOPS = 1000  # packets to itself that one drain takes in
 
 
@@ -99,9 +99,10 @@ class Stack(Host):
     def _tick(self, event: Tick, now: int) -> None:
         timers = self.env.timers
         while (key := timers.pop(now)) is not None:
-            self._guarded("ContainedTimers", event, Stack._expire, key)
+            self._guarded("ContainedTimers", event, Stack.expire, key)
 
-    def _expire(self, key: Key) -> None:
+    def expire(self, key: Key) -> None:
+        """A timer went off: its kind says whose it is."""
         if key[0] in ip_timeouts.KINDS:
             ip_timeouts.expire(self.env, self.net, key)
         elif key[1] in self.conns:

@@ -2,6 +2,7 @@
 """STATUS (RFC 9293 §3.9.1.5): what there is to know about a socket, in `ss` terms."""
 
 import errno
+from collections.abc import Callable
 from typing import Any
 
 from labstack.core import kinds
@@ -82,4 +83,4 @@ def _tcp(host: Host, conn: Conn) -> dict[str, Any]:
     }
 
 
-OPS = {"status": status, "sockets": sockets}
+OPS: dict[str, Callable[..., Any]] = {"status": status, "sockets": sockets}
