@@ -19,6 +19,7 @@ def check(env: Env, net: Net) -> None:
     assert len(net.paths) <= route.PATHS, f"{len(net.paths)} paths are remembered"
     assert len(net.ident) <= send.IDENTS, f"{len(net.ident)} identifications are remembered"
     assert len(net.limit.hosts) <= limit.HOSTS, f"{len(net.limit.hosts)} ICMP destinations are remembered"
-    for key, path in net.paths.items():
-        fresh = route.find(env, net, *key)
-        assert path == fresh, f"the remembered path {path} is out of date: {fresh}"
+    tracing, env.tracing = env.tracing, False
+    fresh = {key: route.find(env, net, *key) for key in net.paths}
+    env.tracing = tracing
+    assert net.paths == fresh, f"remembered paths are out of date: {net.paths} against {fresh}"

@@ -29,7 +29,7 @@ def check(env: Env, iface: Iface) -> None:
 def _check_neighbour(env: Env, iface: Iface, address: bytes, entry: Neighbour) -> None:
     name = f"neighbour {address.hex(':')} in {entry.state or 'no state'}"
     queue = env.config["net.ipv4.neigh.default.unres_qlen"]
-    assert address == entry.address and entry.state, f"{name} is not filed under its own address and state"
+    assert address == entry.address, f"{name} is filed under another address, {entry.address.hex(':')}"
     armed = env.timers.armed((NEIGHBOUR, iface.index, address))
     assert armed == (entry.state != PERMANENT), f"{name}: timer armed: {armed}"
     resolved = entry.state not in (INCOMPLETE, FAILED)
