@@ -15,9 +15,8 @@ from labstack.core.frame import Frame
 from labstack.live.device import Device
 from layers import pcapng
 
-INBOUND, OUTBOUND = 1, 2  # epb_flags (draft-ietf-opsawg-pcapng, section 4.3.1)
-LINKTYPE_ETHERNET, LINKTYPE_RAW = 1, 101
-SNAPLEN = 262_144
+INBOUND, OUTBOUND = "in", "out"
+LINKTYPE_RAW = 101
 
 
 class Capture:
@@ -31,11 +30,11 @@ class Capture:
 
     def interface(self, index: int, device: Device) -> None:
         """Frames of the stack's interface `index` belong to this device."""
-        link = LINKTYPE_ETHERNET if device.link == "ether" else LINKTYPE_RAW
-        self.file.write(pcapng.interface(device.name, link, SNAPLEN))
+        link = pcapng.ETHERNET if device.link == "ether" else LINKTYPE_RAW
+        self.file.write(pcapng.interface(device.name, link))
         self.interfaces[index] = len(self.interfaces)
 
-    def frame(self, index: int, direction: int, now: int, frame: Frame, comment: str) -> None:
+    def frame(self, index: int, direction: str, now: int, frame: Frame, comment: str) -> None:
         """Write a frame, seen at now (monotonic ns); its first real frame carries the comment."""
         for raw in frame.cuts():
             self.file.write(pcapng.packet(self.interfaces[index], now + self.shift, raw, comment, direction))

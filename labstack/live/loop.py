@@ -293,6 +293,7 @@ class Loop:
         self.down.add(index)
         if error.errno not in _PASSING and index in self.devices:
             self.detach(index)
+            self._handle(Call("link_set", (index, False)), "call")
 
     def _record(self, event: Event, result: Any, fault: str = "") -> None:
         if self.recorder is not None:

@@ -10,11 +10,11 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from labstack.core.env import Env
-from labstack.core.event import Action, Event, Rx, Tick, Trace, Tx, Wake
+from labstack.core.event import Action, Event, Rx, Tick, Tx, Wake
 from labstack.core.frame import Frame
 from labstack.core.record import Record, Sent
 from labstack.live.capture import INBOUND, OUTBOUND, Capture, comment
+from labstack.stack import Stack
 
 SNAP = 128  # bytes of a frame that are kept
 
@@ -22,27 +22,26 @@ SNAP = 128  # bytes of a frame that are kept
 class Recorder:
     """records: the last `size` of them, oldest first. Switches the stack's trace on."""
 
-    def __init__(self, host: str, env: Env, size: int = 2048, capture: Capture | None = None) -> None:
-        self.host = host
-        self.env = env
+    def __init__(self, stack: Stack, size: int = 2048, capture: Capture | None = None) -> None:
+        self.stack = stack
         self.records: deque[Record] = deque(maxlen=size)
         self.capture = capture
         self._n = 0
-        env.tracing = True
+        stack.env.tracing = True
 
     def event(self, event: Event, now: int, result: Any, fault: str = "") -> None:
         """An event was handled at now (ns)."""
-        trace = self._trace()
+        trace = self.stack.take_trace()
         if isinstance(event, Rx):
             if self.capture:
                 self.capture.frame(event.dev, INBOUND, now, event.frame, comment(trace))
             event = Rx(event.dev, snapshot(event.frame))
         self._n += 1
-        self.records.append(Record(self._n, now, self.host, event, 0, result, trace, (), (), fault))
+        self.records.append(Record(self._n, now, self.stack.name, event, 0, result, trace, (), (), fault))
 
     def output(self, now: int, actions: Sequence[Action]) -> None:
         """The stack was drained at now (ns)."""
-        trace = self._trace()
+        trace = self.stack.take_trace()
         sent = tuple([Sent(0, a.dev, snapshot(a.frame)) for a in actions if type(a) is Tx])
         wakes = tuple([a for a in actions if type(a) is Wake])
         if sent or wakes or trace:
@@ -55,11 +54,6 @@ class Recorder:
                 if type(action) is Tx:
                     self.capture.frame(action.dev, OUTBOUND, now, action.frame, comment(trace))
             self.capture.flush()
-
-    def _trace(self) -> tuple[Trace, ...]:
-        trace = tuple(self.env.trace)
-        self.env.trace.clear()
-        return trace
 
 
 def snapshot(frame: Frame) -> Frame:

@@ -7,6 +7,7 @@ import pytest
 
 from labstack.core.frame import Frame
 from labstack.live import vnet
+from layers.virtio import F_DATA_VALID, F_NEEDS_CSUM, GSO_ECN, GSO_TCPV4, GSO_TCPV6
 
 ETHER4 = bytes(12) + b"\x08\x00"
 ETHER6 = bytes(12) + b"\x86\xdd"
@@ -24,7 +25,7 @@ def tcp_frame(v6: bool, flags: int = 0x10, gso: int | None = 1000, payload: int 
 def test_a_tcp_super_segment_says_family_headers_and_size(v6: bool, flags: int) -> None:
     """virtio 1.2 §5.1.6.2: gso_type by IP version, ECN beside it with CWR; hdr_len covers the TCP options."""
     frame = tcp_frame(v6, flags)
-    kind = (vnet.GSO_TCPV6 if v6 else vnet.GSO_TCPV4) | (vnet.GSO_ECN if flags & 0x80 else 0)
+    kind = (GSO_TCPV6 if v6 else GSO_TCPV4) | (GSO_ECN if flags & 0x80 else 0)
     at = 54 if v6 else 34
     assert vnet.header(frame) == struct.pack("=BBHHHH", 1, kind, at + 32, 1000, at, 16)
 
@@ -51,7 +52,7 @@ def test_a_complete_frame_has_an_empty_header() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "sure", "csum"), [(0, False, None), (vnet.DATA_VALID, True, None), (vnet.NEEDS_CSUM, True, (34, 16))]
+    ("flags", "sure", "csum"), [(0, False, None), (F_DATA_VALID, True, None), (F_NEEDS_CSUM, True, (34, 16))]
 )
 def test_what_the_kernel_vouches_for_or_left_unfinished_is_sure(
     flags: int, sure: bool, csum: tuple[int, int] | None
