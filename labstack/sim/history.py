@@ -172,7 +172,10 @@ class History:
         self.inputs.append(Input(self.n, verb, args))
         self._clean = {}
 
-    def _step(self) -> Record | None:
+    def _step(self, by: int | None = None) -> Record | None:
+        due = self.world.next()
+        if due is None or (by is not None and due[0] > by):
+            return None
         before = self._keep()
         try:
             record = self.world.step()

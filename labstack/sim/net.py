@@ -6,8 +6,6 @@ becomes of a frame is decided when it is sent, over the whole way, so that its s
 switch this means that it learns a little early: when a frame leaves for it, not when it gets there.
 """
 
-from collections.abc import Iterator
-
 from labstack.core.frame import Frame
 from labstack.core.rng import Rng
 from labstack.core.state import State, field, state
@@ -37,7 +35,7 @@ class Net(State):
                 self.switches[name].ports.append(number)
 
     def plug(self, port: Port, wire: Wire) -> None:
-        """Connect one more port, by `wire` towards the others, to the switch; a lone cable first gets one in its middle.
+        """Connect one more port, by `wire` towards the others, to the switch; a lone cable gets one in its middle.
 
         The way between the others takes as long as before; the way to the new port takes no longer.
         """
@@ -60,21 +58,22 @@ class Net(State):
             return [frame]
         return cut(frame)
 
-    def carry(self, port: Port, frame: Frame, now: int, rng: Rng) -> Iterator[tuple[Port, list[Arrival]]]:
+    def carry(self, port: Port, frame: Frame, now: int, rng: Rng) -> list[tuple[Port, list[Arrival]]]:
         """Where a frame that leaves `port` now will come out: each host's port, with what arrives there or is lost."""
         end = self.ends.get(port)
         if end is None:
-            yield port, [Arrival(now, frame, "no cable")]
-            return
+            return [(port, [Arrival(now, frame, "no cable")])]
         arrivals = self.wires[port].carry(frame, now, rng)
-        switch = self.switches.get(end[0])
-        if switch is None:
-            yield end, arrivals
-            return
+        return self._switch(end, arrivals, rng) if end[0] in self.switches else [(end, arrivals)]
+
+    def _switch(self, end: Port, arrivals: list[Arrival], rng: Rng) -> list[tuple[Port, list[Arrival]]]:
+        name, number = end
+        found = []
         for arrival in arrivals:
             if arrival.fate:
-                yield end, [arrival]
+                found.append((end, [arrival]))
                 continue
-            for number in switch.forward(arrival.frame, end[1]):
-                out = (end[0], number)
-                yield self.ends[out], self.wires[out].carry(arrival.frame, arrival.at, rng)
+            for other in self.switches[name].forward(arrival.frame, number):
+                out = (name, other)
+                found.append((self.ends[out], self.wires[out].carry(arrival.frame, arrival.at, rng)))
+        return found

@@ -23,6 +23,7 @@ from labstack.stack.stack import Stack
 
 LIMIT = 1_000_000  # events in one run
 
+TICK = Tick()
 Entry = tuple[int, int, str, Event, int]  # at (ns), sequence number, host, event, flight
 Until = int | Callable[["World"], bool] | None
 
@@ -42,6 +43,7 @@ class World(State):
     net: Net = field(default_factory=Net)
     calendar: list[Entry] = field(default_factory=list)  # a heap
     timers: dict[str, int | None] = field(default_factory=dict)  # every host's deadline (ns), in the order of the hosts
+    soonest: tuple[int, str] | None = None  # of the timers
     now: int = 0  # ns
     n: int = 0  # events so far
     queued: int = 0  # entries put into the calendar so far
@@ -54,7 +56,7 @@ class World(State):
         if host.name in self.hosts or host.name in self.net.switches:
             raise ValueError(f"there is a {host.name!r} already")
         self.hosts[host.name] = host
-        self.timers[host.name] = host.deadline()
+        self._ask(host)
 
     def plug(self, host: Stack, wire: Wire, dev: int = 1) -> None:
         """Take a clone of `host` in and connect its interface `dev` with all others; see Net.plug."""
@@ -118,21 +120,21 @@ class World(State):
 
     def next(self) -> tuple[int, str] | None:
         """When (ns) and at which host the next event happens; None if nothing is left to happen."""
-        found = self._due_timer()
-        if self.calendar and (found is None or self.calendar[0][0] <= found[0]):
-            return self.calendar[0][0], self.calendar[0][2]
-        return found
-
-    def step(self) -> Record | None:
-        """Let the next event happen; None if there is none."""
-        timer = self._due_timer()
-        calendar = self.calendar
+        timer, calendar = self.soonest, self.calendar
         if calendar and (timer is None or calendar[0][0] <= timer[0]):
-            at, _, name, event, flight = heappop(calendar)
-        elif timer is not None:
-            (at, name), event, flight = timer, Tick(), 0
-        else:
+            return calendar[0][0], calendar[0][2]
+        return timer
+
+    def step(self, by: int | None = None) -> Record | None:
+        """Let the next event happen; None if there is none (or none due by the time `by`, in ns)."""
+        due = self.next()
+        if due is None or (by is not None and due[0] > by):
             return None
+        at, name = due
+        if due is self.soonest:
+            event, flight = TICK, 0
+        else:
+            _, _, _, event, flight = heappop(self.calendar)
         self.now = at
         self.n += 1
         host = self.hosts[name]
@@ -147,19 +149,25 @@ class World(State):
 
         Returns the number of events. Raises UnendingError after `limit` events.
         """
-        count = sum(1 for _ in walk(self, self.step, until, limit))
+        first = self.n
+        for _ in walk(self, self.step, until, limit):
+            pass
         if isinstance(until, int):
             self.advance(until)
-        return count
+        return self.n - first
 
     # how it goes
 
-    def _due_timer(self) -> tuple[int, str] | None:
-        soonest, who = None, ""
-        for name, deadline in self.timers.items():
-            if deadline is not None and (soonest is None or deadline < soonest):
-                soonest, who = deadline, name
-        return None if soonest is None else (max(soonest, self.now), who)
+    def _ask(self, host: Stack) -> None:
+        """When is this host's next timer due, and whose is the soonest of all? What is overdue is due now."""
+        timers = self.timers
+        deadline = host.deadline()
+        timers[host.name] = deadline if deadline is None or deadline > self.now else self.now
+        soonest = None
+        for name, due in timers.items():
+            if due is not None and (soonest is None or due < soonest[0]):
+                soonest = (due, name)
+        self.soonest = soonest
 
     def _drain(self, host: Stack, event: Event, flight: int, result: Any) -> Record:
         sent: list[Sent] = []
@@ -172,7 +180,7 @@ class World(State):
                 wakes.append(action)
             elif type(action) is Quarantine:
                 fault = action.why
-        self.timers[host.name] = host.deadline()
+        self._ask(host)
         trace = host.env.trace
         if trace:
             host.env.trace = []
@@ -181,16 +189,22 @@ class World(State):
         )
 
     def _send(self, name: str, tx: Tx, sent: list[Sent]) -> None:
-        for frame in self.net.real(tx.frame):
+        """Put a frame on its wire: what will arrive goes into the calendar, what will not is its fate."""
+        net, dev = self.net, tx.dev
+        for frame in net.real(tx.frame):
             self.flights += 1
             fates = []
-            for port, arrivals in self.net.carry((name, tx.dev), frame, self.now, self.rng):
-                landed = [a for a in arrivals if not a.fate]
-                for arrival in landed:
-                    self._put(arrival.at, port[0], Rx(port[1], arrival.frame), self.flights)
-                if arrivals and not landed:
-                    fates.append(f"{arrivals[0].fate} to {port[0]}" if self.net.switches else arrivals[0].fate)
-            sent.append(Sent(self.flights, tx.dev, frame, "; ".join(fates)))
+            for (host, there), arrivals in net.carry((name, dev), frame, self.now, self.rng):
+                lost = ""
+                for at, arrived, fate in arrivals:
+                    if fate:
+                        lost = fate
+                    else:
+                        self.queued += 1
+                        heappush(self.calendar, (at, self.queued, host, Rx(there, arrived), self.flights))
+                if lost and all(arrival.fate for arrival in arrivals):
+                    fates.append(f"{lost} to {host}" if net.switches else lost)
+            sent.append(Sent(self.flights, dev, frame, "; ".join(fates)))
 
     def _put(self, at: int, host: str, event: Event, flight: int = 0) -> None:
         if host not in self.hosts:
@@ -203,21 +217,18 @@ class World(State):
             raise ValueError(f"no host {host!r}; there are {', '.join(self.hosts) or 'none'}")
 
 
-def walk(world: World, step: Callable[[], Record | None], until: Until, limit: int) -> Iterator[Record]:
+def walk(world: World, step: Callable[[int | None], Record | None], until: Until, limit: int) -> Iterator[Record]:
     """The records of a run by `step`, up to the end that World.run() describes, or UnendingError after `limit`."""
+    by, ends = (until, None) if isinstance(until, int) else (None, until)
     for _ in range(limit):
-        if isinstance(until, int):
-            due = world.next()
-            if due is None or due[0] > until:
-                return
-        record = step()
+        record = step(by)
         if record is None:
             return
         yield record
-        if callable(until) and until(world):
+        if ends is not None and ends(world):
             return
     due = world.next()
-    if due is not None and not (isinstance(until, int) and due[0] > until):
+    if due is not None and (by is None or due[0] <= by):
         raise UnendingError(
             f"{limit} events and no end: it is {world.now} ns and {due[1]} is next; give a greater limit, or a time"
         )

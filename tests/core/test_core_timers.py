@@ -52,6 +52,16 @@ def test_the_heap_does_not_grow_with_how_often_a_timer_is_moved_later() -> None:
     assert timers.next() == 9_999
 
 
+def test_the_heap_does_not_grow_with_timers_that_were_stopped_before_they_came_up() -> None:
+    timers = Timers()
+    for sock in range(10_000):
+        timers.set((1, sock), 10**9 - sock)
+        if sock % 100:
+            timers.stop((1, sock))
+    assert len(timers.heap) <= 64 + 4 * 100
+    assert timers.next() == 10**9 - 9_900
+
+
 def test_equal_deadlines_come_in_the_order_of_their_keys() -> None:
     timers = Timers()
     for key in ((2, 1), (1, 2), (1, 1)):

@@ -76,7 +76,9 @@ def test_a_rule_becomes_a_sentence_with_its_values_and_a_citation() -> None:
     rules = {"9293/3.10.7.4/ack/dup": Rule("ACK {0} repeats {1}")}
     assert sentence(rules, "9293/3.10.7.4/ack/dup", (5, 6)) == "ACK 5 repeats 6"
     assert sentence(rules, "9293/9.9/none", ()) == "9293/9.9/none"
+    assert sentence(rules, "9293/3.10.7.4/ack/dup", (b"\x0a\0\0\1", 6)) == "ACK 10.0.0.1 repeats 6"
     assert cite("9293/3.10.7.4/ack/dup") == "RFC 9293 §3.10.7.4"
+    assert cite("826/-/merge") == "RFC 826"
     assert cite("linux/tcp_retries2/gives_up") == "Linux tcp_retries2"
     assert cite("drop.tcp.csum") == "drop.tcp.csum"
 
@@ -108,16 +110,19 @@ def test_env_notes_only_while_tracing_and_counts_always() -> None:
 
 def test_env_gathers_actions_in_order_and_its_clone_has_its_own() -> None:
     env, frame = Env(Rng(1)), Frame(b"x")
-    env.send(2, frame)
     env.wake(5, 1)
+    env.send(2, frame)
+    env.wake(5, 4)
     twin = env.clone()
     twin.wake(6, 1)
-    twin.count["x"] += 1
+    twin.send(1, frame)
     twin.timers.set((1,), 1)
     twin.dirty[1] = None
-    assert env.actions == [Tx(2, frame), Wake(5, 1)]
     assert env.count == {"LinkOutFrames": 1}
     assert (env.timers.at, env.dirty) == ({}, {})
+    assert env.take_actions() == [Tx(2, frame), Wake(5, 1 | 4)]  # each owner is woken once, after the frames
+    assert env.take_actions() == []
+    assert twin.take_actions() == [Tx(2, frame), Tx(1, frame), Wake(5, 1 | 4), Wake(6, 1)]
 
 
 def test_the_kinds_of_timers_are_distinct_and_named() -> None:

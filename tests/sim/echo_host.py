@@ -39,8 +39,7 @@ class Toy(State):
         return None
 
     def drain(self, now: int) -> list[Action]:
-        actions, self.env.actions = self.env.actions, []
-        return actions
+        return self.env.take_actions()
 
     def deadline(self) -> int | None:
         return self.env.timers.next()
