@@ -31,6 +31,7 @@ class Env(State):
     tracing: bool = False
     trace: list[Trace] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
+    wakes: dict[int, int] = field(default_factory=dict)  # socket: what changed for its owner since the last drain
     dirty: dict[int, None] = field(default_factory=dict)  # sockets that may have something to send, in order
 
     def note(self, rule: str, sock: int = 0, *values: Any) -> None:
@@ -54,4 +55,13 @@ class Env(State):
         self.actions.append(Tx(dev, frame))
 
     def wake(self, sock: int, what: int) -> None:
-        self.actions.append(Wake(sock, what))
+        """Something changed for the owner of a socket, who hears of it once, after the drain."""
+        self.wakes[sock] = self.wakes.get(sock, 0) | what
+
+    def take_actions(self) -> list[Action]:
+        """What has been decided since the last time; frames first, then who is to be woken."""
+        actions, self.actions = self.actions, []
+        if self.wakes:
+            actions += [Wake(sock, what) for sock, what in self.wakes.items()]
+            self.wakes = {}
+        return actions

@@ -70,8 +70,7 @@ class Stack(Host):
             later += self._flush()
         for sock in later:
             env.dirty[sock] = None
-        actions, env.actions = env.actions, []
-        return actions
+        return env.take_actions()
 
     def deadline(self) -> int | None:
         """When the next Tick is due (ns), or None. Not later than now if the last drain left something to send."""
