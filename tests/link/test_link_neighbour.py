@@ -10,7 +10,7 @@ from labstack.core.frame import Frame
 from labstack.link import neighbour
 from labstack.link.check import check
 from labstack.link.iface import DELAY, FAILED, INCOMPLETE, PERMANENT, PROBE, REACHABLE, STALE
-from layers import ARP, ICMPv6ND_NS, Ether, IPv6
+from layers import ARP, Ether, ICMPv6ND_NS, IPv6
 
 V4, V6 = "10.0.0.2", "fd00::2"
 STATES = ("", INCOMPLETE, REACHABLE, STALE, DELAY, PROBE, FAILED, PERMANENT)
