@@ -2,7 +2,8 @@
 """The in-process API: what an application may call, one function each; `OPS` is the list.
 
 Addresses are given as text or packed, and returned as text. A call that cannot be done raises StackError with the
-errno of the BSD call. Nothing blocks: EAGAIN says "not yet", and a Wake says when.
+errno of the BSD call. Nothing blocks: EAGAIN says "not yet", and a Wake says when; a read that leaves something
+behind is followed by another Wake.
 """
 
 import errno
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from labstack.core.errors import StackError
+from labstack.core.event import ACCEPTABLE, READABLE
 from labstack.core.frame import Piece
 from labstack.ip import icmp
 from labstack.ip.family import is_group, parse_addr, text
@@ -88,6 +90,8 @@ def accept(host: Host, sock: int, as_sock: int = 0) -> tuple[int, tuple[str, int
     if as_sock:
         ports.fresh(host, as_sock)
     conn = host.conns[listener.ready.popleft()]
+    if listener.ready:
+        host.env.wake(sock, ACCEPTABLE)
     conn.parent, conn.held = 0, True
     if as_sock:
         ports.renumber(host, conn, as_sock)
@@ -126,6 +130,8 @@ def take(host: Host, sock: int, most: int = 1 << 30) -> list[Piece]:
         pieces = receive.take(host.env, conn, most)
         if conn.state != CLOSED:
             window.opened(host.env, conn)
+        if rcv.queued or _over(conn):
+            host.env.wake(sock, READABLE)
         return pieces
     if rcv.fin is not None and rcv.nxt > rcv.fin:
         return []
@@ -230,6 +236,8 @@ def recvfrom(host: Host, sock: int) -> tuple[bytes, tuple[str, int]]:
     data, addr, port = it.queue.popleft()
     if isinstance(it, Udp):
         it.queued -= len(data)
+    if it.queue:
+        host.env.wake(sock, READABLE)
     return data, (text(addr), port)
 
 
@@ -261,8 +269,12 @@ def readable(host: Host, sock: int) -> int:
     if sock in host.echoes:
         return len(host.echoes[sock].queue)
     conn = _conn(host, sock)
-    over = conn.state == CLOSED or (conn.rcv.fin is not None and conn.rcv.nxt > conn.rcv.fin)
-    return conn.rcv.queued or (-1 if over else 0)
+    return conn.rcv.queued or (-1 if _over(conn) else 0)
+
+
+def _over(conn: Conn) -> bool:
+    """Nothing more can arrive."""
+    return conn.state == CLOSED or (conn.rcv.fin is not None and conn.rcv.nxt > conn.rcv.fin)
 
 
 def _addr(value: Addr) -> bytes:
