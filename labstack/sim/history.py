@@ -10,7 +10,7 @@ Going back keeps the future: stepping on repeats it. The first thing done otherw
 another wire) begins a new future and drops the old one. All changes from outside must therefore come through here.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -22,7 +22,8 @@ from labstack.sim.wire import Wire
 from labstack.sim.world import LIMIT, Until, World, outcome, walk
 from labstack.stack.stack import Stack
 
-WINDOW = 64  # steps that can be undone without repeating any
+WINDOW = 16  # steps that can be undone without repeating any
+SPACING = 64  # steps between key-frames, to begin with
 KEYS = 64  # key-frames beyond the window; if there are more, every second one goes
 
 
@@ -62,7 +63,7 @@ class History:
         self._first = world.n  # steps the world had made before
         self._snapshots: dict[int, World] = {}  # the world before step n+1; never written to
         self._clean: dict[str, Stack] = {}  # clones of the hosts as they are now
-        self._spacing = WINDOW  # steps between key-frames
+        self._spacing = SPACING
 
     @property
     def n(self) -> int:
@@ -151,7 +152,7 @@ class History:
         n = self.n
         other = History(self.world.clone(), name)
         other.records = self.records[:n]
-        other.inputs = [i for i in self.inputs if i.n <= n]
+        other.inputs = self.inputs[: bisect_right(self.inputs, n, key=_when)]
         other._first, other._spacing = self._first, self._spacing
         other._snapshots = {at: world for at, world in self._snapshots.items() if at < n}
         return other
@@ -193,21 +194,23 @@ class History:
 
     def _again(self, n: int, record: Record) -> None:
         """Step n was made again: repeat what came from outside after it, unless the step came out otherwise."""
+        first = bisect_left(self.inputs, n, key=_when)
         if record != self.records[n - 1]:
             self._branch(n)
             self.records[n - 1] = record
+            del self.inputs[first:]
             raise UnrepeatableError(
                 f"step {n} came out otherwise when it was repeated: something outside the world takes part in it "
                 "(the function of a wire's Rule?). What was recorded after it is dropped"
             )
-        for _, verb, args in [i for i in self.inputs if i.n == n]:
+        for _, verb, args in self.inputs[first : bisect_right(self.inputs, n, key=_when)]:
             getattr(self.world, verb)(*args)
             self._clean = {}
 
     def _branch(self, n: int) -> None:
         """Drop what was to come after step n."""
         del self.records[n:]
-        self.inputs = [i for i in self.inputs if i.n <= n]
+        del self.inputs[bisect_right(self.inputs, n, key=_when) :]
         self._snapshots = {at: world for at, world in self._snapshots.items() if at < n}
 
     def _keep(self) -> World:
@@ -229,6 +232,10 @@ class History:
     def _enter(self, snapshot: World) -> None:
         self.world = snapshot.clone()
         self._clean = dict(snapshot.hosts)
+
+
+def _when(given: Input) -> int:
+    return given.n
 
 
 def digest(records: list[Record]) -> str:

@@ -50,9 +50,9 @@ def test_a_step_back_restores_everything_for_every_kind_of_event() -> None:
 
 def test_any_moment_is_reached_from_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WINDOW", 4)
+    monkeypatch.setattr(module, "SPACING", 4)
     monkeypatch.setattr(module, "KEYS", 3)
     history = busy()
-    history._spacing = 4
     states = [history.world.as_dict()]
     while history.step():
         states.append(history.world.as_dict())
