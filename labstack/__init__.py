@@ -15,7 +15,7 @@ from importlib import import_module
 __version__ = "0.1.0"
 __all__ = ["Lab", "__version__"]
 
-_WHERE = {"Lab": "labstack.lab"}
+_WHERE = {"Lab": "labstack.lab.lab", "load_ipython_extension": "labstack.lab.repl"}
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Export: the frames of a run as pcapng, with the reasons as comments.
+
+Each frame is there once, on the interface of the host that sent it; its comments are the sender's reason and state
+change, what became of it, and what its receivers made of it. Wireshark shows them inline and in its expert list.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from labstack.core.event import Rx
+from labstack.core.record import Record
+from labstack.core.rules import Rule
+from labstack.lab.errors import LabError
+from labstack.lab.view import Lines, Span
+from labstack.lab.why import changes, short
+from layers import pcapng
+
+
+def write_pcapng(path: str, records: Sequence[Record], hosts: Sequence[str], rules: Mapping[str, Rule]) -> Lines:
+    """Write the frames of `records` to path. Raises LabError if the file cannot be written."""
+    number = {name: i for i, name in enumerate(hosts)}
+    blocks = [pcapng.section(), *(pcapng.interface(name) for name in hosts)]
+    came: dict[int, list[Record]] = {}
+    for record in records:
+        if isinstance(record.event, Rx):
+            came.setdefault(record.flight, []).append(record)
+    for record in records:
+        where = number[record.host]
+        if isinstance(record.event, Rx) and not record.flight:
+            words = _together("injected", comment(record, rules))
+            blocks += [pcapng.packet(where, record.at, raw, words, "in") for raw in record.event.frame.cuts()]
+        for sent in record.sent:
+            there = [comment(r, rules) for r in came.get(sent.flight, ())]
+            words = _together(comment(record, rules), sent.fate, *there)
+            blocks += [pcapng.packet(where, record.at, raw, words, "out") for raw in sent.frame.cuts()]
+    try:
+        Path(path).write_bytes(b"".join(blocks))
+    except OSError as error:
+        raise LabError(f"cannot write {path}: {error.strerror}") from None
+    return Lines([[Span(f"{len(blocks) - 1 - len(hosts)} frames → {path}")]])
+
+
+def _together(*comments: str) -> str:
+    return "\n".join(words for words in comments if words)
+
+
+def comment(record: Record, rules: Mapping[str, Rule]) -> str:
+    """'h1: CLOSED → SYN_SENT (RFC 9293 §3.10.1 active OPEN)'."""
+    states = ", ".join(path for _, path in changes(record))
+    reason = short(record, rules)
+    words = f"{states} ({reason})" if states and reason else states or reason
+    return f"{record.host}: {words}" if words else ""

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""lab.wire: what the wire does to frames. Each change wraps the wires of sim.wire, from now on, and can be undone."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from labstack.lab.errors import LabError
+from labstack.lab.units import nanoseconds
+from labstack.lab.view import Line, Span, View
+from labstack.sim import wire
+from layers import Ether
+
+Match = Callable[[Any], Any]
+
+
+class WireControl(View):
+    """The wires of a memory lab: one leaves each host. `only` names the hosts whose wires a change is for."""
+
+    def __init__(self, history: Any) -> None:
+        self.history = history
+
+    def delay(self, time: str | float, only: str = "") -> "WireControl":
+        """Frames take so long from now on ('20ms'); whatever else the wire did, it stops doing."""
+        return self._each(only, lambda old: wire.Delay(nanoseconds(time)))
+
+    def loss(self, chance: float, only: str = "") -> "WireControl":
+        """Lose each frame with this probability, 0..1."""
+        return self._each(only, lambda old: wire.Loss(old, chance))
+
+    def rate(self, bits: int, queue: int = 100, only: str = "") -> "WireControl":
+        """So many bits a second; `queue` frames may wait."""
+        return self._each(only, lambda old: wire.Rate(old, bits, queue))
+
+    def duplicate(self, chance: float, only: str = "") -> "WireControl":
+        """Each frame arrives twice with this probability."""
+        return self._each(only, lambda old: wire.Duplicate(old, chance))
+
+    def reorder(self, chance: float, by: str | float = "15ms", only: str = "") -> "WireControl":
+        """Hold each frame back for so long with this probability."""
+        return self._each(only, lambda old: wire.Reorder(old, chance, nanoseconds(by)))
+
+    def corrupt(self, chance: float, only: str = "") -> "WireControl":
+        """Damage each frame with this probability."""
+        return self._each(only, lambda old: wire.Corrupt(old, chance))
+
+    def lose(self, *which: int, only: str = "") -> "WireControl":
+        """Lose exactly the frames with these numbers, counted from now, on each wire: 1 is the next one."""
+        return self._each(only, lambda old: wire.Exactly(old, which))
+
+    def drop(self, match: Match, count: int = 1, only: str = "") -> "WireControl":
+        """Drop the next `count` frames for which match(packet) is true; packet is ours, such as Ether()/IP()/TCP()."""
+        if not callable(match):
+            raise LabError("drop: expected a function of a packet, as in lab.wire.drop(lambda pkt: TCP in pkt)")
+        lost = wire.Lost("drop rule")
+        return self._each(only, lambda old: wire.Rule(old, lambda raw: match(Ether(raw)), lost, count))
+
+    def _each(self, only: str, change: Callable[[wire.Wire], wire.Wire]) -> "WireControl":
+        wires = self.history.world.net.wires
+        ports = [port for port in wires if (port[0] == only if only else port[0] in self.history.world.hosts)]
+        if not ports:
+            known = ", ".join(sorted({name for name, _ in wires})) or "none here"
+            raise LabError(f"no wire leaves {only!r}; wires leave: {known}")
+        try:
+            for port in ports:
+                self.history.rewire(port, change(wires[port]))
+        except ValueError as error:
+            raise LabError(str(error)) from None
+        return self
+
+    def lines(self, width: int) -> Iterable[Line]:
+        for (name, _), there in self.history.world.net.wires.items():
+            yield [Span(f"{name:<8} ", "host"), Span(str(there))]

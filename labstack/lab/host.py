@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Host: one host of the lab at the prompt: h1.ping("10.0.0.2"), h1.connect(h2.ip, 80), h1.ss(), h1.arp.
+
+A Host is a name in a lab. The stack behind it is looked up whenever it is used, because going back puts another in its
+place.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from labstack.core.event import Call
+from labstack.lab import tables
+from labstack.lab.handles import Connection, Listener, Ping, Udp
+from labstack.lab.units import known, port
+from labstack.lab.view import Line, Span, View
+from labstack.stack import status
+
+
+class Host(View):
+    """name; ip, ip6, mac: its addresses as text; stack: its present state."""
+
+    def __init__(self, lab: Any, name: str, ip: str, ip6: str, mac: str) -> None:
+        self.lab = lab
+        self.name = name
+        self.ip = ip
+        self.ip6 = ip6
+        self.mac = mac
+
+    @property
+    def stack(self) -> Any:
+        """The stack as it is now; what you change in it is neither recorded nor undone."""
+        return self.lab.history.world.hosts[self.name]
+
+    # what makes packets: queued, and done by the next steps
+
+    def ping(self, addr: str, size: int = 56) -> Ping:
+        """Send one ICMP echo request with `size` bytes of data."""
+        return Ping(self, self._make("ping", known(addr), bytes(range(size % 256)).ljust(size, b".")))
+
+    def connect(self, addr: str, dport: int) -> Connection:
+        """Open a TCP connection to addr and dport."""
+        return Connection(self, self._make("connect", known(addr), port(dport)))
+
+    def listen(self, lport: int) -> Listener:
+        """Take TCP connections at lport."""
+        return Listener(self, self._make("listen", port(lport), b"", 128))
+
+    def udp(self, lport: int = 0) -> Udp:
+        """A UDP socket at lport (0: any)."""
+        return Udp(self, self._make("udp", port(lport, 0), b""))
+
+    def sysctl(self, name: str, value: int) -> None:
+        """Change a sysctl of this host, such as net.ipv4.tcp_delack_min."""
+        self.now("sysctl", name, value)
+
+    def sockets(self) -> list[dict[str, Any]]:
+        """The status of every socket, as `ss` knows it."""
+        stack = self.stack
+        return [status.status(stack, sock) for sock in status.sockets(stack)]
+
+    # tables
+
+    def ss(self) -> View:
+        """Its sockets, as `ss -ti` prints them."""
+        return tables.sockets([self])
+
+    @property
+    def arp(self) -> View:
+        """Its IPv4 neighbours, as `ip neigh`."""
+        return tables.neighbours([self], (4,))
+
+    @property
+    def nd(self) -> View:
+        """Its IPv6 neighbours, as `ip -6 neigh`."""
+        return tables.neighbours([self], (16,))
+
+    @property
+    def route(self) -> View:
+        """Its routes, as `ip route`."""
+        return tables.routes([self])
+
+    @property
+    def counters(self) -> View:
+        """What it has counted, as `nstat`."""
+        return tables.counters([self])
+
+    def lines(self, width: int) -> Iterable[Line]:
+        yield [Span(self.name, "host"), Span(f" {self.ip} {self.ip6} {self.mac}")]
+
+    # how the handles reach the stack
+
+    def queue(self, op: str, *args: Any) -> None:
+        """Have the application call op with the next steps."""
+        self.lab.call(self.name, op, *args)
+
+    def now(self, op: str, *args: Any) -> Any:
+        """Call op at once, as an event. Raises StackError."""
+        return self.lab.call_now(self.name, op, *args)
+
+    def look(self, op: str, *args: Any) -> Any:
+        """Call an op that only looks, on a copy: no event. Raises StackError."""
+        return self.stack.clone().handle(Call(op, args), self.lab.history.world.now)
+
+    def waits(self, sock: int) -> bool:
+        """True while the call that makes this socket is still queued."""
+        calls = [event for _, _, name, event, _ in self.lab.history.world.calendar if name == self.name]
+        return any(isinstance(event, Call) and event.args[-1:] == (sock,) for event in calls)
+
+    def _make(self, op: str, *args: Any) -> int:
+        sock: int = self.lab.new_sock()
+        self.lab.call(self.name, op, *args, sock)
+        return sock

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Lab: hosts on a wire, and the verbs for them. `lab = Lab(); lab.h1.ping("10.0.0.2"); lab.run(); lab.ladder()`.
+
+Every verb is a method, and the same word at the prompt (verbs.py). Every method returns something that shows itself.
+The memory lab lives in virtual time and needs no thread, socket or privilege.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, Self
+
+from labstack.core.record import Record
+from labstack.lab import build, tables, units
+from labstack.lab.capture import write_pcapng
+from labstack.lab.control import WireControl
+from labstack.lab.errors import LabError
+from labstack.lab.events import Events
+from labstack.lab.host import Host
+from labstack.lab.ladder import Ladder
+from labstack.lab.packets import aim, raw_frame
+from labstack.lab.places import Difference, Place
+from labstack.lab.quiet import quiet
+from labstack.lab.view import Line, Span, View
+from labstack.lab.why import Why
+from labstack.sim.history import History
+from labstack.sim.world import UnendingError
+from labstack.stack.rules import RULES
+
+FIRST_SOCK = 101  # numbers of the sockets that the lab makes
+MOST = 200_000  # events in one run
+
+Condition = str | Callable[[], Any]
+
+
+class Lab(View):
+    """Hosts h1, h2, ... on a wire.
+
+    hosts: how many; two share a cable, more a switch
+    seed:  the same seed is the same run, bit for bit
+    delay: of the wire, one way: '10ms', or a number of seconds
+    wire:  'memory', in virtual time; or 'tap': h1 alone, in real time, and the Linux kernel is the other host
+    Raises LabError for a wrong argument, live.NoWire (an OSError) when there is no TAP to be had.
+    """
+
+    def __init__(
+        self, hosts: int = 2, *, seed: int = 1, delay: str | float = "10ms", wire: str = "memory"
+    ) -> None:
+        self.seed = seed
+        self.kind = wire
+        if wire == "memory":
+            world, plan = build.world(hosts, seed, units.nanoseconds(delay))
+            self._begin(History(world), plan, {})
+        elif wire == "tap":
+            history, plan = import_module("labstack.lab.tap").begin(seed)
+            self._begin(history, plan, {})
+        else:
+            raise LabError(f"wire={wire!r}: expected 'memory' or 'tap'")
+
+    def _begin(self, history: Any, plan: Sequence[build.Entry], worlds: dict[str, Any]) -> None:
+        self.history = history
+        self.plan = plan
+        self.hosts = [Host(self, *entry) for entry in plan]
+        self.worlds = worlds
+        self.worlds[history.name] = history
+        self.watchers: list[Callable[[Record], None]] = []
+        self.next_sock = FIRST_SOCK
+
+    def __getattr__(self, name: str) -> Host:
+        hosts = self.__dict__.get("hosts", ())
+        for host in hosts:
+            if host.name == name:
+                return host  # type: ignore[no-any-return]
+        raise AttributeError(f"the lab has no {name!r}; its hosts are {', '.join(h.name for h in hosts)}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what the wire holds; a memory lab holds nothing."""
+        close = getattr(self.history, "close", None)
+        if close:
+            close()
+
+    # time
+
+    @property
+    def now(self) -> int:
+        """The present time in ns."""
+        return int(self.history.world.now)
+
+    @property
+    def records(self) -> list[Record]:
+        """All events up to the present."""
+        return self.history.past  # type: ignore[no-any-return]
+
+    def step(self, n: int = 1) -> Events:
+        """The next n events anywhere: a frame arrives, a timer, an application's call."""
+        return self._seen(self.history.step(_count(n)), "nothing is left to happen: queue a call, or inject a packet")
+
+    def back(self, n: int = 1) -> Place:
+        """Undo the last n events completely: tables, buffers, timers, clock, randomness, counters."""
+        self.history.back(_count(n))
+        return self.where()
+
+    def run(self, time: str | float | None = None) -> Events:
+        """Run until nothing is under way any more (ageing and TIME-WAIT may go on waiting), or for a span of time."""
+        until = quiet if time is None else self.now + units.nanoseconds(time)
+        try:
+            made = [] if until is quiet and quiet(self.history.world) else self.history.run(until, MOST)
+            return self._seen(made, "nothing is under way; `step` or `advance 60s` let the timers run that are armed")
+        except UnendingError as error:
+            raise LabError(f"no end in sight ({error}); try: advance 1s") from None
+
+    cont = run
+
+    def advance(self, time: str | float) -> Events:
+        """Let time pass: '200ms', or a number of seconds."""
+        return self.run(time)
+
+    def until(self, condition: Condition, names: Mapping[str, Any] | None = None) -> Events:
+        """Run until a condition holds after an event.
+
+        condition: a Python expression over lab, the hosts' names, `ev` (the last Record) and `names`; or a function
+        Raises LabError if the condition raises, or if nothing is left to happen before it holds.
+        """
+        holds = self._condition(condition, names or {})
+        try:
+            made = self.history.run(lambda world: holds(), MOST)
+        except UnendingError as error:
+            raise LabError(f"it never held ({error})") from None
+        if not made or not holds():
+            raise LabError(f"nothing is left to happen, and this does not hold: {condition}")
+        return self._seen(made, "")
+
+    def _condition(self, condition: Condition, names: Mapping[str, Any]) -> Callable[[], Any]:
+        if callable(condition):
+            return condition
+        try:
+            code = compile(condition.strip(), "until", "eval")
+        except SyntaxError as error:
+            raise LabError(f"{condition!r} is not an expression: {error.msg}") from None
+
+        def holds() -> Any:
+            ev = self.records[-1] if self.records else None
+            try:
+                return eval(code, {**names, **{h.name: h for h in self.hosts}, "lab": self, "ev": ev})
+            except Exception as error:
+                raise LabError(f"until {condition}: {type(error).__name__}: {error}") from None
+
+        return holds
+
+    def _seen(self, made: Sequence[Record], nothing: str) -> Events:
+        for record in made:
+            for watch in self.watchers:
+                watch(record)
+        return Events(self.records, len(self.records) - len(made), RULES, nothing=nothing)
+
+    # views
+
+    def where(self) -> Place:
+        """The clock, what is pending, and the last reason."""
+        return Place(self.history, RULES)
+
+    def ladder(self, n: int = 0) -> Ladder:
+        """The picture of what happened; n: only the last so many rows."""
+        return Ladder(self.records, self.names, RULES, n)
+
+    def why(self, n: int = 0) -> Why:
+        """The rules behind event n (0: the last one), layer by layer."""
+        records = self.records
+        at = n or len(records)
+        if not 1 <= at <= len(records):
+            known = f"they are #1 to #{len(records)}" if records else "nothing has happened yet"
+            raise LabError(f"there is no event #{at}: {known}")
+        return Why(records[at - 1], RULES, records[: at - 1])
+
+    def events(self, words: str = "") -> Events:
+        """The list of events; words: only those whose line mentions them."""
+        return Events(self.records, 0, RULES, words, "no event mentions that" if words else "nothing has happened yet")
+
+    def ss(self, host: str | Host = "") -> View:
+        """Sockets, as `ss -ti` prints them."""
+        return tables.sockets(self._some(host))
+
+    def arp(self, host: str | Host = "") -> View:
+        """IPv4 neighbours, as `ip neigh`."""
+        return tables.neighbours(self._some(host), (4,))
+
+    def neigh(self, host: str | Host = "") -> View:
+        """All neighbours, as `ip neigh`."""
+        return tables.neighbours(self._some(host), (4, 16))
+
+    def route(self, host: str | Host = "") -> View:
+        """Routes, as `ip route`."""
+        return tables.routes(self._some(host))
+
+    def timers(self, host: str | Host = "") -> View:
+        """What is armed, and when it is due."""
+        return tables.timers(self._some(host), self.now)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The rails of a ladder: every host that is on the wire now, or was."""
+        return tuple(dict.fromkeys([*(h.name for h in self.hosts), *(r.host for r in self.records)]))
+
+    def _some(self, host: str | Host) -> list[Host]:
+        return [self.host(host)] if host else self.hosts
+
+    def host(self, host: str | Host) -> Host:
+        """A host by its name. Raises LabError."""
+        if isinstance(host, Host):
+            return host
+        found = next((h for h in self.hosts if h.name == host), None)
+        if found is None:
+            raise LabError(f"no host {host!r}; there are {', '.join(h.name for h in self.hosts)}")
+        return found
+
+    # from outside
+
+    @property
+    def wire(self) -> WireControl:
+        """Delay, loss and drop rules of the wire."""
+        return WireControl(self.history)
+
+    def inject(self, packet: Any, to: str | Host = "") -> Events:
+        """Hand a packet to a host now: Scapy's, ours, or bytes. to: default the host that it is addressed to."""
+        raw = raw_frame(packet, self.hosts)
+        targets = [self.host(to)] if to else aim(raw, self.hosts)
+        for host in targets:
+            self.history.inject(raw, host.name)
+        return self.step(len(targets))
+
+    def call(self, host: str, op: str, *args: Any) -> None:
+        """Queue an application's call, to be done by the next steps."""
+        self.history.call(host, op, *args)
+
+    def call_now(self, host: str, op: str, *args: Any) -> Any:
+        """Do an application's call at once, as an event. Raises StackError."""
+        try:
+            return self.history.now_call(host, op, *args)
+        finally:
+            self._seen(self.records[-1:], "")
+
+    def new_sock(self) -> int:
+        """A number for a socket of the lab's own."""
+        self.next_sock += 1
+        return self.next_sock - 1
+
+    # what if
+
+    def fork(self, name: str = "") -> "Lab":
+        """Another lab with the same past and present; neither ever sees what the other does."""
+        name = name or f"fork{len(self.worlds)}"
+        if name in self.worlds:
+            raise LabError(f"there is a world {name!r} already; go there with: enter {name}")
+        other = object.__new__(Lab)
+        other.seed, other.kind = self.seed, self.kind
+        other._begin(self.history.fork(name), self.plan, self.worlds)
+        other.next_sock = self.next_sock
+        return other
+
+    def enter(self, name: str) -> Place:
+        """Make this lab show another world: one that was forked, or 'main'. Handles of sockets follow."""
+        self.history = self._world(name)
+        return self.where()
+
+    def diff(self, name: "str | Lab") -> Difference:
+        """The first event that differs between this world and another, and the states that differ now."""
+        theirs = name.history if isinstance(name, Lab) else self._world(name)
+        return Difference(self.history, theirs, RULES)
+
+    def _world(self, name: str) -> Any:
+        if name not in self.worlds:
+            raise LabError(f"there is no world {name!r}; there are {', '.join(self.worlds)}")
+        return self.worlds[name]
+
+    def export(self, path: str) -> View:
+        """Write all frames to a pcapng file, with the reasons as comments, for Wireshark."""
+        return write_pcapng(path, self.records, self.names, RULES)
+
+    # how it looks
+
+    def lines(self, width: int) -> Iterable[Line]:
+        line: Line = []
+        for host in self.hosts:
+            line += [Span(" ── wire ── " if line else "  ", "dim"), Span(host.name, "host")]
+            line.append(Span(f" {host.ip} {host.ip6} {host.mac}"))
+        yield line
+        yield from self.where().lines(width)
+
+
+def _count(n: int) -> int:
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise LabError(f"{n!r} is not a number of events: expected 1 or more")
+    return n

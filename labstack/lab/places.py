@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where we are in time (Place), and where two worlds differ (Difference)."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from labstack.core.event import Rx
+from labstack.core.record import Record
+from labstack.core.rules import Rule
+from labstack.lab.view import Line, Span, View, clip, ms
+from labstack.lab.why import event_words, short
+from labstack.lab.words import Reader
+
+SHOWN = 12  # pending events, differing states
+
+
+class Place(View):
+    """The clock, what is pending, and the last reason, as they were when this was made."""
+
+    def __init__(self, history: Any, rules: Mapping[str, Rule]) -> None:
+        world, past = history.world, history.past
+        self.n, self.total, self.now, self.name = history.n, len(history.records), world.now, history.name
+        self.pending = sorted(world.calendar)[:SHOWN]
+        self.more = max(0, len(world.calendar) - SHOWN)
+        self.timers = {name: at for name, at in world.timers.items() if at is not None}
+        self.last = short(past[-1], rules) if past else ""
+        self.sent = [s.frame for r in past for s in r.sent]
+
+    def lines(self, width: int) -> Iterable[Line]:
+        future = f" (of {self.total} known)" if self.total > self.n else ""
+        place = f"  event #{self.n}{future}  world {self.name}"
+        yield [Span("▸ ", "mark"), Span(f"{ms(self.now)} ms", "head"), Span(place)]
+        if self.last:
+            yield [Span("  last: ", "dim"), Span(clip(self.last, width - 8), "rule")]
+        reader = Reader()
+        for frame in self.sent:
+            reader.read(frame)
+        for at, _, host, event, flight in self.pending:
+            words = event_words(Record(0, at, host, event, flight), reader).replace("received", "will receive")
+            yield [Span(f"  {ms(at):>12} ms  ", "dim"), Span(f"{host:<4} ", "host"), Span(clip(words, width - 24))]
+        if self.more:
+            yield [Span(f"  … and {self.more} more", "dim")]
+        for host, at in self.timers.items():
+            yield [Span(f"  {ms(at):>12} ms  ", "dim"), Span(f"{host:<4} ", "host"), Span("a timer", "dim")]
+        if not (self.pending or self.timers):
+            yield [Span("  nothing is pending", "dim")]
+
+
+class Difference(View):
+    """Two histories side by side: the first event that differs, then every state that differs now."""
+
+    def __init__(self, ours: Any, theirs: Any, rules: Mapping[str, Rule]) -> None:
+        self.ours, self.theirs = ours.name, theirs.name
+        self.found = ours.diff(theirs)
+        self.pasts = (ours.past, theirs.past)
+        self.rules = rules
+
+    def __bool__(self) -> bool:
+        return bool(self.found.n or self.found.states)
+
+    def lines(self, width: int) -> Iterable[Line]:
+        if not self:
+            yield [Span(f"{self.ours} and {self.theirs} are the same")]
+            return
+        if self.found.n:
+            yield [Span(f"first difference: event #{self.found.n}", "head")]
+            for name, record, past in zip((self.ours, self.theirs), self.found[1:3], self.pasts, strict=True):
+                yield [Span(f"  {name:<10} ", "host"), Span(clip(self._event(record, past), width - 13))]
+        yield [Span("state".ljust(42) + self.ours.ljust(22) + self.theirs, "head")]
+        for path, ours, theirs in self.found.states[:SHOWN]:
+            mine = Span(f"{clip(_value(ours), 20):<22}", "state")
+            yield [Span(f"{clip(path, 40):<42}"), mine, Span(clip(_value(theirs), 40))]
+        if len(self.found.states) > SHOWN:
+            yield [Span(f"… and {len(self.found.states) - SHOWN} more", "dim")]
+
+    def _event(self, record: Record | None, past: Any) -> str:
+        if record is None:
+            return "(not there yet)"
+        reader = Reader()
+        for before in past[: record.n - 1]:
+            for sent in before.sent:
+                reader.read(sent.frame)
+        sent = [reader.read(s.frame).label + (f" ✗ {s.fate}" if s.fate else "") for s in record.sent]
+        words = event_words(record, reader) if isinstance(record.event, Rx) else event_words(record, Reader())
+        return f"{ms(record.at)} ms {record.host} {words}" + "".join(f" ─▶ {s}" for s in sent)
+
+
+def _value(value: object) -> str:
+    return value.hex(":") if isinstance(value, bytes) and len(value) in (4, 6, 16) else str(value)

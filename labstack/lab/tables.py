@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tables of hosts, printed as `ss -ti`, `ip neigh`, `ip route` and `nstat` print them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from labstack.core import kinds
+from labstack.ip.family import text
+from labstack.lab.view import Line, Lines, Span, table
+
+SS = {"ESTABLISHED": "ESTAB"}  # the words of ss, where they are not the RFC's
+
+
+def sockets(hosts: Sequence[Any]) -> Lines:
+    """Every socket of these hosts (lab.host.Host), with TCP's numbers on a second line."""
+    rows: list[Sequence[str]] = []
+    more: list[str] = []
+    for host in hosts:
+        for it in host.sockets():
+            state = SS.get(it["state"], it["state"].replace("_", "-"))
+            rows.append((host.name, it["proto"], state, str(it["recv_q"]), str(it["send_q"]), it["local"], it["peer"]))
+            more.append(_tcp_info(it))
+    if not rows:
+        return Lines([], "no sockets")
+    head, *lines = table(("Host", "Netid", "State", "Recv-Q", "Send-Q", "Local", "Peer"), rows, ("host", "", "state"))
+    found = [head]
+    for line, info in zip(lines, more, strict=True):
+        found += [line, [Span("      " + info, "dim")]] if info else [line]
+    return Lines(found)
+
+
+def _tcp_info(it: dict[str, Any]) -> str:
+    """The numbers that `ss -ti` shows below a TCP socket; '' for others."""
+    if "rto" not in it:
+        return ""
+    timers = [f"timer:({name},{span(due * 1_000_000)})" for name, due in it["timers"].items()]
+    mss = it["mss"]
+    ssthresh = [f"ssthresh:{it['ssthresh'] // mss}"] * (it["ssthresh"] < 1 << 30)
+    counts = [f"{name}:{it[name]}" for name in ("unacked", "retrans") if it[name]]
+    return " ".join(
+        [
+            *timers,
+            f"wscale:{it['wscale'][0]},{it['wscale'][1]}",
+            f"rto:{it['rto']:g} rtt:{it['rtt']:g}/{it['rttvar']:g} mss:{mss} cwnd:{it['cwnd'] // mss}",
+            *ssthresh,
+            *counts,
+            f"snd_wnd:{it['snd_wnd']} rcv_wnd:{it['rcv_wnd']}",
+        ]
+    )
+
+
+def neighbours(hosts: Sequence[Any], sizes: Sequence[int]) -> Lines:
+    """The neighbour tables, for addresses of these sizes (4, 16)."""
+    lines: list[Line] = []
+    for host in hosts:
+        for iface in host.stack.net.ifaces.values():
+            for entry in iface.neigh.table.values():
+                if len(entry.address) in sizes:
+                    lines.append(_neighbour(host.name, iface.name, entry, host.lab.now))
+    return Lines(lines, "no neighbours known")
+
+
+def _neighbour(host: str, dev: str, entry: Any, now: int) -> Line:
+    mac = f"lladdr {entry.mac.hex(':')} " if entry.mac else ""
+    age = f"  confirmed {span(now - entry.confirmed)} ago" if entry.mac and entry.confirmed else ""
+    waits = f"  {len(entry.pending)} waiting" if entry.pending else ""
+    return [Span(f"{host:<4} ", "host"), Span(f"{text(entry.address)} dev {dev} {mac}"), Span(entry.state, "state"),
+            Span(age + waits, "dim")]  # fmt: skip
+
+
+def routes(hosts: Sequence[Any]) -> Lines:
+    """The routing tables."""
+    lines: list[Line] = []
+    for host in hosts:
+        net = host.stack.net
+        for it in net.routes:
+            prefix = f"{text(it.prefix)}/{it.plen}" if it.plen else "default"
+            via = f" via {text(it.via)}" if it.via else ""
+            src = f" src {text(it.src)}" if it.src else ""
+            metric = f" metric {it.metric}" if it.metric else ""
+            words = f"{prefix}{via} dev {net.ifaces[it.dev].name}{src}{metric}"
+            lines.append([Span(f"{host.name:<4} ", "host"), Span(words)])
+    return Lines(lines, "no routes")
+
+
+def timers(hosts: Sequence[Any], now: int) -> Lines:
+    """Every armed timer, the soonest first."""
+    due = sorted((at, host, key) for host in hosts for key, at in _armed(host))
+    lines = [
+        [Span(f"{host.name:<4} ", "host"), Span(f"{kinds.NAMES.get(key[0], key[0]):<12} {_whose(key):<28}"),
+         Span(f"in {span(at - now)}", "dim")]
+        for at, host, key in due
+    ]  # fmt: skip
+    return Lines(lines, "no timer is armed")
+
+
+def _armed(host: Any) -> Iterable[tuple[Any, int]]:
+    return host.stack.env.timers.at.items()  # type: ignore[no-any-return]
+
+
+def _whose(key: tuple[Any, ...]) -> str:
+    last = key[-1]
+    return text(last) if isinstance(last, bytes) else f"socket {last}"
+
+
+def counters(hosts: Sequence[Any]) -> Lines:
+    """What was counted, except zeroes."""
+    lines: list[Line] = []
+    for host in hosts:
+        for name, value in sorted(host.stack.env.count.items()):
+            if value:
+                style = "bad" if name.startswith("drop.") else ""
+                lines.append([Span(f"{host.name:<4} ", "host"), Span(f"{name:<36} {value:>10}", style)])
+    return Lines(lines, "nothing was counted")
+
+
+def span(ns: float) -> str:
+    """A span of time for people: '59.9s', '212ms', '0.1ms'."""
+    if ns >= 1e9:
+        return f"{ns / 1e9:.4g}s"
+    return f"{ns / 1e6:.4g}ms"

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The verbs, once: one word is one method of Lab, one line magic, one bare word at the prompt.
+
+A verb's `read` turns what was typed behind the word into the method's arguments. Words for time are pdb's and gdb's,
+words for packets are Scapy's, words for tables are those of `ip` and `ss`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from labstack.lab.errors import LabError
+
+Names = Mapping[str, Any]
+Args = dict[str, Any]
+
+
+class Verb(NamedTuple):
+    """usage: how it is typed; does: one line of help; read: (typed text, namespace) -> keyword arguments."""
+
+    word: str
+    method: str
+    usage: str
+    does: str
+    read: Callable[[str, Names], Args]
+    shorts: tuple[str, ...] = ()
+    key: str = ""  # function key
+
+
+def strip(text: str) -> str:
+    """What was typed behind the word, without a trailing comment."""
+    return text.partition(" #")[0].strip() if not text.startswith("#") else ""
+
+
+def nothing(text: str, names: Names) -> Args:
+    if text:
+        raise LabError(f"nothing goes behind this word, but there was {text!r}")
+    return {}
+
+
+def count(text: str, names: Names) -> Args:
+    """`3` or nothing."""
+    if not text:
+        return {}
+    if not text.isdigit():
+        raise LabError(f"expected a number of events, as in 'step 3', not {text!r}")
+    return {"n": int(text)}
+
+
+def event(text: str, names: Names) -> Args:
+    """The number of an event, with or without #."""
+    return count(text.removeprefix("#"), names)
+
+
+def words(text: str, names: Names) -> Args:
+    return {"words": text}
+
+
+def duration(text: str, names: Names) -> Args:
+    return {"time": text}
+
+
+def condition(text: str, names: Names) -> Args:
+    return {"condition": text, "names": names}
+
+
+def host(text: str, names: Names) -> Args:
+    """The name of a host, or nothing for every host."""
+    return {"host": text} if text else {}
+
+
+def packet(text: str, names: Names) -> Args:
+    """`PACKET` or `PACKET to HOST`; PACKET is a Python expression."""
+    expression, _, target = text.rpartition(" to ") if " to " in text else (text, "", "")
+    if not expression:
+        raise LabError('give a packet: inject Ether()/ARP(pdst="10.0.0.2") to h2')
+    try:
+        value = eval(expression, dict(names))
+    except Exception as error:
+        raise LabError(f"inject {expression}: {type(error).__name__}: {error}") from None
+    return {"packet": value, **({"to": target.strip()} if target else {})}
+
+
+def name(text: str, names: Names) -> Args:
+    return {"name": text} if text else {}
+
+
+def other(text: str, names: Names) -> Args:
+    """The name of another world."""
+    if not text:
+        raise LabError("which world? main, or the name given to fork")
+    return {"name": text}
+
+
+def file(text: str, names: Names) -> Args:
+    if not text:
+        raise LabError("give a file name: export run.pcapng")
+    return {"path": text}
+
+
+VERBS = (
+    Verb("step", "step", "step [n]", "the next event anywhere: a frame arrives, a timer, a call", count, ("s",), "f8"),
+    Verb("back", "back", "back [n]", "undo the last event, completely", count, ("rs",), "f7"),
+    Verb("continue", "run", "continue", "run until nothing is left to happen", nothing, ("c", "run"), "f5"),
+    Verb("until", "until", "until EXPR", 'run to a condition: until c1.state == "ESTABLISHED"', condition),
+    Verb("advance", "advance", "advance 200ms", "let virtual time pass: 200ms, 1.5s, 30us", duration),
+    Verb("where", "where", "where", "the clock, what is pending, the last reason", nothing, ("w",)),
+    Verb("ladder", "ladder", "ladder [n]", "the picture of what happened (the last n rows)", count),
+    Verb("why", "why", "why [n]", "the rules behind an event, layer by layer", event, ("explain",)),
+    Verb("events", "events", "events [text]", "the list of events (that mention text)", words),
+    Verb("ss", "ss", "ss [host]", "sockets, as `ss -ti` prints them", host),
+    Verb("arp", "arp", "arp [host]", "IPv4 neighbours, as `ip neigh`", host),
+    Verb("neigh", "neigh", "neigh [host]", "all neighbours, as `ip neigh`", host, ("nd",)),
+    Verb("route", "route", "route [host]", "addresses and routes, as `ip route`", host),
+    Verb("timers", "timers", "timers [host]", "what is armed, and when it is due", host),
+    Verb("inject", "inject", "inject PACKET [to host]", "hand a packet to a host (Scapy's, ours, or bytes)", packet),
+    Verb("fork", "fork", "fork [name]", "copy the world to ask what if; at the prompt we are in the copy then", name),
+    Verb("diff", "diff", "diff NAME", "where this world and another differ", other),
+    Verb("enter", "enter", "enter NAME", "go to another world: main, or one that was forked", other),
+    Verb("export", "export", "export FILE.pcapng", "frames with the reasons as comments, for Wireshark", file),
+)
+BY_WORD = {word: verb for verb in VERBS for word in (verb.word, *verb.shorts)}

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Why an event went as it did, in words: the rules that decided, layer by layer, the states that changed, what left.
+
+The words are the rules' own sentences (core.rules); this page only puts them in order.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from labstack.core.event import Became, Call, Note, Rx, Trace
+from labstack.core.record import Record
+from labstack.core.rules import Rule, cite, sentence
+from labstack.lab.view import Line, Span, View, ms
+from labstack.lab.words import Reader
+
+# RFC -> the layer at whose line its rules stand; rules of `drop.<layer>.` and `linux/...` say it themselves
+LAYER = {
+    "826": "arp", "5227": "arp", "1122": "ip", "791": "ip", "8200": "ip", "6724": "ip", "1812": "ip", "792": "icmp",
+    "4443": "icmp", "4861": "nd", "4862": "nd", "768": "udp", "9293": "tcp", "6298": "tcp", "5681": "tcp",
+    "6582": "tcp", "7323": "tcp", "6528": "tcp", "6928": "tcp", "5961": "tcp", "3168": "tcp", "6691": "tcp",
+}  # fmt: skip
+HEIGHT = {"link": 1, "arp": 2, "nd": 2, "ip": 3, "icmp": 4, "udp": 4, "tcp": 4}
+# rules that accompany an event and are seldom what it was about
+DETAILS = {
+    "1122/3.3.1.1/on_link": 0, "9293/3.4.1/isn": 0, "9293/3.7.1/mss": 0, "9293/3.10.7.4/ack/window": 0,
+    "6298/2.2/first": 0, "6298/2.3/next": 0, "4861/7.3.3/delay": 0, "4861/7.3.1/hint": 0,
+    "9293/3.8.6.3/delay": 0, "9293/3.10.7.4/ack/new": 1,
+}  # fmt: skip
+
+
+class Why(View):
+    """The explanation of one record. `before` are the records that came first: relative numbers need them."""
+
+    def __init__(self, record: Record, rules: Mapping[str, Rule], before: Sequence[Record] = ()) -> None:
+        self.record = record
+        self.rules = rules
+        self.before = before
+
+    def lines(self, width: int) -> Iterable[Line]:
+        record = self.record
+        reader = Reader()
+        for sent in (s for r in self.before for s in r.sent):
+            reader.read(sent.frame)
+        yield [Span(f"#{record.n}", "mark"), Span(f"  {ms(record.at)} ms  ", "dim"), Span(record.host, "host"),
+               Span("  " + event_words(record, reader))]  # fmt: skip
+        for trace in record.trace:
+            yield _trace_line(trace, self.rules)
+        for sent in record.sent:
+            seen = reader.read(sent.frame)
+            lost = [Span(f"  ✗ {sent.fate}", "bad")] if sent.fate else []
+            yield [Span(f"  {'out':<6} "), Span(f" {seen.label} ", seen.style), *lost]
+        if isinstance(record.result, Exception):
+            yield [Span(f"  {'error':<6} ", "bad"), Span(str(record.result), "bad")]
+        if record.fault:
+            yield [Span(f"  {'fault':<6} contained: {record.fault.strip().splitlines()[-1]}", "bad")]
+        if not (record.trace or record.sent or record.fault or isinstance(record.result, Exception)):
+            yield [Span("  nothing changed, nothing was sent", "dim")]
+
+
+def changes(record: Record) -> list[tuple[str, str]]:
+    """What changed its state, and how: [("tcp", "CLOSED → LISTEN → SYN_RECEIVED")]."""
+    paths: dict[tuple[str, int], list[str]] = {}
+    for it in record.trace:
+        if isinstance(it, Became):
+            path = paths.setdefault((it.what, it.sock), [it.old or "(none)"])
+            path.append(it.new or "(none)")
+    return [(what, " → ".join(path)) for (what, _), path in paths.items()]
+
+
+def event_words(record: Record, reader: Reader) -> str:
+    """What the event was: 'received SYN seq=0', 'called connect 10.0.0.2 80', 'timer'."""
+    event = record.event
+    if isinstance(event, Rx):
+        return ("received " if record.flight else "was handed ") + reader.look(event.frame).label
+    return f"called {call_words(event)}" if isinstance(event, Call) else "a timer ran out"
+
+
+CALLS = {
+    "connect": "connect to {0} port {1}", "listen": "listen on port {0}", "udp": "open UDP port {0}",
+    "ping": "ping {0}", "send": "send {1}", "sendto": "send {1} to {2} port {3}", "recv": "recv",
+    "recvfrom": "recvfrom", "accept": "accept", "close": "close", "abort": "abort", "shutdown": "shutdown {1}",
+    "Scapy": "Scapy with a frame of {0}",
+}  # fmt: skip
+
+
+def call_words(call: Call) -> str:
+    """An application's call: 'connect to 10.0.0.2 port 80', 'send 100 B'."""
+    args = [f"{len(a)} B" if isinstance(a, (bytes, memoryview)) else a for a in call.args]
+    told = CALLS.get(call.op)
+    return told.format(*args) if told else " ".join([call.op, *map(str, args)])
+
+
+def _trace_line(trace: Trace, rules: Mapping[str, Rule]) -> Line:
+    if isinstance(trace, Became):
+        return [Span(f"  {trace.what:<6} "), Span(f"{trace.old or '(none)'} → {trace.new or '(none)'}", "state")]
+    dropped = trace.rule.startswith("drop.")
+    place = f"   [{cite(trace.rule)}]"
+    words = meaning(trace, rules)
+    return [Span(f"  {layer(trace.rule):<6} "), Span(words, "bad" if dropped else ""), Span(place, "rule")]
+
+
+def layer(rule: str) -> str:
+    """The layer at whose line a rule stands: 'link', 'arp', 'ip', 'icmp', 'nd', 'udp', 'tcp'."""
+    if rule.startswith("drop."):
+        return rule.split(".")[1]
+    head, _, rest = rule.partition("/")
+    return LAYER.get(head, "tcp" if "tcp" in rest else "nd" if "gc_stale" in rest else "ip" if head == "linux" else "")
+
+
+def short(record: Record, rules: Mapping[str, Rule]) -> str:
+    """The one rule that best explains an event, cited: 'RFC 9293 §3.10.1 active OPEN'; '' if no rule was noted."""
+    if record.fault:
+        return "fault contained: " + record.fault.strip().splitlines()[-1]
+    if isinstance(record.result, Exception):
+        return str(record.result)
+    chief = choose(record.trace)
+    return f"{cite(chief.rule)} {meaning(chief, rules)}" if chief else ""
+
+
+def meaning(note: Note, rules: Mapping[str, Rule]) -> str:
+    """What a note says; a note with other values than its sentence expects says it without them."""
+    try:
+        return sentence(rules, note.rule, note.values)
+    except (IndexError, ValueError):
+        return rules[note.rule].says
+
+
+def choose(traces: Sequence[Trace]) -> Note | None:
+    """The note to show when there is room for one: a drop, else the last one of the highest layer that is no detail."""
+    notes = [t for t in traces if isinstance(t, Note)]
+    return max(reversed(notes), key=lambda note: _weight(note.rule), default=None)
+
+
+def _weight(rule: str) -> int:
+    if rule.startswith("drop."):
+        return 9
+    return DETAILS.get(rule, HEIGHT.get(layer(rule), 2))

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A frame in one line of words: 'SYN seq=0 mss=1460', 'ARP who-has 10.0.0.2 tell 10.0.0.1', 'ICMP echo request'.
+
+A Reader reads the frames of a run in order, so that sequence numbers are told relative to their SYN, and so that a
+retransmission is called one because its bytes were really sent before. Whatever is not known is told as the layers
+summarise it; no bytes make a Reader raise.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from labstack.core.frame import Frame
+from layers import IP, Ether, IPv6
+
+FLAGS = ((0x02, "SYN"), (0x01, "FIN"), (0x04, "RST"), (0x08, "PSH"), (0x10, "ACK"), (0x20, "URG"))
+SYN, FIN, RST, ACK = 0x02, 0x01, 0x04, 0x10
+ICMP4 = {
+    0: "echo reply",
+    3: "unreachable",
+    4: "source quench",
+    5: "redirect",
+    8: "echo request",
+    11: "time exceeded",
+    12: "parameter problem",
+}
+UNREACHABLE4 = {0: "network", 1: "host", 2: "protocol", 3: "port", 4: "needs fragmentation", 13: "prohibited"}
+UNREACHABLE6 = {0: "no route", 1: "prohibited", 3: "address", 4: "port"}
+ICMP6 = {1: "unreachable", 2: "packet too big", 3: "time exceeded", 4: "parameter problem", 128: "echo request"}
+
+
+class Seen(NamedTuple):
+    """label: the words; style: a name in view.STYLES."""
+
+    label: str
+    style: str
+
+
+class Reader:
+    """Reads frames in the order in which they were sent; keeps what relative numbers need."""
+
+    def __init__(self) -> None:
+        self.first: dict[tuple[str, int, str, int], int] = {}
+        self.times: dict[tuple[Any, ...], int] = {}
+
+    def read(self, frame: Frame) -> Seen:
+        """The words for a frame that is being sent, super-segments whole."""
+        return self._read(frame, True)
+
+    def look(self, frame: Frame) -> Seen:
+        """The words for a frame that arrives: it was read when it was sent, so it is no retransmission now."""
+        return self._read(frame, False)
+
+    def _read(self, frame: Frame, sent: bool) -> Seen:
+        raw = b"".join((frame.head[frame.start :], *frame.body))
+        if frame.net:
+            packet: Any = Ether(raw)
+        else:
+            packet = IPv6(raw) if raw[:1] and raw[0] >> 4 == 6 else IP(raw)
+        net: Any = None
+        left = 0  # bytes that the network header says are left
+        for layer in _chain(packet):
+            name = type(layer).__name__
+            if name in ("IP", "IPv6"):
+                net, left = layer, layer.len or 0 if name == "IP" else (layer.plen or 0) + 40
+            left -= layer.size or 0
+            if name == "TCP":
+                return self._tcp(net, layer, max(left, 0), frame.gso, sent)
+            if told := _tell(name, layer):
+                return told
+        return Seen(packet.summary(), "other")
+
+    def _tcp(self, net: Any, tcp: Any, size: int, gso: int | None, sent: bool) -> Seen:
+        flow = (net.src, tcp.sport, net.dst, tcp.dport)
+        back = (net.dst, tcp.dport, net.src, tcp.sport)
+        flags = int(tcp.flags)
+        if flags & SYN:
+            self.first[flow] = tcp.seq
+        seq = (tcp.seq - self.first.setdefault(flow, tcp.seq)) & 0xFFFFFFFF
+        words = [",".join(name for bit, name in FLAGS if flags & bit) or "(no flags)"]
+        if size or flags & (SYN | FIN | RST):
+            words.append(f"seq={seq}:{seq + size}" if size else f"seq={seq}")
+        if flags & ACK:
+            words.append(f"ack={(tcp.ack - self.first.setdefault(back, (tcp.ack - 1) & 0xFFFFFFFF)) & 0xFFFFFFFF}")
+        words += [f"len={size}"] * bool(size) + [f"({-(-size // (gso or 1))} segments)"] * bool(gso)
+        words += _options(tcp, flags)
+        again = self._again((*flow, tcp.seq), flags, size) if sent else ""
+        style = "rst" if flags & RST else "badtcp" if again else "syn" if flags & (SYN | FIN) else "tcp"
+        return Seen(" ".join(words) + again, style)
+
+    def _again(self, key: tuple[Any, ...], flags: int, size: int) -> str:
+        """' rtx #2' when this sequence space was sent twice before."""
+        if not size and not flags & (SYN | FIN):
+            return ""
+        key = (*key, bool(size), flags & (SYN | FIN))
+        self.times[key] = self.times.get(key, -1) + 1
+        return f" rtx #{self.times[key]}" if self.times[key] else ""
+
+
+def _chain(packet: Any) -> list[Any]:
+    layers: list[Any] = []
+    while packet is not None and packet.__class__.__name__ != "NoPayload" and len(layers) < 32:
+        layers.append(packet)
+        packet = getattr(packet, "payload", None)
+    return layers
+
+
+def _options(tcp: Any, flags: int) -> list[str]:
+    """The options worth a word: those of a SYN, and SACK blocks."""
+    found = []
+    for option in tcp.options if isinstance(tcp.options, list) else ():
+        name, value = option[0], option[1] if len(option) > 1 else None
+        if flags & SYN and name in ("MSS", "WScale"):
+            found.append(f"{'mss' if name == 'MSS' else 'ws'}={value}")
+        elif name == "SAck":
+            found.append("sack")
+    return found
+
+
+def _tell(name: str, layer: Any) -> Seen | None:
+    teller = TELLERS.get(name)
+    if teller is not None:
+        return teller(layer)
+    return _nd(name, layer) if name.startswith("ICMPv6") else None
+
+
+def _arp(arp: Any) -> Seen:
+    if arp.op == 1:
+        who = f"ARP probe {arp.pdst}" if arp.psrc == "0.0.0.0" else f"ARP who-has {arp.pdst} tell {arp.psrc}"
+        return Seen(f"ARP announce {arp.psrc}" if arp.pdst == arp.psrc else who, "arp")
+    return Seen(f"ARP {arp.psrc} is-at {arp.hwsrc}" if arp.op == 2 else f"ARP op={arp.op}", "arp")
+
+
+def _icmp(icmp: Any) -> Seen:
+    kind = ICMP4.get(icmp.type, f"type={icmp.type} code={icmp.code}")
+    if icmp.type in (0, 8):
+        return Seen(f"ICMP {kind} id={icmp.id} seq={icmp.seq} len={len(bytes(icmp.payload))}", "icmp")
+    if icmp.type == 3:
+        kind = f"{UNREACHABLE4.get(icmp.code, f'code={icmp.code}')} unreachable"
+    return Seen(f"ICMP {kind}", "icmperr")
+
+
+def _nd(name: str, layer: Any) -> Seen:
+    """ICMPv6, whose messages are classes of their own."""
+    kind = int(layer.type)
+    if kind in (128, 129):
+        size = len(layer.data) if hasattr(layer, "data") else len(bytes(layer.payload))
+        what = "request" if kind == 128 else "reply"
+        return Seen(f"ICMPv6 echo {what} id={layer.id} seq={layer.seq} len={size}", "icmp")
+    if kind == 135:
+        return Seen(f"ND solicit {layer.tgt}", "icmp")
+    if kind == 136:
+        marks = "".join(mark for mark in "RSO" if getattr(layer, mark, 0))
+        return Seen(f"ND advertise {layer.tgt} {marks}".rstrip(), "icmp")
+    if kind == 1:
+        return Seen(f"ICMPv6 {UNREACHABLE6.get(layer.code, f'code={layer.code}')} unreachable", "icmperr")
+    if kind in ICMP6:
+        return Seen(f"ICMPv6 {ICMP6[kind]}", "icmperr")
+    return Seen(name.replace("ICMPv6", "ICMPv6 ", 1), "icmp")
+
+
+def _udp(udp: Any) -> Seen:
+    return Seen(f"UDP {udp.sport} → {udp.dport} len={len(bytes(udp.payload))}", "udp")
+
+
+TELLERS: dict[str, Callable[[Any], Seen]] = {"ARP": _arp, "ICMP": _icmp, "UDP": _udp}
