@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from labstack.core.env import Env
 from labstack.ip.net import Net
-from labstack.tcp import ackgen, acks, closing, opening, output, receive
+from labstack.tcp import ackgen, acks, closing, opening, output, predict, receive
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, FIN, RST, SYN, Segment
 from labstack.tcp.seq import unwrap
@@ -27,6 +27,8 @@ def arrive(env: Env, net: Net, conn: Conn, seg: Segment) -> None:
         if unacceptable is not None:
             output.reset(env, net, seg, seg.ack, 0, RST)
         env.dirty[conn.sock] = None
+        return
+    if predict.text(env, conn, seg):
         return
     seg.seq = unwrap(seg.seq, conn.rcv.nxt)
     seg.ack = unwrap(seg.ack, conn.snd.nxt)

@@ -19,7 +19,7 @@ def text(env: Env, conn: Conn, seg: Segment) -> None:
         if start >= end:
             return
     if start == rcv.nxt:
-        _advance(env, conn, end, pieces)
+        advance(env, conn, end, pieces)
     else:
         _keep(env, conn, start, end, pieces)
 
@@ -32,7 +32,7 @@ def _trim(env: Env, conn: Conn, start: int, end: int, pieces: tuple[Piece, ...])
     return low, high, tuple(islands.cut(pieces, low - start, high - start))
 
 
-def _advance(env: Env, conn: Conn, end: int, pieces: tuple[Piece, ...]) -> None:
+def advance(env: Env, conn: Conn, end: int, pieces: tuple[Piece, ...]) -> None:
     """The next bytes, and whatever islands they reach."""
     rcv = conn.rcv
     size = end - rcv.nxt
