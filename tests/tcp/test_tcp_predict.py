@@ -4,11 +4,11 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from labstack.core.event import Rx, Tick
 from labstack.core.frame import Frame
 from labstack.stack import Stack, make
 from labstack.tcp import predict
-
 from layers import IP, TCP, Raw
 
 SECOND = 1_000_000_000
