@@ -11,12 +11,13 @@ from collections.abc import Iterable
 
 Bytes = bytes | bytearray | memoryview
 
+_number = int.from_bytes
 _LONG = 512  # bytes; above this the halving fold beats one big division
 
 
 def ones_sum(data: Bytes, start: int = 0) -> int:
     """Return the folded 16-bit one's complement sum of `data` (odd lengths padded with a zero) and `start`."""
-    total = int.from_bytes(data, "big")
+    total = _number(data, "big")
     size = len(data)
     if size & 1:
         total <<= 8

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""From a header's table to its functions: `__init__`, `_fill` (parse), `_emit` (build) and `_twin` (copy).
+"""From a header's table to its functions: `__init__`, `_fill` (parse), `_emit` (build) `_stack` (copy) and,
+where a table is all there is to it, `_above` (what follows).
 
 The source is plain Python with one struct call per header, made at a class's first use (so that importing stays fast)
 and registered in `linecache`, so that tracebacks show it and a debugger steps through it. `print(source(TCP))` shows it.
@@ -7,12 +8,13 @@ and registered in `linecache`, so that tracebacks show it and a debugger steps t
 
 import linecache
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from struct import Struct, error
 from typing import Any
 
 from layers.field import Address, Field
 
-METHODS = ("__init__", "_fill", "_emit", "_twin")
+METHODS = ("__init__", "_fill", "_above", "_emit", "_stack")
 
 
 def install(cls: Any) -> None:
@@ -47,12 +49,14 @@ def _globals(cls: Any) -> dict[str, Any]:
     made = {
         "__name__": f"layers.generated.{cls.__name__}",
         "CLS": cls, "NEW": object.__new__, "UNPACK": layout.unpack_from, "PACK": layout.pack, "SIZE": layout.size,
-        "ERRORS": (error, TypeError, OverflowError), "SHORT": cls.short, "NOTHING": cls.nothing,
-        "BYTES": bytes, "STR": str, "LEN": len, "COPIES": copies,
+        "ERRORS": (error, TypeError, OverflowError, AttributeError), "SHORT": cls.short, "NOTHING": cls.nothing,
+        "BYTES": bytes, "STR": str, "UPPERS": cls.uppers, "LOWERS": cls.lowers, "RAW": cls.raw, "LEN": len, "COPIES": copies, "LIST": list, "NONE": b"", "UNREAD": 0,
     }  # fmt: skip
     for row in cls.table:
         made["D_" + row.name] = row.default
-        made["VALUE_" + row.name] = row.value
+        made["VALUE_" + row.name] = lru_cache(256)(row.value) if row.names else row.value
+        if isinstance(row, Address):
+            made["PACK_" + row.name] = row.pack
         if row.sum is not None:
             made["SUM_" + row.name] = row.sum
         if row.codec is not None:
@@ -84,7 +88,7 @@ def _width(run: list[Field]) -> str:
 
 def source(cls: Any) -> str:
     """Return the source of the functions generated for a header class."""
-    return "\n\n".join([_init(cls), _fill(cls), _emit(cls), _twin(cls)]) + "\n"
+    return "\n\n".join([_init(cls), _fill(cls), _above(cls), _emit(cls), _stack(cls)]) + "\n"
 
 
 def copies(items: Any) -> list[Any]:
@@ -95,7 +99,7 @@ def copies(items: Any) -> list[Any]:
 def _init(cls: Any) -> str:
     names = [row.name for row in cls.table]
     lines = [
-        f"def __init__(self, _pkt=None, {'*, ' if names else ''}{', '.join(f'{n}=D_{n}' for n in names)}):",
+        f"def __init__(self, _pkt=None, {', '.join(f'{n}=D_{n}' for n in names)}):",
         "    self._meta = None",
         "    if _pkt is not None:",
         "        return self._dissect(_pkt)",
@@ -105,7 +109,8 @@ def _init(cls: Any) -> str:
     for row in cls.table:
         n = row.name
         if isinstance(row, Address):
-            lines.append(f"    self.{row.slot} = {n} if {n}.__class__ is BYTES else VALUE_{n}({n})")
+            lines += [f"    if {n}.__class__ is STR:", f"        {n} = PACK_{n}({n})"]
+            lines += [f"    elif {n} is not D_{n}:", f"        {n} = VALUE_{n}({n})", f"    self.{row.slot} = {n}"]
         elif row.codec is not None and isinstance(row.codec.empty, list):
             lines.append(f"    self.{n} = [] if {n} is None else {n}")
         elif row.codec is not None:
@@ -129,7 +134,8 @@ def _fill(cls: Any) -> str:
         shift = sum(row.bits for row in rows)
         for row in rows:
             shift -= row.bits
-            splits.append(f"    self.{row.name} = g{i} >> {shift} & {(1 << row.bits) - 1}")
+            part = f"g{i} >> {shift}" if shift else f"g{i}"
+            splits.append(f"    self.{row.name} = {part}" + (f" & {(1 << row.bits) - 1}" if row is not rows[0] else ""))
     lines = ["def _fill(self, buf, at, end):", "    start = at"]
     if targets:
         lines += ["    if end - at < SIZE:", "        return SHORT", f"    ({', '.join(targets)},) = UNPACK(buf, at)"]
@@ -142,19 +148,27 @@ def _fill(cls: Any) -> str:
     return "\n".join([*lines, "    self.size = at - start", "    return at"])
 
 
+def _above(cls: Any) -> str:
+    upper = "RAW" if cls.key is None else f"UPPERS.get(self.{cls.key}, RAW)"
+    return f"def _above(self, buf, at, end):\n    return {upper}, end"
+
+
 def _fill_var(row: Field) -> list[str]:
     n = row.name
     lines = [f"    stop = at + {row.size}" if row.size else "    stop = end"]
     if row.size:
         lines += ["    if stop > end:", "        return SHORT"]
-        lines += ["    if stop < at:", f"        return {row.short!r} or SHORT"]
-    lines += [f"    self.{n}, flaw = READ_{n}(BYTES(buf[at:stop]))", "    if flaw is not None:"]
-    return [*lines, "        self._meta = {'drop': flaw}", "    at = stop"]
+        lines += ["    if stop < at:", f"        return {repr(row.short) if row.short else 'SHORT'}"]
+    empty = "[]" if isinstance(row.codec and row.codec.empty, list) else f"EMPTY_{n}"
+    lines += ["    if stop == at:", f"        self.{n} = {empty}", "    else:"]
+    lines += [f"        self.{n}, flaw = READ_{n}(buf[at:stop] if buf.__class__ is BYTES else BYTES(buf[at:stop]))", "        if flaw is not None:"]
+    return [*lines, "            self._meta = {'drop': flaw}", "        at = stop"]
 
 
 def _emit(cls: Any) -> str:
-    lines = ["def _emit(self, tail, chain, index):", "    try:"]
-    pieces = [f"WRITE_{row.name}(self.{row.name})" for row in cls.table if row.codec is not None]
+    lines = ["def _emit(self, under):", "    tail = self.payload._emit((self, under))"]
+    lines += ["    if self.size is UNREAD:", "        return tail", "    try:"]
+    pieces = [f"(WRITE_{n}(self.{n}) if self.{n} else NONE)" for n in [row.name for row in cls.table if row.codec]]
     more = "self._more()" if hasattr(cls, "_more") else " + ".join(pieces)
     if more:
         lines.append(f"        more = {more}")
@@ -166,12 +180,12 @@ def _emit(cls: Any) -> str:
     values = [_packed(fmt, rows) for fmt, rows in groups(cls.table)]
     parts = ([f"PACK({', '.join(values)})"] if values else []) + (["more"] if more else [])
     lines += [f"        head = {' + '.join(parts) or 'BYTES()'}", "    except ERRORS:"]
-    lines.append("        return self._repaired()._emit(tail, chain, index)")
+    lines.append("        return self._repaired()._emit(under)")
     at = 0
     for fmt, rows in groups(cls.table):
         if rows[0].sum is not None:
             n = rows[0].name
-            lines += [f"    if {n} is None:", f"        head = head[:{at}] + SUM_{n}(head, tail, chain, index) + head[{at + 2}:]"]
+            lines += [f"    if {n} is None:", f"        head = head[:{at}] + SUM_{n}(head, tail, under) + head[{at + 2}:]"]
         at += Struct("!" + fmt).size
     return "\n".join([*lines, "    return head + tail"])
 
@@ -191,10 +205,18 @@ def _packed(fmt: str, rows: list[Field]) -> str:
     return f"({value}).to_bytes({fmt[:-1]}, 'big')" if not rows[0].fmt and fmt.endswith("s") else value
 
 
-def _twin(cls: Any) -> str:
-    lines = ["def _twin(self):", "    new = NEW(CLS)", "    new.payload = self.payload", "    new.size = self.size"]
-    lines.append("    new._meta = None if self._meta is None else self._meta.copy()")
+def _stack(cls: Any) -> str:
+    lines = [
+        "def _stack(self, upper):",
+        "    new = NEW(CLS)",
+        "    new.size = self.size",
+        "    new._meta = None if self._meta is None else self._meta.copy()",
+    ]
     for row in cls.table:
-        copied = row.codec is not None and isinstance(row.codec.empty, list)
-        lines.append(f"    new.{row.slot} = {'COPIES(' if copied else ''}self.{row.slot}{')' if copied else ''}")
-    return "\n".join([*lines, "    return new"])
+        lines.append(f"    new.{row.slot} = self.{row.slot}")
+        if row.codec is not None and isinstance(row.codec.empty, list):
+            lines[-1] = f"    new.{row.name} = {'COPIES' if row.codec.deep else 'LIST'}(self.{row.name}) if self.{row.name} else []"
+    lines += ["    if self.payload is NOTHING:", "        new.payload = upper"]
+    if cls.lowers:
+        lines += ["        if upper.__class__ in LOWERS:", "            new._seat(upper)"]
+    return "\n".join([*lines, "    else:", "        new.payload = self.payload._stack(upper)", "    return new"])

@@ -27,6 +27,7 @@ class Codec(NamedTuple):
     read: Callable[[bytes], tuple[Any, str | None]]
     write: Callable[[Any], bytes]
     empty: Any = b""
+    deep: bool = False  # the value is a list of headers
 
 
 AUTO = (Auto, AutoBytes)
@@ -151,7 +152,7 @@ def raw(size: int, default: bytes = b"") -> Any:
 
 
 def checksum(function: Callable[..., bytes]) -> Any:
-    """Return a row of two bytes that `function(head, tail, chain, index)` computes while it is None."""
+    """Return a row of two bytes that `function(head, tail, under)` computes while it is None."""
     row = Field("H", None, hex=True)
     row.sum = function
     return row
@@ -198,6 +199,8 @@ def any_address(default: str) -> Address:
 
 
 def _bytes_of(value: Any) -> bytes:
+    if value.__class__ is bytes:
+        return value  # type: ignore[no-any-return]
     return value.encode() if isinstance(value, str) else bytes(value)
 
 

@@ -38,7 +38,7 @@ REST: dict[int, tuple[Struct, tuple[str, ...]]] = {
 }
 
 
-def message_sum(head: bytes, tail: bytes, chain: list[Any], index: int) -> bytes:
+def message_sum(head: bytes, tail: bytes, under: Any) -> bytes:
     """Return the checksum of a header and all behind it."""
     return internet(head + tail).to_bytes(2, "big")
 

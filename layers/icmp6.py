@@ -21,11 +21,11 @@ TYPES = {
 KINDS: dict[int, type[Header]] = {}
 
 
-def pick(buf: bytes | memoryview, at: int, end: int | None = None) -> type[Header]:
+def pick(buf: bytes | memoryview, at: int, end: int) -> type[Header]:
     """Return the class for the ICMPv6 message at `at`: by type, and for queries by length (RFC 3810 §8.1)."""
     kind = KINDS.get(buf[at], ICMPv6Unknown)
     longer = getattr(kind, "longer", None)
-    return kind if longer is None or (len(buf) if end is None else end) - at < longer.minimum else longer  # type: ignore[no-any-return]
+    return kind if longer is None or end - at < longer.minimum else longer  # type: ignore[no-any-return]
 
 
 def parse(buf: bytes | memoryview, at: int = 0, end: int | None = None) -> Header | str:

@@ -23,12 +23,11 @@ TYPES = {
 ALL_SYSTEMS, ALL_ROUTERS, ALL_IGMPV3 = bytes((224, 0, 0, 1)), bytes((224, 0, 0, 2)), bytes((224, 0, 0, 22))
 
 
-def pick(buf: bytes | memoryview, at: int, end: int | None = None) -> type[Header]:
+def pick(buf: bytes | memoryview, at: int, end: int) -> type[Header]:
     """Return the class for the message at `at`, by type and length (RFC 3376 §7.1)."""
     if buf[at] == REPORT3:
         return IGMPv3mr
-    longer = (len(buf) if end is None else end) - at >= 12
-    return IGMPv3mq if buf[at] == QUERY and longer else IGMP
+    return IGMPv3mq if buf[at] == QUERY and end - at >= 12 else IGMP
 
 
 def parse(buf: bytes | memoryview, at: int = 0, end: int | None = None) -> Header | str:
@@ -40,6 +39,7 @@ def parse(buf: bytes | memoryview, at: int = 0, end: int | None = None) -> Heade
 class _Message(Header):
     short = SHORT
     pick = staticmethod(pick)
+    demands = True
     type: int = u8(QUERY, names=TYPES)
 
     def group(self) -> bytes:

@@ -4,21 +4,23 @@
 Lengths that disagree are kept as they are: `parse` reads any header whose `ihl` fits; judging is the stack's affair.
 """
 
+from struct import Struct
 from typing import Any
 
-from layers.checksum import checksum as internet
+from layers.checksum import ones_sum
 from layers.ether import SNAP, Dot1Q, Ether
 from layers.field import Auto, auto, bits, checksum, ip4, u8, u16, var
 from layers.ipopt import OPTIONS
 from layers.packet import Header, Raw, bind
 
 PROTOS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 41: "ipv6", 58: "ipv6_icmp"}
+_WORD = Struct("!H").pack
 BAD_IHL = "ip-ihl"
 
 
-def header_sum(head: bytes, tail: bytes, chain: list[Any], index: int) -> bytes:
+def header_sum(head: bytes, tail: bytes, under: Any) -> bytes:
     """Return the checksum of a header alone."""
-    return internet(head).to_bytes(2, "big")
+    return _WORD(0xFFFF - ones_sum(head))
 
 
 class IP(Header):
@@ -46,7 +48,10 @@ class IP(Header):
         length: int = self.len  # type: ignore[assignment]
         if length >= size and at - size + length < end:
             end = at - size + length
-        return (Raw if self.frag else self.uppers.get(self.proto, Raw)), end
+        if self.frag:
+            return Raw, end
+        kind = self.uppers.get(self.proto, Raw)
+        return (kind if kind.pick is None or at >= end else kind.pick(buf, at, end)), end
 
 
 class IPerror(IP):

@@ -4,6 +4,8 @@
 Order, repetition and the meaning of options are judged by the stack; `walk` refuses what cannot be followed.
 """
 
+from typing import Any
+
 from layers.ether import SNAP, Dot1Q, Ether
 from layers.field import IP6S, Auto, auto, bits, held, ip6, u8, u16, u32, var
 from layers.ip import IP, IPerror
@@ -18,6 +20,12 @@ MAX_EXTENSIONS = 32
 TRUNCATED = "ip6-extension-truncated"
 TOO_MANY = "ip6-too-many-extensions"
 MISPLACED = "ip6-hop-by-hop-not-first"
+
+
+def above(header: Any, buf: bytes, at: int, end: int) -> type[Header]:
+    """Return the class of what follows a header with `nh`; Raw if nothing does."""
+    kind: type[Header] = header.uppers.get(header.nh, Raw)
+    return kind if kind.pick is None or at >= end else kind.pick(buf, at, end)
 
 
 class IPv6(Header):
@@ -39,7 +47,7 @@ class IPv6(Header):
         length: int = self.plen  # type: ignore[assignment]
         if (length or self.nh) and at + length < end:  # a length of 0 before hop-by-hop options is a jumbogram
             end = at + length
-        return self.uppers.get(self.nh, Raw), end
+        return above(self, buf, at, end), end
 
 
 class IPerror6(IPv6):
@@ -55,6 +63,9 @@ class _Extension(Header):
     lowers = IPv6.lowers
     nh: int = u8(Auto(NO_NEXT), names=NEXT)
     walked = True
+
+    def _above(self, buf: bytes, at: int, end: int) -> tuple[type[Header], int]:
+        return above(self, buf, at, end), end
 
     def final(self) -> bytes:
         """Return the packed final destination if this header changes it, else nothing."""
@@ -121,7 +132,7 @@ class IPv6ExtHdrFragment(_Extension):
     id: int | None = u32(None)
 
     def _above(self, buf: bytes, at: int, end: int) -> tuple["type[Header]", int]:
-        return (Raw if self.offset else self.uppers.get(self.nh, Raw)), end
+        return (Raw if self.offset else above(self, buf, at, end)), end
 
 
 def walk(

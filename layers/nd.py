@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from layers.field import bits, ip6, u8, u16, u32
 from layers.icmp6 import TYPES, ICMPv6, register
-from layers.ndopt import ICMPv6NDOptUnknown, read
+from layers.ndopt import pick, read
 from layers.packet import NOTHING, Header
 
 PREFERENCES = {0: "Medium (default)", 1: "High", 2: "Reserved", 3: "Low"}
@@ -39,7 +39,7 @@ class _Message(ICMPv6):
         return [layer for layer in self.layers() if layer is not self]
 
     def _above(self, buf: bytes, at: int, end: int) -> tuple["type[Header]", int]:
-        return ICMPv6NDOptUnknown, end
+        return pick(buf, at, end), end
 
 
 class ICMPv6ND_RS(_Message):

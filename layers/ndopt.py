@@ -37,17 +37,19 @@ def read(buf: bytes | bytearray | memoryview, at: int, end: int) -> list[Header]
         return found
     options = []
     for _, start, size in found:
-        option = pick(buf, start).parse(buf, start, start + size)
+        option = pick(buf, start, end).parse(buf, start, start + size)
         if isinstance(option, str):
             return option
         options.append(option)
     return options
 
 
-def pick(buf: Any, at: int) -> type[Header]:
-    """Return the class for the option at `at`."""
+def pick(buf: bytes | bytearray | memoryview, at: int, end: int) -> type[Header]:
+    """Return the class for the option at `at`, unknown if its length is not its type's."""
+    if at + 2 > end:
+        return ICMPv6NDOptUnknown
     cls, units = KINDS.get(buf[at], (ICMPv6NDOptUnknown, 0))
-    return cls if units == 0 or (at + 1 < len(buf) and buf[at + 1] == units) else ICMPv6NDOptUnknown
+    return cls if units in (0, buf[at + 1]) else ICMPv6NDOptUnknown
 
 
 def _padded(data: Any) -> bytes:
@@ -92,10 +94,8 @@ def _names_write(names: Any) -> bytes:
 
 class _Option(Header):
     short = TRUNCATED
-    pick = staticmethod(pick)
-
     def _above(self, buf: bytes, at: int, end: int) -> tuple[type[Header], int]:
-        return ICMPv6NDOptUnknown, end
+        return pick(buf, at, end), end
 
 
 class ICMPv6NDOptUnknown(_Option):

@@ -14,9 +14,9 @@ from layers import view
 from layers.codegen import install
 from layers.field import AUTO, BYTES, Address, Auto, AutoBytes, Codec, Field, var
 
-LIMIT = 256  # headers in one packet; what is deeper stays Raw
+LIMIT = 200  # headers in one packet; what is deeper stays Raw, so that building and copying may recurse
 TOO_DEEP = "too-many-headers"
-
+_LEVELS = range(LIMIT)
 NEW = object.__new__
 REGISTRY: dict[str, "type[Header]"] = {}
 
@@ -44,6 +44,9 @@ class HeaderType(type):
         made = super().__new__(cls, name, bases, body)
         install(made)
         REGISTRY[name] = made  # type: ignore[assignment]
+        for field in [name for row in table.values() for name in (row.name, row.slot)]:
+            if field not in REGISTRY["Header"].__dict__:
+                setattr(REGISTRY["Header"], field, Above(field))
         return made
 
 
@@ -69,6 +72,28 @@ class Note:
         header._meta[self.name] = value
 
 
+class Above:
+    """A field that this header has not: reading or writing it means the first header above that has it, as in Scapy."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def owner(self, header: Any) -> Any:
+        """Return the header above that has the field; AttributeError if there is none."""
+        for layer in header.payload.layers():
+            if any(row.name == self.name or row.slot == self.name for row in layer.table):
+                return layer
+        raise AttributeError(f"no field {self.name!r} in {header.__class__.__name__} or above it")
+
+    def __get__(self, header: Any, owner: object = None) -> Any:
+        return self if header is None else getattr(self.owner(header), self.name)
+
+    def __set__(self, header: Any, value: Any) -> None:
+        setattr(self.owner(header), self.name, value)
+
+
 class Header(metaclass=HeaderType):
     """A protocol header with the packet that follows it in `payload`.
 
@@ -81,18 +106,21 @@ class Header(metaclass=HeaderType):
     name: str
     short: str
     nothing: "Header"
+    raw: "type[Header]"
     order = "!"
     key: str | None = None
     uppers: dict[int, "type[Header]"] = {}
-    lowers: dict[str, dict[str, Any]] = {}
-    pick: "Callable[[bytes, int], type[Header]] | None" = None
+    lowers: "dict[type[Header], list[tuple[str, Any]]]" = {}
+    pick: "Callable[[bytes, int, int], type[Header]] | None" = None
+    demands = False  # whether `/` calls `_seated(lower)`
     aka: tuple[str, ...] = ()
     payload: Any
     size: int | None
     _meta: dict[str, Any] | None
     _fill: Any
+    _above: Any
     _emit: Any
-    _twin: Any
+    _stack: Any
 
     drop = Note(None)
     time = Note(0.0)
@@ -119,34 +147,33 @@ class Header(metaclass=HeaderType):
         """Read a chain of headers from `data` into self and what follows it."""
         if data.__class__ is not bytes:
             data = wire(data, self.__class__)
-        end = len(data)
-        at = self._fill(data, 0, end)
+        at = self._fill(data, 0, len(data))
         if at.__class__ is str:
             self._unread(data, at)
             return
-        flaw = None if self._meta is None else self._meta.get("drop")
-        lower: Header = self
-        for _ in range(LIMIT):
+        flaw = None if self._meta is None else self._meta["drop"]
+        lower: Any = self
+        end = len(data)
+        for _ in _LEVELS:
             kind, end = lower._above(data, at, end)
-            if at >= end:
+            if at >= end or kind is Raw:
                 break
-            if kind.pick is not None:
-                kind = kind.pick(data, at)
             upper = NEW(kind)
             got = upper._fill(data, at, end)
             if got.__class__ is str:
                 flaw = flaw or got
-                upper = NEW(Raw)
-                got = upper._fill(data, at, end)
-            elif upper._meta is not None:
-                flaw = flaw or upper.drop
-            lower.payload = upper
-            lower, at = upper, got
+                break
+            if upper._meta is not None:
+                flaw = flaw or upper._meta["drop"]
+            lower.payload = lower = upper
+            at = got
         else:
             flaw = flaw or TOO_DEEP
-            lower.payload = Raw(data[at:end])
+        if at < end:
+            lower.payload = lower = NEW(Raw)
+            lower.load, lower.payload, lower.size, lower._meta = data[at:end], NOTHING, end - at, None
         if end < len(data):
-            lower.last().payload = Padding(load=data[end:])
+            lower.payload = Padding(load=data[end:])
         if flaw is not None:
             self.drop = flaw
 
@@ -157,22 +184,12 @@ class Header(metaclass=HeaderType):
         if data:
             self.payload = Raw(load=data)
 
-    def _above(self, buf: bytes, at: int, end: int) -> "tuple[type[Header], int]":
-        """Return the class of what follows at `at`, and where that ends."""
-        return (Raw if self.key is None else self.uppers.get(getattr(self, self.key), Raw)), end
-
     # building
 
     def __bytes__(self) -> bytes:
-        chain = list(self.layers())
-        tail = pad = b""
-        for i in range(len(chain) - 1, -1, -1):
-            layer = chain[i]
-            if layer.__class__ is Padding:
-                pad = bytes(layer.load) + pad
-            elif layer.size != 0:
-                tail = layer._emit(tail, chain, i)
-        return tail + pad
+        pads: list[bytes] = []
+        data: bytes = self._emit(pads)
+        return data + b"".join(pads) if pads else data
 
     build = __bytes__
 
@@ -184,7 +201,7 @@ class Header(metaclass=HeaderType):
 
     def _repaired(self) -> Self:
         """Return a copy whose values can be packed: names as numbers; ValueError says which value cannot."""
-        new = self._twin()
+        new = self._stack(NOTHING)
         for row in self.table:
             if row.codec is None:
                 try:
@@ -198,10 +215,8 @@ class Header(metaclass=HeaderType):
     # stacking
 
     def __truediv__(self, other: Any) -> Any:
-        if isinstance(other, Header):
-            head = self.copy()
-            head.last()._seat(other.copy())
-            return head
+        if other.__class__.__class__ is HeaderType:
+            return self._stack(other._stack(NOTHING))
         if isinstance(other, (bytes, bytearray, memoryview, str)):
             return self / Raw(load=other.encode() if isinstance(other, str) else bytes(other))
         return self.to_scapy() / other if hasattr(other, "fields_desc") else NotImplemented
@@ -216,23 +231,16 @@ class Header(metaclass=HeaderType):
         return other / self.to_scapy()
 
     def _seat(self, upper: "Header") -> None:
-        """Put `upper` on top of this last header, and let it replace the defaults that depend on it."""
-        self.payload = upper
-        for slot, value in self.lowers.get(upper.__class__.__name__, {}).items():
-            if isinstance(getattr(self, slot), AUTO):
+        """Let `upper`, now on top of this, replace the defaults that depend on it."""
+        for slot, value in self.lowers[upper.__class__]:
+            if getattr(self, slot).__class__ in AUTO:
                 setattr(self, slot, value)
-        upper._seated(self)
-
-    def _seated(self, lower: "Header") -> None:
-        """Tell the header below what else it must say when this one is put on top."""
+        if upper.demands:
+            upper._seated(self)
 
     def copy(self) -> Self:
         """Return a copy of the whole chain."""
-        head = new = self._twin()
-        while new.payload is not NOTHING:
-            new.payload = new.payload._twin()
-            new = new.payload
-        return head  # type: ignore[no-any-return]
+        return self._stack(NOTHING)  # type: ignore[no-any-return]
 
     # looking
 
@@ -282,27 +290,6 @@ class Header(metaclass=HeaderType):
     def __iter__(self) -> Iterator[Self]:
         """Yield self once: Scapy iterates packets as sets of one."""
         yield self
-
-    def __getattr__(self, name: str) -> Any:
-        """Find a field of a header above, as Scapy does (`frame.dport`)."""
-        if not name.startswith("_") and name not in ("payload", "size"):
-            layer = self.payload
-            while layer is not NOTHING:
-                if any(row.name == name or row.slot == name for row in layer.table):
-                    return getattr(layer, name)
-                layer = layer.payload
-        raise AttributeError(f"{self.__class__.__name__} has no field {name!r}")
-
-    def __delattr__(self, name: str) -> None:
-        """Set a field back to its default."""
-        row = next((row for row in self.table if row.name == name), None)
-        if row is None:
-            raise AttributeError(f"{self.__class__.__name__} has no field {name!r}")
-        setattr(self, name, getattr(self.__class__(), name))
-
-    def getfieldval(self, name: str) -> Any:
-        """Return a field's value by name."""
-        return getattr(self, name)
 
     def values(self) -> dict[str, Any]:
         """Return this header's values by field name."""
@@ -390,12 +377,11 @@ class NoPayload(Header):
     def __bytes__(self) -> bytes:
         return b""
 
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"there is no payload with a field {name!r}")
+    def _emit(self, under: Any) -> bytes:
+        return b""
 
-    def copy(self) -> Self:
-        """Return this, of which there is one."""
-        return self
+    def _stack(self, upper: Header) -> Header:
+        return upper
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str:
         return "NOTHING"
@@ -411,8 +397,18 @@ class Raw(Header):
     load: bytes = var(BYTES)
 
 
+Header.raw = Raw
+
+
 class Padding(Raw):
     """Bytes behind the packet that no length counts."""
+
+    def _emit(self, under: Any) -> bytes:
+        tail: bytes = self.payload._emit((self, under))
+        while isinstance(under, tuple):
+            under = under[1]
+        under.insert(0, bytes(self.load))
+        return tail
 
 
 def bind(lower: type[Header], upper: type[Header], **fields: int | str) -> None:
@@ -421,10 +417,10 @@ def bind(lower: type[Header], upper: type[Header], **fields: int | str) -> None:
     if lower.key == key:
         lower.uppers.setdefault(int(value), upper)
     rows = {row.name: row for row in lower.table}
-    lower.lowers[upper.__name__] = {
-        rows[name].slot: Auto(value) if isinstance(value, int) else AutoBytes(rows[name].value(value))
+    lower.lowers[upper] = [
+        (rows[name].slot, Auto(value) if isinstance(value, int) else AutoBytes(rows[name].value(value)))
         for name, value in fields.items()
-    }
+    ]
 
 
 def headers(pick: Callable[[bytes, int], tuple[type[Header], type[Header], int] | str], unit: int = 1) -> Codec:
@@ -455,14 +451,14 @@ def headers(pick: Callable[[bytes, int], tuple[type[Header], type[Header], int] 
         data = _write_headers(items)
         return data + bytes(-len(data) % unit)
 
-    return Codec(read, write, [])
+    return Codec(read, write, [], deep=True)
 
 
 def _write_headers(items: Any) -> bytes:
     return b"".join(map(bytes, items))
 
 
-HEADERS = Codec(lambda data: ([], None), _write_headers, [])  # a list that its header reads with `read_records`
+HEADERS = Codec(lambda data: ([], None), _write_headers, [], deep=True)  # a list that its header reads with `read_records`
 
 
 def read_records(cls: type[Header], count: int, buf: bytes, at: int, end: int) -> tuple[list[Any], int] | str:

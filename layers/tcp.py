@@ -7,7 +7,7 @@ words if the cookie has 8 bytes, else bytes · NOP EOL None. A value that has no
 Options: RFC 9293 §3.2, RFC 2018, 7323, 2385, 5925, 5482, 7413, 9768. What options mean is left to the stack.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from struct import Struct, error, unpack
 from typing import Any
 
@@ -47,8 +47,10 @@ NAMES = {name: (kind, form) for kind, (name, form) in KINDS.items()}
 REST = "Rest"  # not an option: bytes that are no option, written back as they were
 _QUOTED = 8  # bytes that RFC 792 promises of a quoted header
 _NOP: Option = ("NOP", None)
+_STAMPED = Struct("!III").unpack
+_PADS = b"", b"\0\0\0", b"\0\0", b"\0"
 _EOL: Option = ("EOL", None)
-_STAMPS = Struct("!4xII").unpack
+_STAMPS_OPTION = Struct("!BBII").pack
 
 
 def parse_options(raw: bytes | bytearray | memoryview) -> tuple[list[Option], str | None]:
@@ -59,8 +61,6 @@ def parse_options(raw: bytes | bytearray | memoryview) -> tuple[list[Option], st
 
 def _scan(raw: bytes) -> tuple[list[Option], str | None, int]:
     """Return options, flaw, and how many bytes they took; every step moves on by at least one byte."""
-    if len(raw) == 12 and raw[:4] == b"\x01\x01\x08\x0a":
-        return [_NOP, _NOP, ("Timestamp", _STAMPS(raw))], None, 12
     options: list[Option] = []
     at, end = 0, len(raw)
     while at < end:
@@ -97,25 +97,34 @@ def _option(kind: int, data: bytes) -> Option:
     return name, values[0] if len(values) == 1 else values
 
 
-def build_options(options: Iterable[Option]) -> bytes:
+def build_options(options: Sequence[Option]) -> bytes:
     """Return the bytes of `options`, padded with zeros to a multiple of 4; ValueError names a value that does not fit."""
+    if len(options) == 3 and options[0] == _NOP == options[1] and options[2][0] == "Timestamp":
+        return b"\x01\x01" + _stamps(options[2][1])
     data = b""
     for name, value in options:
-        if name == "NOP" or name == 1:
+        if name == "NOP":
             data += b"\x01"
-        elif name == "EOL" or name == 0:
-            data += b"\x00"
-        elif name == REST:
-            data += value
+        elif name == "Timestamp":
+            data += _stamps(value)
         else:
-            data += _built(name, value)
-    return data + bytes(-len(data) % 4)
+            data += value if name == REST else _built(name, value)
+    return data + _PADS[len(data) & 3]
+
+
+def _stamps(value: Any) -> bytes:
+    try:
+        return _STAMPS_OPTION(8, 10, *value)
+    except (error, TypeError):
+        return _built("Timestamp", value)
 
 
 def _built(name: str | int, value: Any) -> bytes:
     if name not in NAMES and not isinstance(name, int):
         raise ValueError(f"unknown TCP option {name!r}: expected a kind number or one of {', '.join(NAMES)}")
     kind, form = NAMES[name] if isinstance(name, str) else (name, None)
+    if kind < 2:
+        return bytes((kind,))
     try:
         data = _value(kind, form, value)
         return bytes((kind, 2 + len(data))) + data
@@ -143,6 +152,10 @@ def _no_number() -> bytes:
 
 def _read(raw: bytes) -> tuple[list[Option], str | None]:
     """Read options so that the same bytes can be written: what is behind them is a last (REST, bytes)."""
+    if len(raw) == 12:
+        magic, value, echo = _STAMPED(raw)
+        if magic == 0x0101080A:  # NOP, NOP, Timestamp: what nearly every segment has (RFC 7323 appendix A)
+            return [_NOP, _NOP, ("Timestamp", (value, echo))], None
     options, flaw, stop = _scan(raw)
     if flaw is not None or raw[stop:] != bytes(-stop % 4):
         options.append((REST, raw[stop:]))
@@ -185,10 +198,12 @@ class TCPerror(TCP):
             return at + _QUOTED
         return got  # type: ignore[no-any-return]
 
-    def _emit(self, tail: bytes, chain: list[Header], index: int) -> bytes:
-        if self.size == _QUOTED:
-            return TCP._emit(self, b"", chain, index)[:_QUOTED] + tail  # type: ignore[no-any-return]
-        return TCP._emit(self, tail, chain, index)  # type: ignore[no-any-return]
+    def _emit(self, under: Any) -> bytes:
+        data: bytes = TCP._emit(self, under)
+        if self.size != _QUOTED:
+            return data
+        tail: bytes = self.payload._emit((self, under))
+        return data[:_QUOTED] + tail
 
 
 bind(IP, TCP, proto=6)

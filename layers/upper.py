@@ -6,41 +6,52 @@ Without an IP header below there is nothing to sum: the field is 0, as in Scapy.
 """
 
 from collections.abc import Callable
+from struct import Struct
 from typing import Any
 
-from layers.checksum import ones_sum, pseudo4, pseudo6
+from layers.checksum import ones_sum
 from layers.field import IP4S
 from layers.ip import IP
 from layers.ip6 import IPv6
 from layers.ipopt import IPOption_LSRR, IPOption_SSRR
 from layers.packet import Header, Padding
 
+_WORD = Struct("!H").pack
+
 
 def upper_sum(proto: int, zero: int = 0) -> Callable[..., bytes]:
     """Return the checksum function of protocol `proto`, which writes a checksum of 0 as `zero`."""
 
-    def function(head: bytes, tail: bytes, chain: list[Any], index: int) -> bytes:
-        seed = pseudo(chain, index, proto, len(head) + len(tail))
-        if seed is None:
-            return b"\0\0"
-        return (0xFFFF - ones_sum(head + tail, seed) or zero).to_bytes(2, "big")
+    def function(head: bytes, tail: bytes, under: Any) -> bytes:
+        lower = under[0] if under else None
+        if lower.__class__ is IP and not lower.options:
+            addresses = lower.src_packed + lower.dst_packed
+        else:
+            addresses = ends(under)
+            if not addresses:
+                return b"\0\0"
+        data = addresses + head + tail
+        return _WORD(0xFFFF - ones_sum(data, proto + len(data) - len(addresses)) or zero)
 
     return function
 
 
-def pseudo(chain: list[Any], index: int, proto: int, length: int) -> int | None:
-    """Return the sum of the pseudo-header for the header at `index` of a chain, None if no IP header is below it."""
+def ends(under: Any) -> bytes:
+    """Return packed source and final destination of the IP header in `under`, nothing if there is none.
+
+    `under` is (the header below, what is under that), as building passes it upwards.
+    """
     final = b""
-    for lower in reversed(chain[:index]):
+    while isinstance(under, tuple):
+        lower, under = under
         if isinstance(lower, IP):
-            dst = _source_routed(lower) if lower.options else lower.dst_packed
-            return pseudo4(lower.src_packed, dst, proto, length)
+            return lower.src_packed + (_source_routed(lower) if lower.options else lower.dst_packed)
         if isinstance(lower, IPv6):
-            return pseudo6(lower.src_packed, final or lower.dst_packed, proto, length)
+            return lower.src_packed + (final or lower.dst_packed)
         if not hasattr(lower.__class__, "walked"):
-            return None
+            return b""
         final = final or lower.final()
-    return None
+    return b""
 
 
 def _source_routed(header: IP) -> bytes:
@@ -58,12 +69,17 @@ def partial(packet: Header) -> tuple[bytes, tuple[int, int] | None]:
     checksum is), as virtio wants it; None if there is no such checksum, and the bytes are then complete.
     """
     packet = packet.copy()
-    chain: list[Any] = [layer for layer in packet.layers() if not isinstance(layer, Padding)]
-    for index in range(len(chain) - 1, -1, -1):
-        layer = chain[index]
-        if hasattr(layer.__class__, "offload") and layer.chksum is None:
-            proto, offset = layer.offload
-            lengths = [len(each._emit(b"", chain, i)) for i, each in enumerate(chain)]
-            layer.chksum = pseudo(chain, index, proto, sum(lengths[index:]))
-            return bytes(packet), (sum(lengths[:index]), offset)
-    return bytes(packet), None
+    whole, under, found = bytes(packet), (), None
+    chain = list(packet.layers())
+    for layer in chain:
+        if hasattr(layer.__class__, "offload") and layer.chksum is None and ends(under):
+            found = layer, under
+        under = (layer, under)
+    if found is None:
+        return whole, None
+    layer, under = found
+    proto, offset = layer.offload
+    length = len(layer._emit([]))
+    layer.chksum = ones_sum(ends(under), proto + length)
+    padding = sum(len(pad.load) for pad in chain if isinstance(pad, Padding))
+    return bytes(packet), (len(whole) - padding - length, offset)
