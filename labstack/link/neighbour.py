@@ -103,6 +103,14 @@ def confirm(env: Env, iface: Iface, address: bytes) -> None:
         become(env, iface, entry, REACHABLE)
 
 
+def doubt(env: Env, iface: Iface, address: bytes) -> None:
+    """An upper layer gets no answer through this neighbour: look again before trusting it (RFC 9293 §3.8.3, R1)."""
+    entry = iface.neigh.table.get(address)
+    if entry is not None and entry.state == REACHABLE:
+        env.note("4861/7.3.1/doubt", 0, address)
+        become(env, iface, entry, STALE)
+
+
 def permanent(env: Env, iface: Iface, address: bytes, mac: bytes) -> None:
     """Enter a neighbour by hand: never asked, never aged (`ip neigh add ... nud permanent`)."""
     entry = iface.neigh.table.get(address) or _make(env, iface, address)

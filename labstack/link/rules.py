@@ -92,6 +92,7 @@ RULES: dict[str, Rule] = {
     "4861/7.2.5/no_override": Rule(
         "Somebody else also answers for {0} but does not insist: we keep our MAC and trust it less.", ("ND-10",)
     ),
+    "4861/7.3.1/doubt": Rule("a transport gets no answer through {0}: it is reachable no more, until it says so"),
     "4861/7.3.1/hint": Rule(
         "The transport made progress through {0}: it is reachable, no question needed.", ("ND-12",)
     ),

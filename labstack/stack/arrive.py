@@ -115,7 +115,7 @@ def _echo_reply(host: Host, d: Datagram) -> None:
     echo = _echo_socket(host, ident)
     if echo is None:
         return
-    host.env.note("792/echo/reply", echo.sock, seq, len(data))
+    host.env.note("1122/3.2.2.6/reply", echo.sock, seq, len(data))
     if len(echo.queue) < ECHOES:
         echo.queue.append((data, d.src, seq))
         host.env.wake(echo.sock, READABLE)

@@ -37,6 +37,7 @@ class Host(State):
     flows: dict[bytes, int] = field(default_factory=dict)  # a segment's addresses and ports: its connection
     bound: dict[Port, int] = field(default_factory=dict)  # listeners and datagram sockets
     next_sock: int = 1
+    lingering: dict[int, None] = field(default_factory=dict)  # in TIME-WAIT without an owner, oldest first
 
     def check(self) -> None:
         """Raise AssertionError with a sentence if the host is in an impossible condition."""

@@ -134,6 +134,7 @@ def renumber(host: Host, conn: Conn, sock: int) -> None:
 def forget(host: Host, conn: Conn) -> None:
     """Remove a connection and everything that leads to it."""
     host.conns.pop(conn.sock, None)
+    host.lingering.pop(conn.sock, None)
     if host.flows.get(conn.key) == conn.sock:
         del host.flows[conn.key]
     for kind in TIMERS:

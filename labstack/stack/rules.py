@@ -9,6 +9,10 @@ from labstack.udp.rules import RULES as UDP
 
 OWN: dict[str, Rule] = {
     "9293/3.6.1/reopen": Rule("a new SYN beyond all that was received may replace the one in TIME-WAIT", ("SHLD-4",)),
-    "792/echo/reply": Rule("echo reply {0} with {1} bytes for the ping socket"),
+    "linux/tcp_max_tw_buckets/oldest": Rule("too many connections in TIME-WAIT: the oldest ends early"),
+    "1122/3.2.2.6/reply": Rule("echo reply {0} with {1} bytes for the ping socket"),
+    "drop.tcp.closed": Rule("nobody has the port {0}"),
+    "drop.tcp.group": Rule("TCP to a group address", ("MUST-57",)),
+    "drop.udp.closed": Rule("nobody has the port {0}"),
 }
 RULES: dict[str, Rule] = {**LINK, **IP, **UDP, **TCP, **OWN}

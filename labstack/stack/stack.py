@@ -26,10 +26,10 @@ from labstack.ip import icmp
 from labstack.ip import timeouts as ip_timeouts
 from labstack.stack import arrive, calls, manage, ports, status
 from labstack.stack.host import Host
-from labstack.tcp import output
+from labstack.tcp import closing, output
 from labstack.tcp import timeouts as tcp_timeouts
 from labstack.tcp.conn import Conn
-from labstack.tcp.states import CLOSED, SYN_RECEIVED
+from labstack.tcp.states import CLOSED, SYN_RECEIVED, TIME_WAIT
 
 OPS: dict[str, Callable[..., Any]] = {**calls.OPS, **manage.OPS, **status.OPS}
 LOOPS = 1000  # packets to itself that one drain takes in
@@ -133,12 +133,24 @@ class Stack(Host):
             del listener.half[conn.sock]
             if conn.state != CLOSED:
                 listener.ready.append(conn.sock)
+        if conn.state == TIME_WAIT and not conn.held:
+            self._linger(conn)
         if conn.state != CLOSED:
             return
         if conn.held or (listener is not None and conn.sock in listener.ready):
             self.flows.pop(conn.key, None)
         else:
             ports.forget(self, conn)
+
+    def _linger(self, conn: Conn) -> None:
+        """Connections in TIME-WAIT cost memory: beyond tcp_max_tw_buckets the oldest ends early."""
+        self.lingering[conn.sock] = None
+        while len(self.lingering) > self.env.config["net.ipv4.tcp_max_tw_buckets"]:
+            oldest = self.conns[next(iter(self.lingering))]
+            self.env.count["TcpExtTCPTimeWaitOverflow"] += 1
+            self.env.note("linux/tcp_max_tw_buckets/oldest", oldest.sock)
+            closing.finish(self.env, oldest)
+            ports.forget(self, oldest)
 
     def _guarded(self, counter: str, event: Event, handler: Callable[..., None], *args: Any) -> None:
         try:

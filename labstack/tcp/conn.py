@@ -96,6 +96,7 @@ class Conn(State):
     ttl: int = 0  # 0: the default
     tos: int = 0
     reset: bool = False  # a RST is to be sent
+    doubt: bool = False  # R1: the neighbour may have gone
     progress: bool = False  # the peer acknowledged something since our last segment: its neighbour is reachable
 
     def check(self) -> None:

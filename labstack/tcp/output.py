@@ -64,8 +64,11 @@ def _emit(env: Env, net: Net, conn: Conn, seq: int, flags: int, size: int, piece
         env.note("9293/3.8.3/no-route", conn.sock)
         return
     if conn.progress:
-        conn.progress = False
+        conn.progress = conn.doubt = False
         neighbour.confirm(env, net.ifaces[path.dev], path.nexthop)
+    elif conn.doubt:
+        conn.doubt = False
+        neighbour.doubt(env, net.ifaces[path.dev], path.nexthop)
     options = b""
     if flags & SYN:
         options = syn_options(conn.rcv.mss, conn.rcv.shift if conn.scaling else None)

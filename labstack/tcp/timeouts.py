@@ -59,6 +59,10 @@ def _retransmit(env: Env, conn: Conn) -> None:
         env.count["TcpExtTCPAbortOnTimeout"] += 1
         closing.die(env, conn, conn.soft or errno.ETIMEDOUT)
         return
+    if snd.retries == env.config["net.ipv4.tcp_retries1"]:
+        # RFC 9293 §3.8.3 (b): R1, the IP layer is told
+        env.note("9293/3.8.3/r1", conn.sock, snd.retries)
+        conn.doubt = True
     env.note("6298/5.4/retransmit", conn.sock, snd.una - snd.iss, snd.retries)
     rtt.back_off(env, snd.rtt)
     recovery.timed_out(env, conn)

@@ -81,7 +81,7 @@ def deliver(env: Env, sock: Udp, d: Datagram, sport: int, data: memoryview) -> N
         env.count[prefix + "RcvbufErrors"] += 1
         return _bad(env, prefix, "drop.udp.rcvbuf")
     env.count[prefix + "InDatagrams"] += 1
-    env.note("768/1/deliver", sock.sock, len(data))
+    env.note("768/-/deliver", sock.sock, len(data))
     sock.queue.append((bytes(data), d.src, sport))
     sock.queued += len(data)
     env.wake(sock.sock, READABLE)
