@@ -74,9 +74,10 @@ def _ipv4(env: Env, net: Net, iface: Iface, frame: Frame) -> Datagram | None:
     to_group = False
     if iface.index and (src[0] in _BAD4 or src in net.own or src in net.broadcast):
         return env.drop("drop.ip.v4_martian", src)
-    if dst not in net.own:
+    owner = net.own.get(dst)
+    if not owner:  # nobody, or the loopback, which no wire leads to
         to_group = dst in iface.groups or dst in net.broadcast
-        if not to_group and (iface.index or dst[0] != 127):
+        if not to_group and (iface.index or (owner is None and dst[0] != 127)):
             return env.drop("drop.ip.v4_not_mine", dst)
     elif iface.mac and buf[frame.start] & 1:
         return env.drop("drop.ip.link_group", dst)
