@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """History: a world that remembers. Step, step back, jump, fork, compare.
 
-Before each step the world is kept as it was (a snapshot): every host is cloned again only if it has changed since,
-so a step costs the clone of one host. Of the snapshots behind a window only key-frames stay. Any moment is
-reached by going to the last snapshot before it and stepping on; because a world is deterministic and whatever came
-from outside is written down as an Input with the step before which it came, that is exact.
+Every few steps the world is cloned (a snapshot). Any moment is reached by going to the last snapshot before it and
+stepping on; because a world is deterministic, and whatever came from outside is written down as an Input with the step
+after which it came, that is exact. One snapshot for each step was measured too: a step then costs 43 us instead of 30
+(two hosts, four connections, tracing), and saves the repetition of at most seven steps, 0.1 ms, when going back.
 
 Going back keeps the future: stepping on repeats it. The first thing done otherwise (a call, an injected frame,
 another wire) begins a new future and drops the old one. All changes from outside must therefore come through here.
@@ -22,9 +22,8 @@ from labstack.sim.wire import Wire
 from labstack.sim.world import LIMIT, Until, World, outcome, walk
 from labstack.stack.stack import Stack
 
-WINDOW = 16  # steps that can be undone without repeating any
-SPACING = 64  # steps between key-frames, to begin with
-KEYS = 64  # key-frames beyond the window; if there are more, every second one goes
+SPACING = 4  # steps between snapshots for each host, to begin with
+MOST = 256  # snapshots; if there are more, every second one goes
 
 
 class Input(NamedTuple):
@@ -61,9 +60,8 @@ class History:
         self.records: list[Record] = []
         self.inputs: list[Input] = []
         self._first = world.n  # steps the world had made before
-        self._snapshots: dict[int, World] = {}  # the world before step n+1; never written to
-        self._clean: dict[str, Stack] = {}  # clones of the hosts as they are now
-        self._spacing = SPACING
+        self._snapshots: dict[int, World] = {}  # the world right before step n+1; never written to
+        self._spacing = SPACING * max(len(world.hosts), 2)
 
     @property
     def n(self) -> int:
@@ -128,8 +126,7 @@ class History:
         if n < 0:
             raise ValueError(f"cannot go to step {n}: expected 0 (the beginning) or a later step")
         if n < self.n:
-            near = max(at for at in self._snapshots if at <= n)
-            self._enter(self._snapshots[near])
+            self._return(n)
         while self.n < n and self._step() is not None:
             pass
         return self.n
@@ -171,21 +168,18 @@ class History:
         getattr(self.world, verb)(*args)
         self._branch(self.n)
         self.inputs.append(Input(self.n, verb, args))
-        self._clean = {}
 
     def _step(self, by: int | None = None) -> Record | None:
-        due = self.world.next()
-        if due is None or (by is not None and due[0] > by):
-            return None
-        before = self._keep()
+        n = self.n
+        if n % self._spacing == 0:
+            self._keep(n)
         try:
-            record = self.world.step()
+            record = self.world.step(by)
         except BaseException:  # Ctrl-C, or a bug: the step was not made
-            self._enter(before)
+            self._return(n)
             raise
         if record is None:
             return None
-        self._clean.pop(record.host, None)
         if self.n > len(self.records):
             self.records.append(record)
         else:
@@ -205,7 +199,6 @@ class History:
             )
         for _, verb, args in self.inputs[first : bisect_right(self.inputs, n, key=_when)]:
             getattr(self.world, verb)(*args)
-            self._clean = {}
 
     def _branch(self, n: int) -> None:
         """Drop what was to come after step n."""
@@ -213,25 +206,18 @@ class History:
         del self.inputs[bisect_right(self.inputs, n, key=_when) :]
         self._snapshots = {at: world for at, world in self._snapshots.items() if at < n}
 
-    def _keep(self) -> World:
-        """A snapshot of the present."""
-        world, clean, n = self.world, self._clean, self.n
-        for name, host in world.hosts.items():
-            if name not in clean:
-                clean[name] = host.clone()
-        snapshot = world.around(dict(clean))
-        self._snapshots[n] = snapshot
-        old = n - WINDOW
-        if old > 0 and old % self._spacing:
-            self._snapshots.pop(old, None)
-        elif len(self._snapshots) > WINDOW + KEYS:
+    def _keep(self, n: int) -> None:
+        """Take a snapshot of the present, before step n+1."""
+        self._snapshots[n] = self.world.clone()
+        if len(self._snapshots) > MOST:
             self._spacing *= 2
-            self._snapshots = {at: w for at, w in self._snapshots.items() if at > old or at % self._spacing == 0}
-        return snapshot
+            self._snapshots = {at: world for at, world in self._snapshots.items() if at % self._spacing == 0}
 
-    def _enter(self, snapshot: World) -> None:
-        self.world = snapshot.clone()
-        self._clean = dict(snapshot.hosts)
+    def _return(self, n: int) -> None:
+        """Go back to step n: to the snapshot before it, and on from there."""
+        self.world = self._snapshots[max(at for at in self._snapshots if at <= n)].clone()
+        while self.n < n:
+            self._step()
 
 
 def _when(given: Input) -> int:

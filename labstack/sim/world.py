@@ -74,16 +74,6 @@ class World(State):
             raise ValueError(f"no wire leaves {port}; there are {sorted(self.net.wires)}")
         self.net.wires[port] = wire.clone()
 
-    def around(self, hosts: dict[str, Stack]) -> "World":
-        """A clone with these hosts in the place of its own."""
-        ours, self.hosts = self.hosts, {}
-        try:
-            other = self.clone()
-        finally:
-            self.hosts = ours
-        other.hosts = hosts
-        return other
-
     # what comes from outside
 
     def call(self, host: str, op: str, *args: Any) -> None:
@@ -131,9 +121,9 @@ class World(State):
         if due is None or (by is not None and due[0] > by):
             return None
         at, name = due
-        if due is self.soonest:
-            event, flight = TICK, 0
-        else:
+        event: Event = TICK
+        flight = 0
+        if due is not self.soonest:
             _, _, _, event, flight = heappop(self.calendar)
         self.now = at
         self.n += 1

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from echo_host import EVERYONE, H1, H2, pair
+from echo_host import EVERYONE, H1, H2, Toy, pair
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labstack.core.errors import StackError
-from labstack.core.event import Call, Rx, Tick
+from labstack.core.event import Action, Call, Rx, Tick
 from labstack.sim import history as module
 from labstack.sim.history import History, UnrepeatableError, digest
 from labstack.sim.wire import Bursts, Corrupt, Delay, Duplicate, Exactly, Loss, Lost, Rate, Reorder, Rule
@@ -49,16 +49,15 @@ def test_a_step_back_restores_everything_for_every_kind_of_event() -> None:
 
 
 def test_any_moment_is_reached_from_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WINDOW", 4)
-    monkeypatch.setattr(module, "SPACING", 4)
-    monkeypatch.setattr(module, "KEYS", 3)
+    monkeypatch.setattr(module, "SPACING", 1)
+    monkeypatch.setattr(module, "MOST", 5)
     history = busy()
     states = [history.world.as_dict()]
     while history.step():
         states.append(history.world.as_dict())
     total = digest(history.records)
     assert len(states) > 50
-    assert len(history._snapshots) <= 4 + 3 + 1
+    assert len(history._snapshots) <= 5
     for n in (len(states) - 1, 0, 17, 3, 18, 5, len(states) - 1, 1, 40):
         assert history.goto(n) == n
         assert history.world.as_dict() == states[n]
@@ -186,16 +185,17 @@ def test_an_interrupted_step_was_not_made(monkeypatch: pytest.MonkeyPatch) -> No
     history = busy()
     history.step(5)
     before = history.world.clone()
-    host = history.world.hosts[history.world.next()[1]]  # type: ignore[index]
+    drain = Toy.drain
 
-    def interrupted(now: int) -> None:
+    def interrupted(self: Toy, now: int) -> list[Action]:
+        monkeypatch.setattr(Toy, "drain", drain)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(type(host), "drain", lambda self, now: interrupted(now))
+    monkeypatch.setattr(Toy, "drain", interrupted)
     with pytest.raises(KeyboardInterrupt):
         history.step()
     assert history.world == before
-    monkeypatch.undo()
+    assert history.n == len(history.records) == 5
     assert history.run()
 
 
