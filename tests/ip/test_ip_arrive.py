@@ -2,7 +2,7 @@
 """Arrival: what is dropped and why, and what a transport gets to see."""
 
 import pytest
-from ip_tools import ME, MY4, MY6, OTHER, PEER, YOU4, YOU6, YOULL, Host, ip
+from ip_tools import ME, MY4, MY6, MYLL, OTHER, PEER, YOU4, YOU6, YOULL, Host, ip
 
 from labstack.core.frame import Frame
 from labstack.ip import addrs
@@ -140,6 +140,13 @@ def test_a_bad_ipv6_packet_is_dropped_by_name_and_silently(name: str) -> None:
     host = Host()
     assert host.frame(Frame(ME + PEER + b"\x86\xdd" + raw)) is None
     assert (host.drops(), host.sent()) == ({reason: 1}, [])
+
+
+SOURCES = ["0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.255.255", "224.0.0.1", "239.1.1.1", "240.0.0.1"]
+SOURCES += ["255.255.255.255", "10.0.0.255", "::", "::1", "::ffff:10.0.0.2", "::10.0.0.2", "ff02::1", "ff0e::1"]
+SOURCES += [MY4, MY6, MYLL]
+DESTINATIONS = ["10.0.0.9", "127.0.0.1", "127.0.0.2", "0.0.0.0", "192.0.2.1", "224.0.0.9", "10.0.1.255"]
+DESTINATIONS += ["fd00::9", "fe80::9", "::1", "ff02::9", "::"]
 
 
 @pytest.mark.parametrize(
