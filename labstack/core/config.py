@@ -4,7 +4,7 @@
 A Config is immutable and shared by clones; `replace` makes another one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from labstack.core.errors import StackError
@@ -75,37 +75,30 @@ SYSCTLS: dict[str, Sysctl] = {
 }
 
 
-class Config(Mapping[str, int]):
-    """An immutable set of sysctls: config["net.ipv4.tcp_rmem"]."""
+class Config(dict[str, int]):
+    """An immutable set of sysctls: config["net.ipv4.tcp_rmem"]. A dict, because rules look into it for every packet."""
 
-    __slots__ = ("_values",)
+    __slots__ = ()
 
     def __init__(self, **changes: int) -> None:
-        self._values = {name: entry.default for name, entry in SYSCTLS.items()}
-        self._values.update(_checked(changes))
+        super().__init__({name: entry.default for name, entry in SYSCTLS.items()})
+        super().update(_checked(changes))
 
     def replace(self, changes: Mapping[str, Any]) -> "Config":
         """Another Config with these sysctls changed. Raises StackError EINVAL for an unknown name or value."""
-        new = Config()
-        new._values.update(self._values)
-        new._values.update(_checked(changes))
-        return new
+        return Config(**{**self, **changes})
 
-    def __getitem__(self, name: str) -> int:
-        return self._values[name]
+    def _immutable(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("a Config does not change; replace() makes another one")
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+    __setitem__ = __delitem__ = update = pop = popitem = clear = setdefault = __ior__ = _immutable
 
     def __repr__(self) -> str:
-        changed = {k: v for k, v in self._values.items() if v != SYSCTLS[k].default}
+        changed = {k: v for k, v in self.items() if v != SYSCTLS[k].default}
         return f"Config({changed})"
 
-    def __hash__(self) -> int:
-        return hash(tuple(self._values.items()))
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(self.items()))
 
 
 def _checked(changes: Mapping[str, Any]) -> dict[str, int]:

@@ -24,6 +24,7 @@ class Family(NamedTuple):
     icmp: int  # protocol number of its ICMP
     counters: str  # prefix of its counters
     icmp_counters: str
+    out_requests: str
     udp_counters: str
     udp_sum: bool  # a UDP checksum is compulsory (RFC 8200 §8.1)
     hop_limit: str  # sysctl
@@ -53,6 +54,7 @@ V4 = Family(
     icmp=ICMP,
     counters="Ip",
     icmp_counters="Icmp",
+    out_requests="IpOutRequests",
     udp_counters="Udp",
     udp_sum=False,
     hop_limit="net.ipv4.ip_default_ttl",
@@ -79,6 +81,7 @@ V6 = Family(
     icmp=ICMPV6,
     counters="Ip6",
     icmp_counters="Icmp6",
+    out_requests="Ip6OutRequests",
     udp_counters="Udp6",
     udp_sum=True,
     hop_limit="net.ipv6.conf.all.hop_limit",

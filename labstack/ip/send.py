@@ -63,7 +63,7 @@ def send(
         packet = _IPV4.pack(0x45, tos, total, ident, flags, ttl, proto, csum, path.src, path.dst) + head
     else:
         packet = _IPV6.pack(0x60000000 | tos << 20, length, proto, ttl, path.src, path.dst) + head
-    env.count[family.counters + "OutRequests"] += 1
+    env.count[family.out_requests] += 1
     if path.dev == LOOPBACK:
         net.loop.append(Frame(packet, body, gso, (hlen, csum_at) if csum_at is not None else None, 0, 0, True))
         return

@@ -71,8 +71,9 @@ def _congestion_room(env: Env, conn: Conn, flight: int) -> int:
         env.note("5681/4.1/restart", conn.sock)
         snd.cc.idle(initial_window(env, snd.mss))
         snd.sent_at = 0
-    extra = 0 if snd.recovering else min(snd.dupacks, 2) * snd.mss
-    return snd.cc.cwnd + extra - flight
+    if snd.dupacks and not snd.recovering:
+        flight -= min(snd.dupacks, 2) * snd.mss
+    return snd.cc.cwnd - flight
 
 
 def initial_window(env: Env, mss: int) -> int:
@@ -111,13 +112,15 @@ def sent(env: Env, conn: Conn, span: Span, probe: bool) -> None:
         snd.rtt.cancel()
     elif not probe:
         snd.rtt.start(end, env.now)
-    snd.nxt = max(snd.nxt, end)
+    if end > snd.nxt:
+        snd.nxt = end
     if probe:
         return
-    snd.cursor = max(snd.cursor, end)
+    if end > snd.cursor:
+        snd.cursor = end
     snd.sent_at = env.now
     flight = snd.cursor - snd.una
     # grow cwnd only where it is what limits us (RFC 5681 §3.1; RFC 7661)
-    slow = snd.cc.cwnd < snd.cc.ssthresh
-    snd.cwnd_limited = flight * 2 >= snd.cc.cwnd if slow else flight + snd.mss > snd.cc.cwnd
+    cc = snd.cc
+    snd.cwnd_limited = flight * 2 >= cc.cwnd if cc.cwnd < cc.ssthresh else flight + snd.mss > cc.cwnd
     timeouts.start_if_idle(env, conn)

@@ -20,6 +20,8 @@ def free(rcv: Rcv) -> int:
 def advertise(rcv: Rcv, syn: bool = False) -> int:
     """The value of the window field now; moves the right edge, which never goes back (SHLD-14)."""
     shift = 0 if syn else rcv.shift
+    if rcv.nxt + rcv.limit - rcv.queued - rcv.edge < min(rcv.limit // 2, rcv.mss):
+        return (rcv.edge - rcv.nxt) >> shift  # nothing worth telling, without the details
     room = min(free(rcv), MAX_UNSCALED << shift)
     room = room >> shift << shift
     # RFC 9293 §3.8.6.2.2: keep the edge where it is until it can move by a worthwhile amount
