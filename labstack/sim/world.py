@@ -180,21 +180,20 @@ class World(State):
 
     def _send(self, name: str, tx: Tx, sent: list[Sent]) -> None:
         """Put a frame on its wire: what will arrive goes into the calendar, what will not is its fate."""
-        net, dev = self.net, tx.dev
-        for frame in net.real(tx.frame):
+        net, dev, whole = self.net, tx.dev, tx.frame
+        for frame in (whole,) if whole.gso is None else net.real(whole):
             self.flights += 1
-            fates = []
+            lost = ""
             for (host, there), arrivals in net.carry((name, dev), frame, self.now, self.rng):
-                lost = ""
+                landed = False
                 for at, arrived, fate in arrivals:
-                    if fate:
-                        lost = fate
-                    else:
+                    if not fate:
+                        landed = True
                         self.queued += 1
                         heappush(self.calendar, (at, self.queued, host, Rx(there, arrived), self.flights))
-                if lost and all(arrival.fate for arrival in arrivals):
-                    fates.append(f"{lost} to {host}" if net.switches else lost)
-            sent.append(Sent(self.flights, dev, frame, "; ".join(fates)))
+                if not landed and arrivals:
+                    lost += ("; " if lost else "") + arrivals[-1].fate + (f" to {host}" if net.switches else "")
+            sent.append(Sent(self.flights, dev, frame, lost))
 
     def _put(self, at: int, host: str, event: Event, flight: int = 0) -> None:
         if host not in self.hosts:
