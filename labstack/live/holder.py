@@ -61,13 +61,26 @@ class Holder:
         return mask, [fd]
 
     def veth(self, name: str, ours: str, offload: bool) -> Answer:
-        """A veth pair, the kernel's end and ours, and a packet socket on ours: offload mask and descriptor."""
+        """A veth pair, the kernel's end and ours, and a packet socket on ours: offload mask and descriptor.
+
+        Without offload the kernel must finish its checksums, which across a veth it leaves to a card that is not there.
+        """
         self.net.veth(name, ours)
         netlink.sysctl(f"net.ipv6.conf.{ours}.disable_ipv6", "1")
         if not offload:
-            netlink.transmit_checksums_off(name)
+            netlink.switch(name, "tx", False)
         self.net.up(ours)
         return tun.USO if offload else 0, [packet.open_socket(ours, offload)]
+
+    def pair(self, name: str, peer: str) -> Answer:
+        """A veth pair for the kernel alone."""
+        return self.net.veth(name, peer), []
+
+    def move(self, name: str, pid: int) -> Answer:
+        return self.net.move(name, pid), []
+
+    def switch(self, name: str, feature: str, on: bool) -> Answer:
+        return netlink.switch(name, feature, on), []
 
     def shape(self, name: str, mac: bytes, mtu: int, txqueuelen: int) -> Answer:
         return self.net.shape(name, mac, mtu, txqueuelen), []
@@ -87,11 +100,10 @@ class Holder:
     def sysctl(self, name: str, value: str) -> Answer:
         return netlink.sysctl(name, value), []
 
-    def index(self, name: str) -> Answer:
-        return netlink.index(name), []
 
-
-OPERATIONS = frozenset({"enter", "queue", "veth", "shape", "up", "delete", "address", "route", "sysctl", "index"})
+OPERATIONS = frozenset(
+    {"enter", "queue", "veth", "pair", "move", "switch", "shape", "up", "delete", "address", "route", "sysctl"}
+)
 
 
 def serve(control: socket.socket) -> None:

@@ -34,15 +34,19 @@ class StepError(OSError):
 
 
 class Namespace:
-    """A network namespace of our own, empty but for `lo`. user: inside a user namespace, which needs no privilege."""
+    """A network namespace of our own, empty but for `lo`.
 
-    def __init__(self, user: bool) -> None:
+    user: inside a user namespace, which needs no privilege; within: owned by the user namespace of that one
+    """
+
+    def __init__(self, user: bool, within: "Namespace | None" = None) -> None:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.lock = Lock()
         self.fds: list[int] = []
         argv = [*_python("holder"), str(theirs.fileno())]
         with theirs:
-            self.child = subprocess.Popen(argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+            start = within.popen if within else subprocess.Popen
+            self.child = start(argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         try:
             self.fds = self.ask("enter", user)[1]
         except OSError:

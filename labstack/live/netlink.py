@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The handful of rtnetlink messages, the one ethtool request and the sysctl writes that a lab needs.
+"""The handful of rtnetlink messages, the ethtool switches and the sysctl writes that a lab needs.
 
 Everything acts on the network namespace of the calling process; holder.py makes sure that it is not the host's own.
 Message layouts: linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/ethtool.h. Imports only what starts fast.
@@ -15,9 +15,10 @@ import struct
 RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_NEWROUTE = 16, 17, 20, 24
 REQUEST_ACK, EXCL_CREATE, CREATE = 0x5, 0x600, 0x400
 IFF_UP = 1
-IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_TXQLEN, IFLA_LINKINFO = 1, 3, 4, 13, 18
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_TXQLEN, IFLA_LINKINFO, IFLA_NET_NS_PID = 1, 3, 4, 13, 18, 19
 IFA_F_NODAD, IFA_F_PERMANENT = 0x02, 0x80
-SIOCETHTOOL, ETHTOOL_STXCSUM = 0x8946, 0x17
+SIOCETHTOOL = 0x8946
+SWITCHES = {"tx": 0x17, "tso": 0x1F, "gso": 0x24, "gro": 0x2C}  # as ethtool -K calls them: ETHTOOL_STXCSUM, ...
 
 
 class Netlink:
@@ -49,6 +50,10 @@ class Netlink:
 
     def up(self, name: str, up: bool = True) -> None:
         self.call(RTM_NEWLINK, 0, _link(index(name), IFF_UP if up else 0, IFF_UP))
+
+    def move(self, name: str, pid: int) -> None:
+        """Move an interface into the network namespace of process pid."""
+        self.call(RTM_NEWLINK, 0, _link(index(name)) + attr(IFLA_NET_NS_PID, struct.pack("=I", pid)))
 
     def shape(self, name: str, mac: bytes = b"", mtu: int = 0, txqueuelen: int = 0) -> None:
         """Set the hardware address, MTU (bytes) and transmit queue length (packets) that are given."""
@@ -102,9 +107,9 @@ def parse_prefix(prefix: str) -> tuple[int, bytes, int]:
     return family, raw, int(bits) if bits else 8 * len(raw)
 
 
-def transmit_checksums_off(name: str) -> None:
-    """Make the kernel finish transport checksums itself: across a veth it leaves them to a card that is not there."""
-    value = array.array("I", [ETHTOOL_STXCSUM, 0])
+def switch(name: str, feature: str, on: bool) -> None:
+    """ethtool -K name feature on|off, for the features in SWITCHES."""
+    value = array.array("I", [SWITCHES[feature], int(on)])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         fcntl.ioctl(sock, SIOCETHTOOL, struct.pack("16sP16x", name.encode(), value.buffer_info()[0]))
 

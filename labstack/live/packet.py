@@ -2,7 +2,7 @@
 """Open a packet socket on our end of a veth pair: the way without /dev/net/tun (packet(7), linux/if_packet.h).
 
 The socket speaks virtio_net_hdr as a TAP does, so offload works here too; without it the kernel's end must finish its
-own checksums (netlink.transmit_checksums_off). Our own frames are not handed back. Imports only what starts fast.
+own checksums (see holder.veth). Our own frames are not handed back. Imports only what starts fast.
 """
 
 import socket
