@@ -5,6 +5,7 @@ Exit status: 0 all well; 1 it could not be done here (one line says why); 2 the 
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -107,7 +108,7 @@ def _demo(args: argparse.Namespace) -> int:
 def _doctor(args: argparse.Namespace) -> int:
     checks = _load("labstack.live.doctor", "checks")()
     print(_load("labstack.live.doctor", "render")(checks))
-    return 0
+    return int(_load("labstack.live.doctor", "status")(checks))
 
 
 def _bench(args: argparse.Namespace) -> int:
@@ -123,6 +124,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(args.run(args))
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (OSError, ValueError) as error:
-        print(f"labstack: {error}", file=sys.stderr)
+        print(f"labstack: {getattr(error, 'strerror', '') or error}", file=sys.stderr)
         return 1

@@ -26,7 +26,7 @@ def memory(stays: bool) -> int:
         print(view)
     if not stays:
         return 0
-    print(NEXT)
+    print(NEXT, flush=True)
     return int(import_module("labstack.lab.repl").open_prompt(lab, names))
 
 

@@ -51,7 +51,7 @@ class Lab(View):
             world, plan = build.world(hosts, seed, units.nanoseconds(delay))
             self._begin(History(world), plan, {})
         elif wire == "tap":
-            history, plan = import_module("labstack.lab.tap").begin(seed)
+            history, plan = import_module("labstack.lab.tap").begin()
             self._begin(history, plan, {})
         else:
             raise LabError(f"wire={wire!r}: expected 'memory' or 'tap'")
@@ -62,14 +62,15 @@ class Lab(View):
         self.hosts = [Host(self, *entry) for entry in plan]
         self.worlds = worlds
         self.worlds[history.name] = history
+        self.peers: list[build.Entry] = getattr(history, "peers", [])  # hosts that are not ours
         self.watchers: list[Callable[[Record], None]] = []
         self.next_sock = FIRST_SOCK
 
-    def __getattr__(self, name: str) -> Host:
-        hosts = self.__dict__.get("hosts", ())
+    def __getattr__(self, name: str) -> Any:
+        hosts: list[Any] = [*self.__dict__.get("hosts", ()), *self.__dict__.get("peers", ())]
         for host in hosts:
             if host.name == name:
-                return host  # type: ignore[no-any-return]
+                return host
         raise AttributeError(f"the lab has no {name!r}; its hosts are {', '.join(h.name for h in hosts)}")
 
     def __enter__(self) -> Self:
@@ -204,7 +205,8 @@ class Lab(View):
     @property
     def names(self) -> tuple[str, ...]:
         """The rails of a ladder: every host that is on the wire now, or was."""
-        return tuple(dict.fromkeys([*(h.name for h in self.hosts), *(r.host for r in self.records)]))
+        there = [host.name for host in self.hosts] + [peer.name for peer in self.peers]
+        return tuple(dict.fromkeys([*there, *(r.host for r in self.records)]))
 
     def _some(self, host: str | Host) -> list[Host]:
         return [self.host(host)] if host else self.hosts
@@ -223,6 +225,8 @@ class Lab(View):
     @property
     def wire(self) -> WireControl:
         """Delay, loss and drop rules of the wire."""
+        if self.kind != "memory":
+            raise LabError("a TAP does what the kernel does; on the kernel's side, lab.exec('tc', ...) can change that")
         return WireControl(self.history)
 
     def inject(self, packet: Any, to: str | Host = "") -> Events:
@@ -277,6 +281,15 @@ class Lab(View):
             raise LabError(f"there is no world {name!r}; there are {', '.join(self.worlds)}")
         return self.worlds[name]
 
+    def exec(self, *argv: str) -> Any:
+        """Run a program on the kernel's side of a TAP while we answer it: returncode, stdout, stderr."""
+        if self.kind != "tap":
+            raise LabError("exec runs a program on the kernel's side of a TAP; this wire is in memory: Lab(wire='tap')")
+        try:
+            return self.history.exec(*argv)
+        except OSError as error:
+            raise LabError(f"{argv[0]}: {error.strerror}") from None
+
     def export(self, path: str) -> View:
         """Write all frames to a pcapng file, with the reasons as comments, for Wireshark."""
         return write_pcapng(path, self.records, self.names, RULES)
@@ -285,9 +298,9 @@ class Lab(View):
 
     def lines(self, width: int) -> Iterable[Line]:
         line: Line = []
-        for host in self.hosts:
-            line += [Span(" ── wire ── " if line else "  ", "dim"), Span(host.name, "host")]
-            line.append(Span(f" {host.ip} {host.ip6} {host.mac}"))
+        for it in (*self.plan, *self.peers):
+            line += [Span(" ── wire ── " if line else "  ", "dim"), Span(it.name, "host")]
+            line.append(Span(f" {it.ip} {it.ip6} {it.mac}"))
         yield line
         yield from self.where().lines(width)
 

@@ -19,7 +19,9 @@ class Place(View):
 
     def __init__(self, history: Any, rules: Mapping[str, Rule]) -> None:
         world, past = history.world, history.past
-        self.n, self.total, self.now, self.name = history.n, len(history.records), world.now, history.name
+        self.n, self.total, self.name = history.n, len(history.records), history.name
+        self.start = getattr(world, "start", 0)  # of real time, ns
+        self.now = world.now - self.start
         self.pending = sorted(world.calendar)[:SHOWN]
         self.more = max(0, len(world.calendar) - SHOWN)
         self.timers = {name: at for name, at in world.timers.items() if at is not None}
@@ -37,13 +39,16 @@ class Place(View):
             reader.read(frame)
         for at, _, host, event, flight in self.pending:
             words = event_words(Record(0, at, host, event, flight), reader).replace("received", "will receive")
-            yield [Span(f"  {ms(at):>12} ms  ", "dim"), Span(f"{host:<4} ", "host"), Span(clip(words, width - 24))]
+            yield [*self._when(at, host), Span(clip(words, width - 24))]
         if self.more:
             yield [Span(f"  … and {self.more} more", "dim")]
         for host, at in self.timers.items():
-            yield [Span(f"  {ms(at):>12} ms  ", "dim"), Span(f"{host:<4} ", "host"), Span("a timer", "dim")]
+            yield [*self._when(at, host), Span("a timer", "dim")]
         if not (self.pending or self.timers):
             yield [Span("  nothing is pending", "dim")]
+
+    def _when(self, at: int, host: str) -> Line:
+        return [Span(f"  {ms(at - self.start):>12} ms  ", "dim"), Span(f"{host:<4} ", "host")]
 
 
 class Difference(View):

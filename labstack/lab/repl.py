@@ -10,6 +10,7 @@ from typing import Any
 
 from IPython.terminal.interactiveshell import TerminalInteractiveShell
 from IPython.terminal.prompts import RichPromptDisplayHook
+from IPython.terminal.pt_inputhooks import register
 from rich.console import Console
 from traitlets.config import Config
 
@@ -23,16 +24,18 @@ from labstack.lab.view import View, ms
 HINT = "step · back · continue · ladder · why · ss h1 · verbs (all of them)        F8 step  F7 back  F5 continue"
 
 
-def open_prompt(lab: Lab, quiet: bool = False) -> int:
-    """Open the prompt with this lab, until the user leaves. quiet: without the banner. Returns the exit status."""
+def open_prompt(lab: Lab, more: dict[str, Any] | None = None) -> int:
+    """Open the prompt with this lab until the user leaves; more: names for it. Returns the exit status."""
     settings = Config()
     settings.TerminalInteractiveShell.confirm_exit = False
     settings.TerminalInteractiveShell.term_title = False
     settings.TerminalInteractiveShell.warn_venv = False
     settings.IPCompleter.use_jedi = False
-    shell = Shell.instance(config=settings, user_ns=names(), banner1="" if quiet else banner(lab), banner2="")
+    shell = Shell.instance(config=settings, user_ns=names() | (more or {}))
     session = Session(shell, lab)
     dress(shell, session)
+    serve(shell, session)
+    print(banner(lab))
     shell.mainloop()
     session.lab.close()
     return 0
@@ -51,8 +54,9 @@ def banner(lab: Lab) -> str:
     """What the prompt begins with."""
     time = f"virtual time, seed {lab.seed}" if lab.kind == "memory" else "real time"
     first = f"labstack {__version__} · scapy {version('scapy')} · wire: {lab.kind} ({time})"
-    hosts = " ── wire ── ".join(f"{h.name} {h.ip} {h.ip6} {h.mac}" for h in lab.hosts)
-    return f"{first}\n  {hosts}      Scapy iface: lab0\n  {HINT}\n"
+    hosts = " ── wire ── ".join(f"{h.name} {h.ip} {h.ip6} {h.mac}" for h in (*lab.plan, *lab.peers))
+    where = "Scapy iface: lab0" if lab.kind == "memory" else 'lab.exec("ping", "-c1", h1.ip) runs a program there'
+    return f"{first}\n  {hosts}      {where}\n  {HINT}\n"
 
 
 class Hook(RichPromptDisplayHook):  # type: ignore[misc]
@@ -84,9 +88,10 @@ def show(view: View) -> None:
 def toolbar(lab: Lab) -> str:
     """One line: the clock, the event, the world, the TCP states."""
     place = lab.where()
-    states = [
-        f"{host.name} {' '.join(s.get('state', '') for s in host.sockets()) or '-'}" for host in lab.hosts
-    ]
+    states = []
+    for host in lab.hosts:
+        here = [it["state"] for it in host.sockets() if it["proto"] == "tcp"]
+        states.append(f"{host.name} {' '.join(here[:4]) or '-'}{' …' if len(here) > 4 else ''}")
     return f" {ms(place.now)} ms · event #{place.n}/{place.total} · {place.name} · {' · '.join(states)} "
 
 
@@ -99,6 +104,14 @@ def dress(ip: Any, session: Session) -> None:
     for verb in verbs.VERBS:
         if verb.key:
             app.key_bindings.add(verb.key)(_press(verb.word))
+
+
+def serve(ip: Any, session: Session) -> None:
+    """On a TAP, let the stack answer the kernel while the prompt waits for the user."""
+    if session.lab.kind == "memory" or getattr(ip, "pt_app", None) is None:
+        return
+    register("labstack", lambda context: session.lab.history.serve(context.input_is_ready))
+    ip.enable_gui("labstack")
 
 
 def _press(word: str) -> Any:

@@ -58,10 +58,13 @@ class _Story:
                 self.arrivals[record.flight].append(record)
 
     def rows(self, record: Record) -> list[Row]:
-        """The rows of one event: one for each frame it sent, else one or none for itself."""
+        """The rows of one event: one for each frame it sent, and one for itself if no other row tells of it."""
         if not record.sent:
-            return self._alone(record)
-        first, *more = [self._arrow(record, sent) for sent in record.sent]
+            return [self._alone(record)] if not self._told(record) else []
+        arrows = [self._arrow(record, sent) for sent in record.sent]
+        if isinstance(record.event, Rx) and not self._told(record):
+            return [self._alone(record)._replace(now=False), *arrows]
+        first, *more = arrows
         me, state = self.rail[record.host], entered(record)
         states = {**first.states, **({me: state} if state else {})}
         mine = self._reason(record)
@@ -97,12 +100,14 @@ class _Story:
             return tuple({self.rail[r.host]: 0 for r in came})
         return tuple(i for i in self.rail.values() if i != me)
 
-    def _alone(self, record: Record) -> list[Row]:
-        """The row of an event that sent nothing: none for an arrival that its frame's row tells."""
+    def _told(self, record: Record) -> bool:
+        """Is this the arrival of a frame that has a row already?"""
+        came = self.arrivals.get(record.flight, []) if record.flight > 0 else []
+        return bool(came) and record is _first(came, record.host)
+
+    def _alone(self, record: Record) -> Row:
+        """The row of an event itself: an arrival from outside, a call, a timer."""
         event, me = record.event, self.rail[record.host]
-        came = self.arrivals.get(record.flight, []) if record.flight else []
-        if came and record is _first(came, record.host):
-            return []
         state, reason = entered(record), self._reason(record)
         row = Row(
             n=record.n,
@@ -118,11 +123,11 @@ class _Story:
         )
         if isinstance(event, Rx):
             label, style = self.reader.read(event.frame)
-            return [row._replace(src=self.outside, to=(me,), label=label, style=style, mark="")]
+            return row._replace(src=self.outside, to=(me,), label=label, style=style, mark="")
         if isinstance(event, Call):
-            return [row._replace(label=why.call_words(event), style="head", mark="app")]
+            return row._replace(label=why.call_words(event), style="head", mark="app")
         chief = why.choose(record.trace)
-        return [row._replace(label=f"{why.layer(chief.rule)} timer" if chief else "timer")]
+        return row._replace(label=f"{why.layer(chief.rule)} timer" if chief else "timer")
 
     def _reason(self, record: Record) -> str:
         reason = why.short(record, self.rules)

@@ -54,7 +54,13 @@ class Session:
     def _enter_names(self, lab: Lab) -> None:
         words = {verb.word: Word(self, verb) for verb in verbs.VERBS if verb.word != "continue"}
         self._give({"Lab": Lab, "lab": lab, **{h.name: h for h in lab.hosts}, **words})
-        attach(lab)
+        self._attach(lab)
+
+    def _attach(self, lab: Lab) -> None:
+        """Let lab0 be on this lab's wire, if that is in memory."""
+        self._give({peer.name: peer for peer in lab.peers})
+        if lab.kind == "memory":
+            attach(lab)
 
     def _give(self, new: dict[str, Any]) -> None:
         """Put names into the namespace, hidden from %who."""
@@ -71,7 +77,7 @@ class Session:
                     del self.ip.user_ns[host.name]
             self.lab = lab
             self._give({h.name: h for h in lab.hosts})
-            attach(lab)
+            self._attach(lab)
 
     # verbs
 

@@ -77,8 +77,8 @@ def event_words(record: Record, reader: Reader) -> str:
 CALLS = {
     "connect": "connect to {0} port {1}", "listen": "listen on port {0}", "udp": "open UDP port {0}",
     "ping": "ping {0}", "send": "send {1}", "sendto": "send {1} to {2} port {3}", "recv": "recv",
-    "recvfrom": "recvfrom", "accept": "accept", "close": "close", "abort": "abort", "shutdown": "shutdown {1}",
-    "Scapy": "Scapy with a frame of {0}",
+    "recvfrom": "recvfrom", "take": "take", "accept": "accept", "close": "close",
+    "abort": "abort", "shutdown": "shutdown {1}", "Scapy": "Scapy with a frame of {0}",
 }  # fmt: skip
 
 
@@ -110,8 +110,8 @@ def short(record: Record, rules: Mapping[str, Rule]) -> str:
     """The one rule that best explains an event, cited: 'RFC 9293 §3.10.1 active OPEN'; '' if no rule was noted."""
     if record.fault:
         return "fault contained: " + record.fault.strip().splitlines()[-1]
-    if isinstance(record.result, Exception):
-        return str(record.result)
+    if isinstance(record.result, OSError):
+        return record.result.strerror or str(record.result)
     chief = choose(record.trace)
     return f"{cite(chief.rule)} {meaning(chief, rules)}" if chief else ""
 
