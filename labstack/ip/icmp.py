@@ -98,7 +98,7 @@ def _echo_request(env: Env, net: Net, dgram: Datagram, message: bytes) -> None:
     if dgram.to_group and env.config[family.ignore_group_echo]:
         return env.drop("drop.icmp.echo_group")
     src = None if to_many(net, dgram.dst) else dgram.dst
-    path = lookup(env, net, dgram.src, src, _scope(net, dgram))
+    path = lookup(env, net, dgram.src, src, scope(dgram))
     if path is None:
         return env.drop("drop.icmp.echo_no_path", dgram.src)
     if len(message) + family.header > path.mtu:
@@ -109,7 +109,7 @@ def _echo_request(env: Env, net: Net, dgram: Datagram, message: bytes) -> None:
     return None
 
 
-def _scope(net: Net, dgram: Datagram) -> int:
+def scope(dgram: Datagram) -> int:
     """The interface an answer must leave by: a link-local address means nothing on another link."""
     return dgram.iface.index if is_link_local(dgram.src) else 0
 
@@ -155,7 +155,7 @@ def error(env: Env, net: Net, dgram: Datagram, kind: int, code: int, info: int =
         return
     family = dgram.family
     src = dgram.dst if local(net, dgram.dst) else None
-    path = lookup(env, net, dgram.src, src, _scope(net, dgram))
+    path = lookup(env, net, dgram.src, src, scope(dgram))
     if path is None or not limit.allow(env, net.limit, dgram.src):
         return
     room = min(family.quote, path.mtu) - family.header - 8

@@ -3,7 +3,7 @@
 
 from labstack.core.event import FAILED, READABLE
 from labstack.core.frame import Frame
-from labstack.ip import icmp
+from labstack.ip import icmp, route
 from labstack.ip.arrive import arrive, looped
 from labstack.ip.datagram import Datagram
 from labstack.stack import ports
@@ -14,7 +14,7 @@ from labstack.tcp import listen, opening, output
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, RST, SYN, Segment, parse
 from labstack.tcp.seq import unwrap
-from labstack.tcp.states import TIME_WAIT
+from labstack.tcp.states import SYN_RECEIVED, TIME_WAIT
 from labstack.udp import socket as udp
 
 PROTO_TCP, PROTO_UDP = 6, 17
@@ -58,6 +58,8 @@ def _tcp(host: Host, d: Datagram) -> None:
     sock = host.flows.get(d.flow)
     if sock is not None:
         conn = host.conns[sock]
+        if conn.parent and conn.state == SYN_RECEIVED and _must_wait(host, conn, seg):
+            return
         if not (conn.state == TIME_WAIT and _reopens(host, conn, seg)):
             tcp.arrive(env, host.net, conn, seg)
             return
@@ -67,6 +69,12 @@ def _tcp(host: Host, d: Datagram) -> None:
         output.refuse(env, host.net, seg)
     elif listen.wants(env, host.net, listener, seg):
         _accept_syn(host, listener, seg)
+
+
+def _must_wait(host: Host, conn: Conn, seg: Segment) -> bool:
+    """The ACK that would open a connection is ignored while nobody has room for it; our SYN,ACK will ask again."""
+    listener = host.listeners[conn.parent]
+    return seg.flags & (SYN | ACK | RST) == ACK and not listen.room(host.env, listener)
 
 
 def _reopens(host: Host, conn: Conn, seg: Segment) -> bool:
@@ -83,9 +91,16 @@ def _reopens(host: Host, conn: Conn, seg: Segment) -> bool:
 
 def _accept_syn(host: Host, listener: listen.Listener, seg: Segment) -> None:
     """A connection of its own for a SYN that a listener wants."""
-    d = seg.dgram
-    path = ports.path(host, d.src, d.dst, listener.dev)
-    conn = opening.make(host.env, ports.fresh(host), path, d.dst, seg.dport, d.src, seg.sport, listener.dev)
+    d, env = seg.dgram, host.env
+    dev = listener.dev or icmp.scope(d)
+    path = route.lookup(env, host.net, d.src, d.dst, dev)
+    if path is None:
+        env.drop("drop.tcp.no_route", d.src)
+        return
+    if ports.full(host):
+        env.drop("drop.tcp.sockets")
+        return
+    conn = opening.make(env, ports.fresh(host), path, d.dst, seg.dport, d.src, seg.sport, dev)
     ports.adopt(host, conn, listener.options)
     listen.passive(host.env, conn, listener, seg)
 

@@ -70,6 +70,8 @@ def listen(
 ) -> int:
     """Passive OPEN on a port; returns the listener's socket number. Raises EADDRINUSE, EADDRNOTAVAIL, EINVAL."""
     local = _addr(addr) if addr else b""
+    for name, value in (options or {}).items():
+        ports.check_option(name, value)
     number = ports.fresh(host, sock)
     ports.bind(host, TCP, local, port, number)
     backlog = min(max(backlog, 0), host.env.config["net.core.somaxconn"])
@@ -182,9 +184,9 @@ def _close_listener(host: Host, listener: Listener) -> None:
     """Connections that nobody accepted are reset, as Linux does."""
     ports.unbind(host, listener.sock)
     for sock in [*listener.half, *listener.ready]:
-        if sock in host.conns:
-            host.conns[sock].parent = 0
-            closing.abort(host.env, host.conns[sock])
+        host.conns[sock].parent = 0
+        host.env.dirty[sock] = None
+        closing.abort(host.env, host.conns[sock])
 
 
 def abort(host: Host, sock: int) -> None:

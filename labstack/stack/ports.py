@@ -11,6 +11,7 @@ from labstack.ip.net import Path
 from labstack.stack.host import TCP, UDP, Host
 from labstack.tcp.closing import TIMERS
 from labstack.tcp.conn import Conn
+from labstack.tcp.states import CLOSED
 from labstack.tcp.window import shift_for
 
 MAX_SOCKETS = 65_536
@@ -18,7 +19,7 @@ MAX_SOCKETS = 65_536
 
 def fresh(host: Host, wanted: int = 0) -> int:
     """A free socket number; `wanted` if the caller has one in mind. Raises StackError EADDRINUSE, ENFILE."""
-    if len(host.conns) + len(host.listeners) + len(host.udps) + len(host.echoes) >= MAX_SOCKETS:
+    if full(host):
         raise StackError(errno.ENFILE, f"{MAX_SOCKETS} sockets are open; close some")
     if wanted:
         if in_use(host, wanted):
@@ -28,6 +29,10 @@ def fresh(host: Host, wanted: int = 0) -> int:
         host.next_sock += 1
     host.next_sock += 1
     return host.next_sock - 1
+
+
+def full(host: Host) -> bool:
+    return len(host.conns) + len(host.listeners) + len(host.udps) + len(host.echoes) >= MAX_SOCKETS
 
 
 def in_use(host: Host, sock: int) -> bool:
@@ -85,20 +90,16 @@ def _turn(env: Env) -> int:
 
 
 def adopt(host: Host, conn: Conn, options: dict[str, int]) -> None:
-    """Take a new connection into the table, with the options that its creator set."""
-    host.conns[conn.sock] = conn
-    host.flows[conn.key] = conn.sock
+    """Take a new connection into the table, with the options that its creator set. Raises as set_option."""
     for name, value in options.items():
         set_option(host, conn, name, value)
+    host.conns[conn.sock] = conn
+    host.flows[conn.key] = conn.sock
 
 
 def set_option(host: Host, conn: Conn, name: str, value: int) -> None:
     """One of OPTIONS. Raises StackError ENOPROTOOPT, EINVAL."""
-    if name not in OPTIONS:
-        raise StackError(errno.ENOPROTOOPT, f"no option {name!r}; there are {', '.join(OPTIONS)}")
-    least, most = OPTIONS[name]
-    if not isinstance(value, int) or not least <= value <= most:
-        raise StackError(errno.EINVAL, f"{name} = {value!r}: expected a number in {least}..{most}")
+    check_option(name, value)
     if name == "nodelay":
         conn.snd.nodelay = bool(value)
         host.env.dirty[conn.sock] = None
@@ -106,12 +107,21 @@ def set_option(host: Host, conn: Conn, name: str, value: int) -> None:
         conn.snd.limit = value
     elif name == "rcvbuf":
         conn.rcv.limit = value
-        if conn.rcv.irs == 0 and conn.scaling:  # before the SYN: the scale is still ours to choose
+        if conn.snd.nxt == conn.snd.iss and conn.scaling:  # before our SYN: the scale is still ours to choose
             conn.rcv.shift = shift_for(value)
     elif name == "ttl":
         conn.ttl = value
     else:
         conn.tos = value
+
+
+def check_option(name: str, value: int) -> None:
+    """Raise StackError ENOPROTOOPT or EINVAL if there is no such option or value."""
+    if name not in OPTIONS:
+        raise StackError(errno.ENOPROTOOPT, f"no option {name!r}; there are {', '.join(OPTIONS)}")
+    least, most = OPTIONS[name]
+    if not isinstance(value, int) or not least <= value <= most:
+        raise StackError(errno.EINVAL, f"{name} = {value!r}: expected a number in {least}..{most}")
 
 
 OPTIONS = {"nodelay": (0, 1), "rcvbuf": (256, 1 << 30), "sndbuf": (256, 1 << 30), "ttl": (1, 255), "tos": (0, 255)}
@@ -127,16 +137,22 @@ def renumber(host: Host, conn: Conn, sock: int) -> None:
     forget(host, conn)
     conn.sock = sock
     host.conns[sock] = conn
-    host.flows[conn.key] = sock
+    if conn.state != CLOSED:
+        host.flows[conn.key] = sock
     host.env.dirty[sock] = None
+
+
+def unlink(host: Host, conn: Conn) -> None:
+    """Segments with these addresses are no longer for conn; a younger connection may have them already."""
+    if host.flows.get(conn.key) == conn.sock:
+        del host.flows[conn.key]
 
 
 def forget(host: Host, conn: Conn) -> None:
     """Remove a connection and everything that leads to it."""
     host.conns.pop(conn.sock, None)
     host.lingering.pop(conn.sock, None)
-    if host.flows.get(conn.key) == conn.sock:
-        del host.flows[conn.key]
+    unlink(host, conn)
     for kind in TIMERS:
         host.env.timers.stop((kind, conn.sock))
     host.env.dirty.pop(conn.sock, None)

@@ -12,6 +12,7 @@ connection, is counted, and comes out as a Quarantine action. The state stays us
 import errno
 import inspect
 import traceback
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -138,7 +139,7 @@ class Stack(Host):
         if conn.state != CLOSED:
             return
         if conn.held or (listener is not None and conn.sock in listener.ready):
-            self.flows.pop(conn.key, None)
+            ports.unlink(self, conn)
         else:
             ports.forget(self, conn)
 
@@ -165,6 +166,10 @@ class Stack(Host):
 
     def _sacrifice(self, conn: Conn) -> None:
         """A connection whose own handler failed ends here; its owner is told."""
+        listener = self.listeners.get(conn.parent)
+        if listener is not None:
+            listener.half.pop(conn.sock, None)
+            listener.ready = deque(sock for sock in listener.ready if sock != conn.sock)
         ports.forget(self, conn)
         conn.state, conn.error = CLOSED, errno.EIO
         if conn.held:

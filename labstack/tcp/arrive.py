@@ -5,6 +5,7 @@ SYN-SENT has checks of its own (`opening`), LISTEN and CLOSED have no connection
 Nothing is sent here: what is due goes out when the stack is drained.
 """
 
+import errno
 from collections.abc import Callable
 
 from labstack.core.env import Env
@@ -13,20 +14,17 @@ from labstack.tcp import ackgen, acks, closing, opening, output, predict, receiv
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, FIN, RST, SYN, Segment
 from labstack.tcp.seq import unwrap
-from labstack.tcp.states import RECEIVING, SYN_RECEIVED, SYN_SENT, TIME_WAIT
+from labstack.tcp.states import ESTABLISHED, RECEIVING, SYN_RECEIVED, SYN_SENT, TIME_WAIT
 
 CONTINUE, STOP, DROPPED = 0, 1, 2
+SYN_ACK_RST = SYN | ACK | RST
 Check = Callable[[Env, Net, Conn, Segment], int]
 
 
 def arrive(env: Env, net: Net, conn: Conn, seg: Segment) -> None:
     """A segment for this connection."""
     if conn.state == SYN_SENT:
-        seg.ack = unwrap(seg.ack, conn.snd.nxt)
-        unacceptable = opening.syn_sent(env, conn, seg)
-        if unacceptable is not None:
-            output.reset(env, net, seg, seg.ack, 0, RST)
-        env.dirty[conn.sock] = None
+        _syn_sent(env, net, conn, seg)
         return
     if predict.text(env, conn, seg):
         return
@@ -42,6 +40,17 @@ def arrive(env: Env, net: Net, conn: Conn, seg: Segment) -> None:
     env.dirty[conn.sock] = None
 
 
+def _syn_sent(env: Env, net: Net, conn: Conn, seg: Segment) -> None:
+    """SEGMENT ARRIVES in SYN-SENT (RFC 9293 §3.10.7.3); text and FIN that came with the SYN,ACK are taken, too."""
+    env.dirty[conn.sock] = None
+    seg.ack = unwrap(seg.ack, conn.snd.nxt)
+    if opening.syn_sent(env, conn, seg) is not None:
+        output.reset(env, net, seg, seg.ack, 0, RST)
+    elif conn.state == ESTABLISHED:
+        seg.seq += 1
+        _ = seventh_text(env, net, conn, seg) or eighth_fin(env, net, conn, seg)
+
+
 def first_sequence(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     """First, check the sequence number: is any of it inside the window?"""
     rcv, length = conn.rcv, seg.len
@@ -52,6 +61,8 @@ def first_sequence(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         acceptable = seg.seq < rcv.edge and seg.seq + length > rcv.nxt and wnd > 0
     if acceptable:
         return CONTINUE
+    if conn.state == SYN_RECEIVED and not conn.passive and seg.flags & SYN_ACK_RST == SYN | ACK and seg.seq == rcv.irs:
+        return CONTINUE  # the second half of a simultaneous open repeats the SYN that we have
     if wnd == 0 and seg.seq == rcv.nxt and not seg.flags & SYN:
         return _window_closed(env, conn, seg)
     return _unacceptable(env, conn, seg)
@@ -79,7 +90,7 @@ def _unacceptable(env: Env, conn: Conn, seg: Segment) -> int:
         conn.snd.cursor = conn.snd.iss
         return STOP
     env.note("9293/3.10.7.4/seq/ack", conn.sock)
-    if seg.size:
+    if seg.size or seg.flags & FIN:
         ackgen.at_once(conn)
     else:
         ackgen.challenge(env, conn)
@@ -103,11 +114,14 @@ def fourth_syn(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     """Fourth, check the SYN bit: no SYN has a place here, so ask (RFC 5961 §4)."""
     if not seg.flags & SYN:
         return CONTINUE
+    if conn.state == SYN_RECEIVED and conn.passive:
+        env.note("9293/3.10.7.4/syn/listen", conn.sock)
+        closing.die(env, conn, errno.ECONNRESET)
+        return STOP
     if conn.state == SYN_RECEIVED and seg.flags & ACK and seg.seq == conn.rcv.irs:
         # simultaneous open: the SYN,ACK repeats the SYN that we already have and acknowledges ours
         env.note("9293/3.5/simultaneous-ack", conn.sock)
         seg.seq += 1
-        seg.flags &= ~SYN
         return CONTINUE
     env.note("9293/3.10.7.4/syn/challenge", conn.sock)
     ackgen.challenge(env, conn)

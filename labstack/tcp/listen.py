@@ -42,15 +42,20 @@ def wants(env: Env, net: Net, listener: Listener, seg: Segment) -> bool:
         env.drop("drop.tcp.syn_fin")
     else:
         # third: the SYN bit
-        return _room(env, listener)
+        return room(env, listener) and _half_room(env, listener)
     return False
 
 
-def _room(env: Env, listener: Listener) -> bool:
+def room(env: Env, listener: Listener) -> bool:
+    """May one more connection wait for accept? If not, the segment is dropped."""
     if len(listener.ready) > listener.backlog:
         env.count["TcpExtListenOverflows"] += 1
         env.drop("drop.tcp.accept_queue", listener.backlog)
         return False
+    return True
+
+
+def _half_room(env: Env, listener: Listener) -> bool:
     if len(listener.half) >= env.config["net.ipv4.tcp_max_syn_backlog"]:
         env.count["TcpExtTCPReqQFullDrop"] += 1
         env.drop("drop.tcp.syn_queue", len(listener.half))

@@ -115,7 +115,8 @@ def take_syn(env: Env, conn: Conn, seg: Segment) -> None:
     """Learn from the peer's SYN: IRS, its MSS (MUST-15, MUST-16), its window scale (RFC 7323 §2.2)."""
     snd, rcv = conn.snd, conn.rcv
     family = of(conn.remote)
-    rcv.irs, rcv.nxt, rcv.edge, rcv.acked = seg.seq, seg.seq + 1, seg.seq + 1, seg.seq
+    offered = rcv.edge - rcv.nxt  # by our SYN, if it was first
+    rcv.irs, rcv.nxt, rcv.edge, rcv.acked = seg.seq, seg.seq + 1, seg.seq + 1 + offered, seg.seq
     theirs = family.mss if seg.mss is None else seg.mss
     snd.mss = max(min(theirs, snd.mss), env.config["net.ipv4.tcp_min_snd_mss"])
     # RFC 5681 §3.1: one segment, if our SYN had to be sent again

@@ -7,6 +7,7 @@ Also the resets that answer segments nobody expects (RFC 9293 §3.10.7.1).
 from labstack.core.env import Env
 from labstack.core.frame import Piece
 from labstack.ip import route
+from labstack.ip.icmp import scope
 from labstack.ip.net import Net
 from labstack.ip.send import send as send_ip
 from labstack.link import neighbour
@@ -94,7 +95,7 @@ def refuse(env: Env, net: Net, seg: Segment) -> None:
 def reset(env: Env, net: Net, seg: Segment, seq: int, ack: int, flags: int) -> None:
     """A RST that answers seg, with these numbers."""
     d = seg.dgram
-    path = route.lookup(env, net, d.src, d.dst)
+    path = route.lookup(env, net, d.src, d.dst, scope(d))
     if path is None or d.to_group:
         return
     env.count["TcpOutSegs"] += 1

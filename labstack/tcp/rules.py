@@ -39,6 +39,7 @@ RULES: dict[str, Rule] = {
     "9293/3.10.7.4/seq/ack": Rule("not acceptable: tell the peer where we are with an ACK"),
     "9293/3.10.7.4/rst/accept": Rule("RST at exactly RCV.NXT: the connection is reset", ("SHLD-2", "MUST-12")),
     "9293/3.10.7.4/rst/challenge": Rule("RST {0} beyond RCV.NXT: it may be blind, so challenge it with an ACK"),
+    "9293/3.10.7.4/syn/listen": Rule("another SYN before a passive open was finished: back to LISTEN", ("MUST-11",)),
     "9293/3.10.7.4/syn/challenge": Rule("a SYN inside a connection: challenge it with an ACK"),
     "5961/7/throttled": Rule("no answer: an ACK of this kind went out a moment ago"),
     "9293/3.10.7.4/ack/new": Rule("{0} more of our sequence numbers are acknowledged"),

@@ -33,7 +33,7 @@ def advertise(rcv: Rcv, syn: bool = False) -> int:
 def opened(env: Env, conn: Conn) -> None:
     """The application has read: is the wider window worth a segment of its own?"""
     rcv = conn.rcv
-    gain = rcv.nxt + free(rcv) - rcv.edge
+    gain = rcv.nxt + min(free(rcv), MAX_UNSCALED << rcv.shift) - rcv.edge
     starved = rcv.edge - rcv.nxt < 2 * rcv.mss
     if gain >= rcv.limit // 4 or (starved and gain >= min(rcv.limit // 2, rcv.mss)):
         env.note("9293/3.8.6.2.2/update", conn.sock, gain)
