@@ -93,6 +93,11 @@ class Config(dict[str, int]):
 
     __setitem__ = __delitem__ = update = pop = popitem = clear = setdefault = __ior__ = _immutable
 
+    def __copy__(self, _: object = None) -> "Config":
+        return self
+
+    __deepcopy__ = __copy__
+
     def __repr__(self) -> str:
         changed = {k: v for k, v in self.items() if v != SYSCTLS[k].default}
         return f"Config({changed})"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Configuration, counters, rules, errors and Env: small tables with exact promises."""
 
+import copy
 import errno
 from typing import Any
 
@@ -36,6 +37,24 @@ def test_a_config_is_replaced_and_never_changed() -> None:
     assert config == Config()
     assert hash(config) == hash(Config())
     assert config != other
+    assert copy.deepcopy(config) is copy.copy(config) is config
+
+
+def test_no_way_of_writing_to_a_dict_changes_a_config() -> None:
+    config = Config()
+    for write in (
+        lambda: config.update({RMEM: 1}),
+        lambda: config.__setitem__(RMEM, 1),
+        lambda: config.__ior__({RMEM: 1}),
+        lambda: config.pop(RMEM),
+        lambda: config.popitem(),
+        lambda: config.setdefault("x", 1),
+        lambda: config.__delitem__(RMEM),
+        config.clear,
+    ):
+        with pytest.raises(TypeError, match="does not change; replace"):
+            write()
+    assert config == Config()
 
 
 @pytest.mark.parametrize(
