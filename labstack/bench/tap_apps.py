@@ -24,9 +24,8 @@ class Server:
         self.digest = hashlib.sha256()
         self.left: dict[int, int] = {}
         for port, answer in ((SINK, self.sink), (SOURCE, self.source), (ECHO, self.echo)):
-            listener = host.call("listen", port)
-            host.on(listener, partial(self.accept, answer))
-        host.on(host.call("udp", UDP_ECHO), self.udp_echo)
+            host.open(partial(self.accept, answer), "listen", port)
+        host.open(self.udp_echo, "udp", UDP_ECHO)
 
     def accept(self, answer: Callable[[int, int], None], listener: int, what: int) -> None:
         while (got := self.attempt("accept", listener)) is not None:

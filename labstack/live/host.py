@@ -30,6 +30,7 @@ class LiveHost:
         self.dev = dev
         self.call = loop.call
         self.on = loop.on
+        self.open = loop.open
         self._files = files
 
     @property

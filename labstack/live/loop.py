@@ -10,7 +10,6 @@ the event is kept as evidence. The work of a turn is bounded, so a flood of fram
 """
 
 import errno
-import gc
 import os
 import select
 import sys
@@ -106,6 +105,15 @@ class Loop:
         """Call an operation of the stack from any thread: its result. Raises what it raises, mostly StackError."""
         return self.ask(self._call, op, args)
 
+    def open(self, fn: Callable[[int, int], None], op: str, *args: Any) -> int:
+        """Call an operation that makes a socket, and listen to it from its first moment: the socket's number."""
+        return int(self.ask(self._open, fn, op, args))
+
+    def _open(self, fn: Callable[[int, int], None], op: str, args: tuple[Any, ...]) -> int:
+        sock = int(self._call(op, args))
+        self.on(sock, fn)
+        return sock
+
     def ask(self, fn: Callable[..., Any], *args: Any) -> Any:
         """Run fn(*args) in the loop and wait for its result; at once where nobody else runs the loop."""
         if self._runner in (None, get_ident()):
@@ -153,7 +161,6 @@ class Loop:
     def start(self) -> None:
         """Run in a thread of its own, which shares the interpreter with the application's."""
         sys.setswitchinterval(0.0005)  # at the default of 5 ms a busy application thread costs a factor of ten
-        gc.freeze()
         self._runner = STARTING
         self._thread = Thread(target=self.run, name="labstack-loop", daemon=True)
         self._thread.start()
