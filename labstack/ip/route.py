@@ -9,7 +9,7 @@ import errno
 from labstack.core.env import Env
 from labstack.core.errors import StackError
 from labstack.ip import source
-from labstack.ip.family import is_group, masked, of, parse_addr, parse_prefix, text
+from labstack.ip.family import V4, is_group, masked, of, parse_addr, parse_prefix, text
 from labstack.ip.net import LOOPBACK, Net, Path, Route, iface, local, to_many
 from labstack.link.iface import shares
 from layers.checksum import ones_sum
@@ -39,7 +39,7 @@ def find(env: Env, net: Net, dst: bytes, src: bytes, dev: int) -> Path | None:
     """What `lookup` answers, found anew; src may be b"", dev 0."""
     if local(net, dst):
         return _path(net, LOOPBACK, dst, src or dst, dst)
-    route = _match(net, dst, dev)
+    route = _match(net, dst, dev) if any(dst) else None  # the unspecified address is no destination (RFC 1122 §3.2.1.3)
     if route is None and (is_group(dst) or dst == _LIMITED):
         route = _any_link(net, dst, dev)
     if route is None:
@@ -81,12 +81,12 @@ def _path(net: Net, dev: int, nexthop: bytes, src: bytes, dst: bytes) -> Path:
 def add(
     net: Net, prefix: str, via: str | bytes | None = None, dev: int | str | None = None, src: str = "", metric: int = 0
 ) -> Route:
-    """Add a route: prefix '10.0.0.0/8' or 'default'; via a gateway, through an interface, or both.
+    """Add a route: prefix '10.0.0.0/8', '::/0' or 'default'; via a gateway, through an interface, or both.
 
     Raises StackError: EINVAL for what cannot be read, ENETUNREACH for a gateway on no link of ours.
     """
     hop = parse_addr(via) if via else b""
-    ip, plen = (bytes(len(hop) or 4), 0) if prefix == "default" else parse_prefix(prefix)
+    ip, plen = _prefix(prefix, hop)
     if hop and len(hop) != len(ip):
         raise StackError(errno.EINVAL, f"route {prefix} via {text(hop)}: both must be of one family")
     if hop and dev is None:
@@ -97,7 +97,15 @@ def add(
     if dev is None:
         raise StackError(errno.EINVAL, f"route {prefix}: say where it leads, with via= or dev=")
     index = iface(net, dev).index
-    return insert(net, Route(masked(ip, plen), plen, hop, index, parse_addr(src) if src else b"", metric))
+    return insert(net, Route(ip, plen, hop, index, parse_addr(src) if src else b"", metric))
+
+
+def _prefix(prefix: str, hop: bytes) -> tuple[bytes, int]:
+    """'10.0.0.0/8' as (network, length); 'default' is of the gateway's family, else IPv4."""
+    if prefix == "default":
+        return bytes(len(hop) or V4.size), 0
+    ip, plen = parse_prefix(prefix)
+    return masked(ip, plen), plen
 
 
 def insert(net: Net, route: Route) -> Route:
@@ -116,9 +124,7 @@ def remove(net: Net, prefix: str, via: str | None = None, dev: int | str | None 
     """Remove the routes to a prefix (all, or those via and dev). Raises StackError ESRCH if there is none."""
     hop = parse_addr(via) if via else b""
     index = iface(net, dev).index if dev is not None else None
-    ip, plen = (b"", 0) if prefix == "default" else parse_prefix(prefix)
-    wanted = masked(ip, plen)
-    same = [r for r in net.routes if r.plen == plen and (not ip or r.prefix == wanted)]
+    same = [r for r in net.routes if (r.prefix, r.plen) == _prefix(prefix, hop)]
     gone = [r for r in same if hop in (b"", r.via) and index in (None, r.dev)]
     if not gone:
         raise StackError(errno.ESRCH, f"no route to {prefix} like that; see net.routes")

@@ -110,10 +110,8 @@ def test_a_ping_to_all_nodes_is_answered_from_a_unicast_address_unless_configure
     assert answers(host) == []
 
 
-@pytest.mark.parametrize(
-    "request_", [IP(src=YOU4, dst=MY4) / ICMP(type=8), IPv6(src=YOU6, dst=MY6) / ICMPv6EchoRequest()]
-)
-def test_echo_can_be_switched_off(request_: IP) -> None:
+@pytest.mark.parametrize("ping", [IP(src=YOU4, dst=MY4) / ICMP(type=8), IPv6(src=YOU6, dst=MY6) / ICMPv6EchoRequest()])
+def test_echo_can_be_switched_off(ping: IP) -> None:
     host = Host(**{"net.ipv4.icmp_echo_ignore_all": 1, "net.ipv6.icmp.echo_ignore_all": 1})
     assert host.hear(ping) is None
     assert (host.drops(), host.sent()) == ({"drop.icmp.echo_ignored": 1}, [])
