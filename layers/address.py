@@ -21,7 +21,7 @@ def mac_text(packed: bytes) -> str:
 @lru_cache(4096)
 def ip4_text(packed: bytes) -> str:
     """Return dotted text for 4 packed bytes."""
-    return "%d.%d.%d.%d" % (*packed,)
+    return "{}.{}.{}.{}".format(*packed)
 
 
 @lru_cache(4096)
@@ -32,9 +32,9 @@ def ip6_text(packed: bytes) -> str:
     if start == 0 and (length == 6 or (length == 5 and words[5] == 0xFFFF)):
         return ("::ffff:" if length == 5 else "::") + ip4_text(packed[12:])
     if length < 2:
-        return ":".join(["%x" % w for w in words])
+        return ":".join([f"{w:x}" for w in words])
     head, rest = words[:start], words[start + length :]
-    return ":".join(["%x" % w for w in head]) + "::" + ":".join(["%x" % w for w in rest])
+    return ":".join([f"{w:x}" for w in head]) + "::" + ":".join([f"{w:x}" for w in rest])
 
 
 def _longest_zeros(words: tuple[int, ...]) -> tuple[int, int]:

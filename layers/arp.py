@@ -5,10 +5,11 @@ Deciding what a packet means for a neighbour table is left to the stack.
 """
 
 from struct import Struct
+from typing import Any
 
 from layers.ether import SNAP, TYPES, Dot1Q, Ether
 from layers.field import any_address, u8, u16
-from layers.packet import Header, Padding, bind
+from layers.packet import Header, Next, Padding, bind
 
 OPS = {1: "who-has", 2: "is-at", 3: "RARP-req", 4: "RARP-rep", 8: "InARP-req", 9: "InARP-rep"}
 _ETHER_IP4 = Struct("6s4s6s4s").unpack_from
@@ -48,10 +49,10 @@ class ARP(Header):
     def _more(self) -> bytes:
         return self.hwsrc_packed + self.psrc_packed + self.hwdst_packed + self.pdst_packed
 
-    def _above(self, buf: bytes, at: int, end: int) -> tuple[type[Header], int]:
+    def _above(self, buf: bytes, at: int, end: int) -> Next:
         return Padding, at
 
-    def _summary(self, lower: Header | None) -> str:
+    def _summary(self, lower: Any) -> str:
         if self.op == 2:
             return f"ARP is at {self.hwsrc} says {self.psrc}"
         return f"ARP who has {self.pdst} says {self.psrc}" if self.op == 1 else f"ARP {self.op}"

@@ -12,7 +12,8 @@ from importlib import import_module
 from typing import Any
 
 from layers.field import AUTO
-from layers.packet import REGISTRY, Header, Raw
+from layers.metaclass import REGISTRY
+from layers.packet import Header, Raw
 
 MODULES = ("scapy.layers.l2", "scapy.layers.inet", "scapy.layers.inet6", "scapy.layers.igmp", "scapy.packet")
 SCAPY_NAMES = {"IGMPv3mq": "IGMPv3_MQ", "IGMPv3mr": "IGMPv3_MR", "IGMPv3gr": "IGMPv3_MR_Group"}
@@ -29,7 +30,7 @@ def scapy_class(cls: type[Header]) -> Any:
 def our_class(cls: Any) -> type[Header]:
     """Return our class for a Scapy class (by its name or its nearest ancestor's), Raw if there is none."""
     for base in cls.__mro__:
-        found = REGISTRY.get(OUR_NAMES.get(base.__name__, base.__name__))
+        found: type[Header] | None = REGISTRY.get(OUR_NAMES.get(base.__name__, base.__name__))
         if found is not None and base.__name__ not in ("Header", "NoPayload"):
             return found
     return Raw

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""From a header's table to its functions: `__init__`, `_fill` (parse), `_emit` (build) `_stack` (copy) and,
-where a table is all there is to it, `_above` (what follows).
+"""From a header's table to its functions: `__init__`, `_fill` (parse), `_emit` (build), `_stack` (copy), and `_above`
+(what follows) where the table is all there is to it. A class may write any of them itself.
 
 The source is plain Python with one struct call per header, made at a class's first use (so that importing stays fast)
-and registered in `linecache`, so that tracebacks show it and a debugger steps through it. `print(source(TCP))` shows it.
+and registered in `linecache`: tracebacks show it and a debugger steps through it. `print(source(TCP))` shows it, too.
 """
 
 import linecache
@@ -50,7 +50,8 @@ def _globals(cls: Any) -> dict[str, Any]:
         "__name__": f"layers.generated.{cls.__name__}",
         "CLS": cls, "NEW": object.__new__, "UNPACK": layout.unpack_from, "PACK": layout.pack, "SIZE": layout.size,
         "ERRORS": (error, TypeError, OverflowError, AttributeError), "SHORT": cls.short, "NOTHING": cls.nothing,
-        "BYTES": bytes, "STR": str, "UPPERS": cls.uppers, "LOWERS": cls.lowers, "RAW": cls.raw, "LEN": len, "COPIES": copies, "LIST": list, "NONE": b"", "UNREAD": 0,
+        "BYTES": bytes, "STR": str, "LEN": len, "LIST": list, "COPIES": copies, "NONE": b"", "UNREAD": 0,
+        "UPPERS": cls.uppers, "LOWERS": cls.lowers, "RAW": cls.raw,
     }  # fmt: skip
     for row in cls.table:
         made["D_" + row.name] = row.default
@@ -161,8 +162,8 @@ def _fill_var(row: Field) -> list[str]:
         lines += ["    if stop < at:", f"        return {repr(row.short) if row.short else 'SHORT'}"]
     empty = "[]" if isinstance(row.codec and row.codec.empty, list) else f"EMPTY_{n}"
     lines += ["    if stop == at:", f"        self.{n} = {empty}", "    else:"]
-    lines += [f"        self.{n}, flaw = READ_{n}(buf[at:stop] if buf.__class__ is BYTES else BYTES(buf[at:stop]))", "        if flaw is not None:"]
-    return [*lines, "            self._meta = {'drop': flaw}", "        at = stop"]
+    lines.append(f"        self.{n}, flaw = READ_{n}(buf[at:stop] if buf.__class__ is BYTES else BYTES(buf[at:stop]))")
+    return [*lines, "        if flaw is not None:", "            self._meta = {'drop': flaw}", "        at = stop"]
 
 
 def _emit(cls: Any) -> str:
@@ -176,16 +177,18 @@ def _emit(cls: Any) -> str:
         if row.default is None and row.codec is None:
             lines.append(f"        {row.name} = self.{row.name}")
         if row.fill:
-            lines += [f"        if {row.name} is None:", f"            {row.name} = {row.fill.replace('len(', 'LEN(')}"]
+            fill = row.fill.replace("len(", "LEN(")
+            lines += [f"        if {row.name} is None:", f"            {row.name} = {fill}"]
     values = [_packed(fmt, rows) for fmt, rows in groups(cls.table)]
     parts = ([f"PACK({', '.join(values)})"] if values else []) + (["more"] if more else [])
     lines += [f"        head = {' + '.join(parts) or 'BYTES()'}", "    except ERRORS:"]
-    lines.append("        return self._repaired()._emit(under)")
+    lines.append("        return self._repaired(tail)._emit(under)")
     at = 0
     for fmt, rows in groups(cls.table):
         if rows[0].sum is not None:
             n = rows[0].name
-            lines += [f"    if {n} is None:", f"        head = head[:{at}] + SUM_{n}(head, tail, under) + head[{at + 2}:]"]
+            patched = f"head[:{at}] + SUM_{n}(head, tail, under) + head[{at + 2}:]"
+            lines += [f"    if {n} is None:", f"        head = {patched}"]
         at += Struct("!" + fmt).size
     return "\n".join([*lines, "    return head + tail"])
 
@@ -206,16 +209,15 @@ def _packed(fmt: str, rows: list[Field]) -> str:
 
 
 def _stack(cls: Any) -> str:
-    lines = [
-        "def _stack(self, upper):",
-        "    new = NEW(CLS)",
-        "    new.size = self.size",
-        "    new._meta = None if self._meta is None else self._meta.copy()",
-    ]
+    lines = ["def _stack(self, upper):", "    new = NEW(CLS)", "    new.size = self.size"]
+    lines += ["    new._meta = None if self._meta is None else self._meta.copy()", "    try:"]
     for row in cls.table:
-        lines.append(f"    new.{row.slot} = self.{row.slot}")
+        value = f"self.{row.slot}"
         if row.codec is not None and isinstance(row.codec.empty, list):
-            lines[-1] = f"    new.{row.name} = {'COPIES' if row.codec.deep else 'LIST'}(self.{row.name}) if self.{row.name} else []"
+            value = f"{'COPIES' if row.codec.deep else 'LIST'}({value}) if {value} else []"
+        lines.append(f"        new.{row.slot} = {value}")
+    lines += ["        pass"] if not cls.table else []
+    lines += ["    except AttributeError:", "        return self._healed()._stack(upper)"]
     lines += ["    if self.payload is NOTHING:", "        new.payload = upper"]
     if cls.lowers:
         lines += ["        if upper.__class__ in LOWERS:", "            new._seat(upper)"]

@@ -5,7 +5,7 @@ A type field of at most 1500 is a length: `Ether.parse` does not care, `Ether(da
 """
 
 from layers.field import Auto, bits, mac, u8, u16
-from layers.packet import Header, Raw, bind
+from layers.packet import Header, Next, Raw, bind
 
 TYPES = {0x0800: "IPv4", 0x0806: "ARP", 0x8100: "VLAN", 0x86DD: "IPv6"}
 MAX_LENGTH = 1500  # a type up to this is the length of an 802.3 frame
@@ -33,7 +33,7 @@ class Dot3(Header):
     dst_packed: bytes
     src_packed: bytes
 
-    def _above(self, buf: bytes, at: int, end: int) -> tuple[type[Header], int]:
+    def _above(self, buf: bytes, at: int, end: int) -> Next:
         return LLC, min(end, at + (self.len or 0))
 
 
@@ -45,7 +45,7 @@ class LLC(Header):
     ssap: int = u8(Auto(0), hex=True)
     ctrl: int = u8(Auto(0))
 
-    def _above(self, buf: bytes, at: int, end: int) -> tuple[type[Header], int]:
+    def _above(self, buf: bytes, at: int, end: int) -> Next:
         snap = (self.dsap, self.ssap, self.ctrl) == (0xAA, 0xAA, 3)
         return (SNAP if snap else Raw), end
 
@@ -68,7 +68,7 @@ class Dot1Q(Header):
     vlan: int = bits(12, 1)
     type: int = u16(Auto(0), names=TYPES, hex=True)
 
-    def _above(self, buf: bytes, at: int, end: int) -> tuple["type[Header]", int]:
+    def _above(self, buf: bytes, at: int, end: int) -> Next:
         if self.type <= MAX_LENGTH:
             return LLC, min(end, at + self.type)
         return self.uppers.get(self.type, Raw), end

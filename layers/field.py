@@ -22,7 +22,7 @@ class AutoBytes(bytes):
 
 
 class Codec(NamedTuple):
-    """How a field of variable size is read and written: `read(bytes) -> (value, flaw or None)`, `write(value) -> bytes`."""
+    """How a field of variable size is read (bytes to value and flaw or None) and written (value to bytes)."""
 
     read: Callable[[bytes], tuple[Any, str | None]]
     write: Callable[[Any], bytes]
@@ -159,7 +159,7 @@ def checksum(function: Callable[..., bytes]) -> Any:
 
 
 def var(codec: Codec, size: str = "", short: str = "", default: Any = None) -> Any:
-    """Return a row of `size` bytes: an expression over `self`, negative for drop reason `short`; empty for all the rest."""
+    """Return a row of `size` bytes: an expression over `self` (negative: drop reason `short`), or all the rest."""
     row = Field("", default)
     row.codec, row.size, row.short = codec, size, short
     return row
@@ -200,7 +200,7 @@ def any_address(default: str) -> Address:
 
 def _bytes_of(value: Any) -> bytes:
     if value.__class__ is bytes:
-        return value  # type: ignore[no-any-return]
+        return value
     return value.encode() if isinstance(value, str) else bytes(value)
 
 

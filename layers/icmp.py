@@ -11,7 +11,7 @@ from typing import Any
 from layers.checksum import checksum as internet
 from layers.field import checksum, held, ip4, u8, u16, u32
 from layers.ip import IP, IPerror
-from layers.packet import Header, Raw, bind
+from layers.packet import Header, Next, Raw, bind
 
 TYPES = {
     0: "echo-reply", 3: "dest-unreach", 4: "source-quench", 5: "redirect", 8: "echo-request",
@@ -79,10 +79,10 @@ class ICMP(Header):
         layout, names = REST.get(kind, _OTHER)
         return layout.pack(*[getattr(self, name) for name in names])
 
-    def _above(self, buf: bytes, at: int, end: int) -> tuple["type[Header]", int]:
+    def _above(self, buf: bytes, at: int, end: int) -> Next:
         return (IPerror if self.type in ERRORS else Raw), end
 
-    def _summary(self, lower: Header | None) -> str:
+    def _summary(self, lower: Any) -> str:
         way = f" {lower.src} > {lower.dst}" if lower is not None and hasattr(lower, "src") else ""
         return f"ICMP{way} {self.table[0].text(self.type)} {self.code}"
 

@@ -6,7 +6,7 @@
 
 from layers.field import BYTES, bits, checksum, u8, u16, u32, var
 from layers.ip6 import IPerror6, IPv6
-from layers.packet import Header, bind
+from layers.packet import Header, Next, bind
 from layers.upper import upper_sum
 
 SHORT = "icmp6-short"
@@ -25,7 +25,7 @@ def pick(buf: bytes | memoryview, at: int, end: int) -> type[Header]:
     """Return the class for the ICMPv6 message at `at`: by type, and for queries by length (RFC 3810 §8.1)."""
     kind = KINDS.get(buf[at], ICMPv6Unknown)
     longer = getattr(kind, "longer", None)
-    return kind if longer is None or end - at < longer.minimum else longer  # type: ignore[no-any-return]
+    return kind if longer is None or end - at < longer.minimum else longer
 
 
 def parse(buf: bytes | memoryview, at: int = 0, end: int | None = None) -> Header | str:
@@ -72,26 +72,26 @@ class ICMPv6EchoReply(ICMPv6EchoRequest):
     type: int = u8(129, names=TYPES)
 
 
-class _Error(ICMPv6):
-    def _above(self, buf: bytes, at: int, end: int) -> tuple["type[Header]", int]:
+class _Quoting(ICMPv6):
+    def _above(self, buf: bytes, at: int, end: int) -> Next:
         return IPerror6, end
 
 
-class ICMPv6DestUnreach(_Error):
+class ICMPv6DestUnreach(_Quoting):
     """Destination unreachable (RFC 4443 §3.1, `length` of RFC 4884 §4)."""
 
     length: int = bits(8)
     unused: int = bits(24, hex=True)
 
 
-class ICMPv6PacketTooBig(_Error):
+class ICMPv6PacketTooBig(_Quoting):
     """Packet too big (RFC 4443 §3.2)."""
 
     type: int = u8(2, names=TYPES)
     mtu: int = u32(1280)
 
 
-class ICMPv6TimeExceeded(_Error):
+class ICMPv6TimeExceeded(_Quoting):
     """Time exceeded (RFC 4443 §3.3)."""
 
     type: int = u8(3, names=TYPES)
@@ -99,7 +99,7 @@ class ICMPv6TimeExceeded(_Error):
     unused: int = bits(24, hex=True)
 
 
-class ICMPv6ParamProblem(_Error):
+class ICMPv6ParamProblem(_Quoting):
     """Parameter problem at byte `ptr` (RFC 4443 §3.4)."""
 
     type: int = u8(4, names=TYPES)

@@ -9,7 +9,8 @@ from layers.field import AUTO, IP4S, AutoBytes, bits, checksum, ip4, u8, u16, va
 from layers.icmp import message_sum
 from layers.ip import IP
 from layers.ipopt import IPOption_Router_Alert
-from layers.packet import HEADERS, Header, bind, read_records
+from layers.listing import HEADERS, read_records
+from layers.packet import Header, bind
 
 SHORT = "igmp-short"
 QUERY, REPORT1, REPORT2, LEAVE, REPORT3 = 0x11, 0x12, 0x16, 0x17, 0x22
@@ -71,7 +72,7 @@ class IGMP(_Message):
 class IGMPv3(_Message):
     """What messages of version 3 begin with."""
 
-    aka = ("IGMP",)
+    aka: tuple[str, ...] = ("IGMP",)
 
 
 class IGMPv3mq(IGMPv3):

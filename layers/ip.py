@@ -11,7 +11,7 @@ from layers.checksum import ones_sum
 from layers.ether import SNAP, Dot1Q, Ether
 from layers.field import Auto, auto, bits, checksum, ip4, u8, u16, var
 from layers.ipopt import OPTIONS
-from layers.packet import Header, Raw, bind
+from layers.packet import Header, Next, Raw, bind
 
 PROTOS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 41: "ipv6", 58: "ipv6_icmp"}
 _WORD = Struct("!H").pack
@@ -43,7 +43,7 @@ class IP(Header):
     src_packed: bytes
     dst_packed: bytes
 
-    def _above(self, buf: bytes, at: int, end: int) -> tuple[type[Header], int]:
+    def _above(self, buf: bytes, at: int, end: int) -> Next:
         size: int = self.size  # type: ignore[assignment]
         length: int = self.len  # type: ignore[assignment]
         if length >= size and at - size + length < end:

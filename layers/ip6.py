@@ -8,9 +8,9 @@ from typing import Any
 
 from layers.ether import SNAP, Dot1Q, Ether
 from layers.field import IP6S, Auto, auto, bits, held, ip6, u8, u16, u32, var
-from layers.ip import IP, IPerror
+from layers.ip import IP
 from layers.ip6opt import OPTIONS, padded
-from layers.packet import Header, Raw, bind
+from layers.packet import Header, Next, Raw, bind
 
 HOPOPTS, ROUTING, FRAGMENT, DSTOPTS, NO_NEXT = 0, 43, 44, 60, 59
 EXTENSIONS = (HOPOPTS, ROUTING, FRAGMENT, DSTOPTS)
@@ -43,7 +43,7 @@ class IPv6(Header):
     src_packed: bytes
     dst_packed: bytes
 
-    def _above(self, buf: bytes, at: int, end: int) -> tuple[type[Header], int]:
+    def _above(self, buf: bytes, at: int, end: int) -> Next:
         length: int = self.plen  # type: ignore[assignment]
         if (length or self.nh) and at + length < end:  # a length of 0 before hop-by-hop options is a jumbogram
             end = at + length
@@ -64,7 +64,7 @@ class _Extension(Header):
     nh: int = u8(Auto(NO_NEXT), names=NEXT)
     walked = True
 
-    def _above(self, buf: bytes, at: int, end: int) -> tuple[type[Header], int]:
+    def _above(self, buf: bytes, at: int, end: int) -> Next:
         return above(self, buf, at, end), end
 
     def final(self) -> bytes:
@@ -131,7 +131,7 @@ class IPv6ExtHdrFragment(_Extension):
     m: int = bits(1)
     id: int | None = u32(None)
 
-    def _above(self, buf: bytes, at: int, end: int) -> tuple["type[Header]", int]:
+    def _above(self, buf: bytes, at: int, end: int) -> Next:
         return (Raw if self.offset else above(self, buf, at, end)), end
 
 

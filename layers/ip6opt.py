@@ -5,7 +5,8 @@
 """
 
 from layers.field import BYTES, ip6, u8, u16, u32, var
-from layers.packet import Header, headers
+from layers.listing import headers
+from layers.packet import Header
 
 BAD_OPTION = "ip6-option"
 

@@ -6,7 +6,8 @@ bytes come out again. What an option asks of a router is left to the stack.
 """
 
 from layers.field import BYTES, IP4S, bits, held, ip4, raw, u8, u16, u32, var
-from layers.packet import Header, headers
+from layers.listing import headers
+from layers.packet import Header
 
 BAD_OPTION = "ip-option"
 

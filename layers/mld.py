@@ -3,7 +3,8 @@
 
 from layers.field import BYTES, IP6S, bits, checksum, ip6, u8, u16, var
 from layers.icmp6 import SHORT, TYPES, ICMPv6, pick, register
-from layers.packet import HEADERS, Header, read_records
+from layers.listing import HEADERS, read_records
+from layers.packet import Header
 from layers.upper import upper_sum
 
 

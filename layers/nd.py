@@ -10,7 +10,7 @@ from typing import Any, Self
 from layers.field import bits, ip6, u8, u16, u32
 from layers.icmp6 import TYPES, ICMPv6, register
 from layers.ndopt import pick, read
-from layers.packet import NOTHING, Header
+from layers.packet import NOTHING, Header, Next
 
 PREFERENCES = {0: "Medium (default)", 1: "High", 2: "Reserved", 3: "Low"}
 
@@ -38,7 +38,7 @@ class _Message(ICMPv6):
         """The options that follow, in order."""
         return [layer for layer in self.layers() if layer is not self]
 
-    def _above(self, buf: bytes, at: int, end: int) -> tuple["type[Header]", int]:
+    def _above(self, buf: bytes, at: int, end: int) -> Next:
         return pick(buf, at, end), end
 
 

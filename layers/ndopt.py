@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Options of neighbour discovery (RFC 4861 §4.6, RFC 4191, RFC 8106), layers that follow each other; lengths in 8 bytes.
+"""Options of neighbour discovery (RFC 4861 §4.6, RFC 4191, RFC 8106): layers behind each other, lengths in 8 bytes.
 
 An option of a known type but another size than its own is read as unknown. `walk` lists options without objects.
 """
 
 from typing import Any
 
-from layers.field import IP6S, Codec, bits, held, ip6, mac, raw, u8, u16, u32, var
-from layers.packet import Header
+from layers.field import BYTES, IP6S, Codec, bits, held, ip6, mac, raw, u8, u16, u32, var
+from layers.packet import Header, Next
 
 TRUNCATED = "nd-option-truncated"
 ZERO_LENGTH = "nd-option-length-zero"
+ANY = range(1, 256)
 FOREVER = 0xFFFFFFFF  # seconds: never expires
 
 
@@ -48,13 +49,8 @@ def pick(buf: bytes | bytearray | memoryview, at: int, end: int) -> type[Header]
     """Return the class for the option at `at`, unknown if its length is not its type's."""
     if at + 2 > end:
         return ICMPv6NDOptUnknown
-    cls, units = KINDS.get(buf[at], (ICMPv6NDOptUnknown, 0))
-    return cls if units in (0, buf[at + 1]) else ICMPv6NDOptUnknown
-
-
-def _padded(data: Any) -> bytes:
-    data = bytes(data)
-    return data + bytes(-(len(data) + 2) % 8)
+    cls, units = KINDS.get(buf[at], (ICMPv6NDOptUnknown, ANY))
+    return cls if buf[at + 1] in units else ICMPv6NDOptUnknown
 
 
 def _whole(packet: Any) -> bytes:
@@ -94,7 +90,7 @@ def _names_write(names: Any) -> bytes:
 
 class _Option(Header):
     short = TRUNCATED
-    def _above(self, buf: bytes, at: int, end: int) -> tuple[type[Header], int]:
+    def _above(self, buf: bytes, at: int, end: int) -> Next:
         return pick(buf, at, end), end
 
 
@@ -103,7 +99,11 @@ class ICMPv6NDOptUnknown(_Option):
 
     type: int = u8()
     len: int | None = u8(None, fill="(2 + len(more)) // 8")
-    data: bytes = var(Codec(lambda data: (data, None), _padded), "self.len * 8 - 2", short=ZERO_LENGTH)
+    data: bytes = var(BYTES, "self.len * 8 - 2", short=ZERO_LENGTH)
+
+    def _more(self) -> bytes:
+        data = bytes(self.data)
+        return data + bytes(-(len(data) + 2) % 8)
 
 
 class ICMPv6NDOptSrcLLAddr(_Option):
@@ -171,13 +171,13 @@ class ICMPv6NDOptRouteInfo(_Option):
 
     def _read(self, buf: bytes, at: int, end: int) -> int | str:
         size = (self.len or 0) * 8 - 8
-        if size < 0 or at + size > end:
-            return ZERO_LENGTH if size < 0 else TRUNCATED
-        self.prefix_packed = bytes(buf[at : at + min(size, 16)]).ljust(16, b"\0")
+        if not 0 <= size <= 16 or at + size > end:
+            return TRUNCATED if size > 0 else ZERO_LENGTH
+        self.prefix_packed = bytes(buf[at : at + size]).ljust(16, b"\0")
         return at + size
 
     def _more(self) -> bytes:
-        plen, units = self.plen, self.len
+        units = self.len
         if units is None:
             units = 3 if self.prefix_packed != bytes(16) else 1
         size = max(units - 1, 0) * 8
@@ -212,15 +212,15 @@ class ICMPv6NDOptEFA(_Option):
     res: int = bits(48)
 
 
-#: type: (class, its length in units of 8 bytes, 0 if it varies)
-KINDS: dict[int, tuple[type[Header], int]] = {
-    1: (ICMPv6NDOptSrcLLAddr, 1),
-    2: (ICMPv6NDOptDstLLAddr, 1),
-    3: (ICMPv6NDOptPrefixInfo, 4),
-    4: (ICMPv6NDOptRedirectedHdr, 0),
-    5: (ICMPv6NDOptMTU, 1),
-    24: (ICMPv6NDOptRouteInfo, 0),
-    25: (ICMPv6NDOptRDNSS, 0),
-    26: (ICMPv6NDOptEFA, 1),
-    31: (ICMPv6NDOptDNSSL, 0),
+#: type: (class, the lengths it may have, in units of 8 bytes)
+KINDS: dict[int, tuple[type[Header], range]] = {
+    1: (ICMPv6NDOptSrcLLAddr, range(1, 2)),
+    2: (ICMPv6NDOptDstLLAddr, range(1, 2)),
+    3: (ICMPv6NDOptPrefixInfo, range(4, 5)),
+    4: (ICMPv6NDOptRedirectedHdr, ANY),
+    5: (ICMPv6NDOptMTU, range(1, 2)),
+    24: (ICMPv6NDOptRouteInfo, range(1, 4)),
+    25: (ICMPv6NDOptRDNSS, ANY),
+    26: (ICMPv6NDOptEFA, range(1, 2)),
+    31: (ICMPv6NDOptDNSSL, ANY),
 }

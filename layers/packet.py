@@ -8,90 +8,16 @@ The fields are the business of `field`, the generated functions of `codegen`, th
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Self, SupportsIndex
+from typing import Any, ClassVar, Self, SupportsIndex
 
 from layers import view
-from layers.codegen import install
-from layers.field import AUTO, BYTES, Address, Auto, AutoBytes, Codec, Field, var
+from layers.field import AUTO, BYTES, Auto, AutoBytes, Field, var
+from layers.metaclass import HeaderType, Note
 
 LIMIT = 200  # headers in one packet; what is deeper stays Raw, so that building and copying may recurse
 TOO_DEEP = "too-many-headers"
 _LEVELS = range(LIMIT)
 NEW = object.__new__
-REGISTRY: dict[str, "type[Header]"] = {}
-
-
-class HeaderType(type):
-    """Collects the rows of a class body into its table, makes the slots, and installs the generated functions."""
-
-    def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> "HeaderType":
-        table = {row.name: row for row in getattr(bases[0], "table", ())} if bases else {}
-        slots = list(body.get("__slots__", ()))
-        for key, row in [(key, row) for key, row in body.items() if isinstance(row, Field)]:
-            row.named(key)
-            if key not in table:
-                slots.append(row.slot)
-            table[key] = row
-            if not isinstance(row, Address):
-                del body[key]
-        body["__slots__"] = tuple(slots)
-        body["table"] = list(table.values())
-        if "key" in body:
-            body.setdefault("uppers", {})
-            body.setdefault("lowers", {})
-        body.setdefault("name", name)
-        body.setdefault("short", name.lower() + "-short")
-        made = super().__new__(cls, name, bases, body)
-        install(made)
-        REGISTRY[name] = made  # type: ignore[assignment]
-        for field in [name for row in table.values() for name in (row.name, row.slot)]:
-            if field not in REGISTRY["Header"].__dict__:
-                setattr(REGISTRY["Header"], field, Above(field))
-        return made
-
-
-class Note:
-    """A remark on a packet (when, where, which way): Scapy reads and writes these on any packet."""
-
-    __slots__ = ("default", "name")
-
-    def __init__(self, default: Any) -> None:
-        self.default = default
-        self.name = ""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, header: Any, owner: object = None) -> Any:
-        meta = None if header is None else header._meta
-        return self.default if meta is None else meta.get(self.name, self.default)
-
-    def __set__(self, header: Any, value: Any) -> None:
-        if header._meta is None:
-            header._meta = {}
-        header._meta[self.name] = value
-
-
-class Above:
-    """A field that this header has not: reading or writing it means the first header above that has it, as in Scapy."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def owner(self, header: Any) -> Any:
-        """Return the header above that has the field; AttributeError if there is none."""
-        for layer in header.payload.layers():
-            if any(row.name == self.name or row.slot == self.name for row in layer.table):
-                return layer
-        raise AttributeError(f"no field {self.name!r} in {header.__class__.__name__} or above it")
-
-    def __get__(self, header: Any, owner: object = None) -> Any:
-        return self if header is None else getattr(self.owner(header), self.name)
-
-    def __set__(self, header: Any, value: Any) -> None:
-        setattr(self.owner(header), self.name, value)
 
 
 class Header(metaclass=HeaderType):
@@ -109,11 +35,11 @@ class Header(metaclass=HeaderType):
     raw: "type[Header]"
     order = "!"
     key: str | None = None
-    uppers: dict[int, "type[Header]"] = {}
-    lowers: "dict[type[Header], list[tuple[str, Any]]]" = {}
+    uppers: ClassVar[dict[int, "type[Header]"]] = {}
+    lowers: ClassVar[dict[Any, list[tuple[str, Any]]]] = {}
     pick: "Callable[[bytes, int, int], type[Header]] | None" = None
     demands = False  # whether `/` calls `_seated(lower)`
-    aka: tuple[str, ...] = ()
+    aka: tuple[str, ...] = ()  # names of Scapy's for the same
     payload: Any
     size: int | None
     _meta: dict[str, Any] | None
@@ -199,18 +125,26 @@ class Header(metaclass=HeaderType):
     def __bool__(self) -> bool:
         return True
 
-    def _repaired(self) -> Self:
-        """Return a copy whose values can be packed: names as numbers; ValueError says which value cannot."""
-        new = self._stack(NOTHING)
+    def _healed(self) -> Self:
+        """Set fields that were deleted back to their defaults, here, and return self."""
         for row in self.table:
-            if row.codec is None:
-                try:
-                    setattr(new, row.name, row.value(getattr(self, row.slot)))
-                except (TypeError, ValueError) as error:
-                    raise ValueError(f"{self.__class__.__name__}: {error}") from None
-        if [getattr(new, row.slot) for row in self.table] == [getattr(self, row.slot) for row in self.table]:
-            raise ValueError(f"{self.__class__.__name__}: a length does not fit its field; set it, or send less")
-        return new  # type: ignore[no-any-return]
+            if not hasattr(self, row.slot):
+                setattr(self, row.name, row.codec.empty if row.codec else row.default)
+        return self
+
+    def _repaired(self, tail: bytes) -> Self:
+        """Return a copy before `tail` whose values can be packed (names as numbers); ValueError says which cannot."""
+        before = [getattr(self, row.slot, NOTHING) for row in self.table]
+        new = self.__class__()
+        new.payload = Raw(load=tail)
+        for row in self._healed().table:
+            try:
+                setattr(new, row.slot, row.value(getattr(self, row.slot)))
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{self.__class__.__name__}: {error}") from None
+        if before == [getattr(new, row.slot) for row in self.table]:
+            raise ValueError(f"{self.__class__.__name__}: a value or a computed length does not fit its field")
+        return new
 
     # stacking
 
@@ -233,10 +167,13 @@ class Header(metaclass=HeaderType):
     def _seat(self, upper: "Header") -> None:
         """Let `upper`, now on top of this, replace the defaults that depend on it."""
         for slot, value in self.lowers[upper.__class__]:
-            if getattr(self, slot).__class__ in AUTO:
+            if getattr(self, slot, None).__class__ in AUTO:
                 setattr(self, slot, value)
         if upper.demands:
             upper._seated(self)
+
+    def _seated(self, lower: "Header") -> None:
+        """Tell the header below what else it must say (called if `demands`)."""
 
     def copy(self) -> Self:
         """Return a copy of the whole chain."""
@@ -304,9 +241,10 @@ class Header(metaclass=HeaderType):
     __hash__ = None  # type: ignore[assignment]
 
     def _same(self, other: "Header") -> bool:
-        return self.__class__ is other.__class__ and all(
-            row.value(getattr(self, row.slot)) == row.value(getattr(other, row.slot)) for row in self.table
-        )
+        return self.__class__ is other.__class__ and self._healed()._stored() == other._healed()._stored()
+
+    def _stored(self) -> list[Any]:
+        return [row.value(getattr(self, row.slot)) for row in self.table]
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         slots = [getattr(self, name) for name in ("_meta", "payload", "size", *(row.slot for row in self.table))]
@@ -411,6 +349,9 @@ class Padding(Raw):
         return tail
 
 
+Next = tuple[type[Header], int]  # what follows a header, and where that ends
+
+
 def bind(lower: type[Header], upper: type[Header], **fields: int | str) -> None:
     """Say that `upper` follows `lower` when its first named field has that value; the rest are what `/` sets, too."""
     key, value = next(iter(fields.items()))
@@ -421,53 +362,3 @@ def bind(lower: type[Header], upper: type[Header], **fields: int | str) -> None:
         (rows[name].slot, Auto(value) if isinstance(value, int) else AutoBytes(rows[name].value(value)))
         for name, value in fields.items()
     ]
-
-
-def headers(pick: Callable[[bytes, int], tuple[type[Header], type[Header], int] | str], unit: int = 1) -> Codec:
-    """Return the codec of a list of small headers, padded with zeros to a multiple of `unit` bytes.
-
-    `pick(data, at)` returns the class to try, the class that reads anything, and where the header ends; or a reason.
-    What cannot be read stays as a last Raw.
-    """
-
-    def read(data: bytes) -> tuple[list[Header], str | None]:
-        found: list[Header] = []
-        at = 0
-        while at < len(data):
-            picked = pick(data, at)
-            if isinstance(picked, str):
-                return [*found, Raw(load=data[at:])], picked
-            cls, any_cls, stop = picked
-            item = cls.parse(data, at, stop)
-            if isinstance(item, str) or item.size != stop - at:
-                item = any_cls.parse(data, at, stop)
-            if isinstance(item, str) or item.size != stop - at:
-                return [*found, Raw(load=data[at:])], any_cls.short
-            found.append(item)
-            at = stop
-        return found, None
-
-    def write(items: Any) -> bytes:
-        data = _write_headers(items)
-        return data + bytes(-len(data) % unit)
-
-    return Codec(read, write, [], deep=True)
-
-
-def _write_headers(items: Any) -> bytes:
-    return b"".join(map(bytes, items))
-
-
-HEADERS = Codec(lambda data: ([], None), _write_headers, [], deep=True)  # a list that its header reads with `read_records`
-
-
-def read_records(cls: type[Header], count: int, buf: bytes, at: int, end: int) -> tuple[list[Any], int] | str:
-    """Read `count` headers of one class from `at`; return them and where they end, or a drop reason."""
-    found = []
-    while len(found) < count:
-        record = cls.parse(buf, at, end)
-        if isinstance(record, str):
-            return record
-        found.append(record)
-        at += record.size or 0
-    return found, at

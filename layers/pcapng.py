@@ -46,7 +46,7 @@ def packet(
     direction: str = "",
     original_length: int | None = None,
 ) -> bytes:
-    """Return an enhanced packet block: captured at `ns` (integer nanoseconds), `direction` being "in", "out" or ""."""
+    """Return an enhanced packet block, captured at `ns` (integer nanoseconds), going "in", "out" or "" (unknown)."""
     data = bytes(data)
     length = len(data) if original_length is None else original_length
     options = _option(_COMMENT, comment.encode()[:0xFFFF]) if comment else b""
@@ -57,7 +57,7 @@ def packet(
 
 
 class Packet(NamedTuple):
-    """A packet read from a capture: interface name, link type, time in ns, data, comment, direction, original length."""
+    """A packet read from a capture: `ns` is its time in nanoseconds, `original_length` what it had before any cut."""
 
     interface: str
     linktype: int

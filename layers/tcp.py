@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """TCP (RFC 9293 §3.1): the header and its options, under Scapy's option names.
 
-An option is (name, value), or (kind, bytes) if the kind has no name: MSS WScale UTO int · Timestamp SAck tuples of int ·
+An option is (name, value), or (kind, bytes) if the kind has no name: MSS WScale UTO int · Timestamp SAck tuples ·
 AO (keyid, rnextkeyid, mac) · AccECN0 AccECN1 up to three counters in wire order (RFC 9768) · SAckOK MD5 bytes · TFO two
 words if the cookie has 8 bytes, else bytes · NOP EOL None. A value that has not its option's size stays bytes.
 Options: RFC 9293 §3.2, RFC 2018, 7323, 2385, 5925, 5482, 7413, 9768. What options mean is left to the stack.
@@ -98,7 +98,7 @@ def _option(kind: int, data: bytes) -> Option:
 
 
 def build_options(options: Sequence[Option]) -> bytes:
-    """Return the bytes of `options`, padded with zeros to a multiple of 4; ValueError names a value that does not fit."""
+    """Return the bytes of `options`, padded with zeros to a multiple of 4; ValueError names a value that is wrong."""
     if len(options) == 3 and options[0] == _NOP == options[1] and options[2][0] == "Timestamp":
         return b"\x01\x01" + _stamps(options[2][1])
     data = b""
@@ -134,7 +134,7 @@ def _built(name: str | int, value: Any) -> bytes:
 
 def _value(kind: int, form: str | None, value: Any) -> bytes:
     if value is None or isinstance(value, (bytes, str)):
-        return (value or "").encode() if not isinstance(value, bytes) else value
+        return value if isinstance(value, bytes) else (value or "").encode()
     if kind == 5:
         return Struct(f"!{len(value)}I").pack(*value)
     if kind in (172, 174):
@@ -178,7 +178,7 @@ class TCP(Header):
     options: list[Option] = var(Codec(_read, build_options, []), "self.dataofs * 4 - 20", short=BAD_DATAOFS)
     offload = (6, 16)
 
-    def _summary(self, lower: Header | None) -> str:
+    def _summary(self, lower: Any) -> str:
         flags = self.table[6].text(self.flags)
         if lower is not None and hasattr(lower, "src"):
             return f"TCP {lower.src}:{self.sport} > {lower.dst}:{self.dport} {flags}"

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """UDP (RFC 768): four numbers. A computed checksum of 0 is sent as 0xffff; lengths are judged by the stack."""
 
+from typing import Any
+
 from layers.field import checksum, u16
 from layers.ip import IP, IPerror
 from layers.ip6 import IPerror6, IPv6
-from layers.packet import Header, Raw, bind
+from layers.packet import Header, Next, Raw, bind
 from layers.upper import upper_sum
 
 
@@ -17,11 +19,11 @@ class UDP(Header):
     chksum: int | None = checksum(upper_sum(17, zero=0xFFFF))
     offload = (17, 6)
 
-    def _above(self, buf: bytes, at: int, end: int) -> tuple[type[Header], int]:
+    def _above(self, buf: bytes, at: int, end: int) -> Next:
         length: int = self.len  # type: ignore[assignment]
         return Raw, min(end, at - 8 + length) if length >= 8 else end
 
-    def _summary(self, lower: Header | None) -> str:
+    def _summary(self, lower: Any) -> str:
         if lower is not None and hasattr(lower, "src"):
             return f"UDP {lower.src}:{self.sport} > {lower.dst}:{self.dport}"
         return f"UDP {self.sport} > {self.dport}"

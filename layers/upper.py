@@ -69,8 +69,10 @@ def partial(packet: Header) -> tuple[bytes, tuple[int, int] | None]:
     checksum is), as virtio wants it; None if there is no such checksum, and the bytes are then complete.
     """
     packet = packet.copy()
-    whole, under, found = bytes(packet), (), None
-    chain = list(packet.layers())
+    whole, chain = bytes(packet), list(packet.layers())
+    under: Any = ()
+    found: Any = None
+    layer: Any
     for layer in chain:
         if hasattr(layer.__class__, "offload") and layer.chksum is None and ends(under):
             found = layer, under

@@ -24,7 +24,7 @@ def line(packet: Any) -> str:
     """Return `<IP dst=10.0.0.1 |<TCP flags=S |>>`: the fields that are not at their defaults."""
     parts = []
     for layer in packet.layers():
-        plain = _default(layer)
+        plain = _default(layer._healed())
         fields = [
             f"{row.name}={row.text(getattr(layer, row.name))}"
             for row in layer.table
@@ -49,7 +49,7 @@ def show(packet: Any, indent: str = "") -> str:
     lines = []
     for layer in packet.layers():
         lines.append(f"{indent}###[ {layer.name} ]###")
-        for row in layer.table:
+        for row in layer._healed().table:
             value = getattr(layer, row.name)
             nested = value if isinstance(value, list) and value and hasattr(value[0], "table") else []
             lines.append(f"{indent}  {row.name:<10}= {'' if nested else row.text(value)}".rstrip())

@@ -8,7 +8,7 @@ from struct import Struct
 
 from layers.ether import Ether
 from layers.field import u8, u16
-from layers.packet import Header
+from layers.packet import Header, Next
 
 VNET_HDR = Struct("<BBHHHH")  # flags, gso_type, hdr_len, gso_size, csum_start, csum_offset
 VNET_HDR_LEN = VNET_HDR.size
@@ -26,7 +26,7 @@ GSO_ECN = 0x80  # a bit: the segments need CWR on the first only
 GSO_TYPES = {GSO_NONE: "none", GSO_TCPV4: "tcpv4", GSO_UDP: "udp", GSO_TCPV6: "tcpv6", GSO_UDP_L4: "udp-l4"}
 
 
-class virtio_net_hdr(Header):  # noqa: N801  (the specification's name)
+class virtio_net_hdr(Header):
     """What a device shall do, or has done, about checksum and segmentation of the frame that follows."""
 
     order = "<"
@@ -38,5 +38,5 @@ class virtio_net_hdr(Header):  # noqa: N801  (the specification's name)
     csum_start: int = u16()
     csum_offset: int = u16()
 
-    def _above(self, buf: bytes, at: int, end: int) -> tuple[type[Header], int]:
+    def _above(self, buf: bytes, at: int, end: int) -> Next:
         return Ether, end
