@@ -9,10 +9,10 @@ function of the seed and of what was called, injected and changed from outside.
 
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, TypeVar
 
 from labstack.core.errors import StackError
-from labstack.core.event import Call, Event, Quarantine, Rx, Tick, Tx, Wake
+from labstack.core.event import Call, Event, Quarantine, Rx, Tick, Trace, Tx, Wake
 from labstack.core.frame import Frame
 from labstack.core.record import Record, Sent
 from labstack.core.rng import Rng
@@ -25,6 +25,9 @@ LIMIT = 1_000_000  # events in one run
 
 TICK = Tick()
 Entry = tuple[int, int, str, Event, int]  # at (ns), sequence number, host, event, flight
+Drained = tuple[tuple[Trace, ...], tuple[Sent, ...], tuple[Wake, ...], str]
+Happening = tuple[str, Event, int, Any, tuple[Trace, ...], tuple[Sent, ...], tuple[Wake, ...], str]  # as in a Record
+T = TypeVar("T")
 Until = int | Callable[["World"], bool] | None
 
 
@@ -55,7 +58,7 @@ class World(State):
         """Take a host in, under its name."""
         if host.name in self.hosts or host.name in self.net.switches:
             raise ValueError(f"there is a {host.name!r} already")
-        self.hosts[host.name] = host
+        self.hosts[host.name], self.timers[host.name] = host, None
         self._ask(host)
 
     def plug(self, host: Stack, wire: Wire, dev: int = 1) -> None:
@@ -117,22 +120,8 @@ class World(State):
 
     def step(self, by: int | None = None) -> Record | None:
         """Let the next event happen; None if there is none (or none due by the time `by`, in ns)."""
-        due = self.next()
-        if due is None or (by is not None and due[0] > by):
-            return None
-        at, name = due
-        event: Event = TICK
-        flight = 0
-        if due is not self.soonest:
-            _, _, _, event, flight = heappop(self.calendar)
-        self.now = at
-        self.n += 1
-        host = self.hosts[name]
-        try:
-            result = host.handle(event, at)
-        except StackError as error:
-            result = error
-        return self._drain(host, event, flight, result)
+        happened = self._happen(by)
+        return Record(self.n, self.now, *happened) if happened else None
 
     def run(self, until: Until = None, limit: int = LIMIT) -> int:
         """Step until nothing is left, up to a time (ns), or until a function of this world is true after an event.
@@ -140,7 +129,7 @@ class World(State):
         Returns the number of events. Raises UnendingError after `limit` events.
         """
         first = self.n
-        for _ in walk(self, self.step, until, limit):
+        for _ in walk(self, self._happen, until, limit):
             pass
         if isinstance(until, int):
             self.advance(until)
@@ -148,18 +137,43 @@ class World(State):
 
     # how it goes
 
-    def _ask(self, host: Stack) -> None:
-        """When is this host's next timer due, and whose is the soonest of all? What is overdue is due now."""
-        timers = self.timers
-        deadline = host.deadline()
-        timers[host.name] = deadline if deadline is None or deadline > self.now else self.now
-        soonest = None
-        for name, due in timers.items():
-            if due is not None and (soonest is None or due < soonest[0]):
-                soonest = (due, name)
-        self.soonest = soonest
+    def _happen(self, by: int | None) -> Happening | None:
+        """The next event: its host handles it, is drained, and what it sends goes on its way."""
+        timer, calendar = self.soonest, self.calendar
+        event: Event = TICK
+        flight = 0
+        if calendar and (timer is None or calendar[0][0] <= timer[0]):
+            if by is not None and calendar[0][0] > by:
+                return None
+            at, _, name, event, flight = heappop(calendar)
+        elif timer is None or (by is not None and timer[0] > by):
+            return None
+        else:
+            at, name = timer
+        self.now = at
+        self.n += 1
+        host = self.hosts[name]
+        try:
+            result = host.handle(event, at)
+        except StackError as error:
+            result = error
+        return name, event, flight, result, *self._drain(host)
 
-    def _drain(self, host: Stack, event: Event, flight: int, result: Any) -> Record:
+    def _ask(self, host: Stack) -> None:
+        """When is this host's next timer due (now, if it is overdue), and whose is then the soonest of all?"""
+        deadline = host.deadline()
+        if deadline is not None and deadline < self.now:
+            deadline = self.now
+        timers = self.timers
+        if timers[host.name] == deadline:
+            return
+        timers[host.name] = deadline
+        self.soonest = None
+        for name, due in timers.items():
+            if due is not None and (self.soonest is None or due < self.soonest[0]):
+                self.soonest = (due, name)
+
+    def _drain(self, host: Stack) -> Drained:
         sent: list[Sent] = []
         wakes: list[Wake] = []
         fault = ""
@@ -174,9 +188,7 @@ class World(State):
         trace = host.env.trace
         if trace:
             host.env.trace = []
-        return Record(
-            self.n, self.now, host.name, event, flight, result, tuple(trace), tuple(sent), tuple(wakes), fault
-        )
+        return tuple(trace), tuple(sent), tuple(wakes), fault
 
     def _send(self, name: str, tx: Tx, sent: list[Sent]) -> None:
         """Put a frame on its wire: what will arrive goes into the calendar, what will not is its fate."""
@@ -206,8 +218,8 @@ class World(State):
             raise ValueError(f"no host {host!r}; there are {', '.join(self.hosts) or 'none'}")
 
 
-def walk(world: World, step: Callable[[int | None], Record | None], until: Until, limit: int) -> Iterator[Record]:
-    """The records of a run by `step`, up to the end that World.run() describes, or UnendingError after `limit`."""
+def walk(world: World, step: Callable[[int | None], T | None], until: Until, limit: int) -> Iterator[T]:
+    """What `step` returns for each step of a run, up to the end that World.run() describes; or UnendingError."""
     by, ends = (until, None) if isinstance(until, int) else (None, until)
     for _ in range(limit):
         record = step(by)
