@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The sender meets an acknowledgment: SND.UNA, the send window, the round-trip time (RFC 9293 §3.10.7.4, fifth)."""
 
-from labstack.core import kinds
 from labstack.core.env import Env
 from labstack.core.event import WRITABLE
 from labstack.tcp import recovery, rtt, timeouts
@@ -49,7 +48,6 @@ def window(env: Env, conn: Conn, seg: Segment, shift: int) -> None:
     if wnd != snd.wnd:
         env.note("9293/3.10.7.4/ack/window", conn.sock, snd.wnd, wnd)
     if snd.wnd == 0 and wnd:
-        env.timers.stop((kinds.TCP_PERSIST, conn.sock))
-        snd.probes, snd.probe = 0, False
+        timeouts.stop_probing(env, conn)
     snd.wnd, snd.wl1, snd.wl2 = wnd, seg.seq, seg.ack
     snd.max_wnd = max(snd.max_wnd, wnd)

@@ -56,7 +56,9 @@ def first_sequence(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     rcv, length = conn.rcv, seg.len
     wnd = rcv.edge - rcv.nxt
     if length == 0:
-        acceptable = rcv.nxt <= seg.seq < rcv.edge if wnd else seg.seq == rcv.nxt
+        # DEVIATES: RFC 9293 §3.10.7.4 has SEG.SEQ < RCV.NXT+RCV.WND if the window is open. A peer that filled our
+        # window and lost a segment stands exactly at the edge, and its ACKs must be heard, as in Linux (tcp_sequence).
+        acceptable = rcv.nxt <= seg.seq <= rcv.edge
     else:
         acceptable = seg.seq < rcv.edge and seg.seq + length > rcv.nxt and wnd > 0
     if acceptable:

@@ -24,24 +24,23 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
     """Send what is due on conn. True if the burst limit left something for another drain."""
     if conn.reset:
         conn.reset = False
-        _emit(env, net, conn, conn.snd.nxt, RST | ACK, 0, (), 0)
+        _emit(env, net, conn, send.quiet_seq(conn.snd), RST | ACK, 0, (), 0)
     if conn.state == CLOSED:
         return False
     for _ in range(BURST):
-        probe = conn.snd.probe
         span = send.poll(env, conn)
         if span is None:
             break
-        _transmit(env, net, conn, span, probe)
+        _transmit(env, net, conn, span)
     else:
         return True
     if conn.rcv.ack == NOW:
-        _emit(env, net, conn, conn.snd.nxt, ACK, 0, (), window.advertise(conn.rcv))
+        _emit(env, net, conn, send.quiet_seq(conn.snd), ACK, 0, (), window.advertise(conn.rcv))
         ackgen.sent(env, conn)
     return False
 
 
-def _transmit(env: Env, net: Net, conn: Conn, span: send.Span, probe: bool) -> None:
+def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> None:
     seq, size, flags = span
     syn = bool(flags & SYN)
     if syn and conn.state != SYN_SENT:
@@ -52,7 +51,7 @@ def _transmit(env: Env, net: Net, conn: Conn, span: send.Span, probe: bool) -> N
         size, flags = have, ACK
     wnd = window.advertise(conn.rcv, syn)
     _emit(env, net, conn, seq, flags, size, pieces, wnd)
-    send.sent(env, conn, (seq, size, flags), probe)
+    send.sent(env, conn, (seq, size, flags))
     if flags & ACK:
         ackgen.sent(env, conn)
 

@@ -21,6 +21,7 @@ def poll(env: Env, conn: Conn) -> Span | None:
         return (snd.iss, 0, SYN) if snd.cursor == snd.iss else None
     if conn.state not in SENDING:
         return None
+    probe, snd.probe = snd.probe, False
     if snd.resend:
         snd.resend = False
         return _first(conn)
@@ -29,14 +30,14 @@ def poll(env: Env, conn: Conn) -> Span | None:
         return None
     size = _allowed(env, conn, ready)
     if size is None:
-        return _blocked(env, conn)
+        return _blocked(env, conn, probe)
     return _span(snd, snd.cursor, size, snd.una + snd.wnd)
 
 
 def _first(conn: Conn) -> Span:
-    """The segment at SND.UNA once more."""
+    """The segment at SND.UNA once more, and no more than was sent before."""
     snd = conn.snd
-    return _span(snd, snd.una, min(snd.mss, max(snd.out.end - snd.una, 0)), snd.nxt)
+    return _span(snd, snd.una, min(snd.mss, max(min(snd.out.end, snd.nxt) - snd.una, 0)), snd.nxt)
 
 
 def _allowed(env: Env, conn: Conn, ready: int) -> int | None:
@@ -54,7 +55,9 @@ def _allowed(env: Env, conn: Conn, ready: int) -> int | None:
         return min(size - size % mss, most)
     if size <= 0 or room < min(ready, usable):
         return None
-    idle = flight == 0 or snd.nodelay or snd.fin or snd.cursor < snd.nxt
+    if snd.cursor < snd.nxt:
+        return size  # a retransmission: whatever the window takes (SHLD-16)
+    idle = flight == 0 or snd.nodelay or snd.fin
     if size == ready and idle:
         return size  # (2): all that is queued, and Nagle has no objection
     if flight == 0 and size * 2 >= snd.max_wnd:
@@ -81,16 +84,25 @@ def initial_window(env: Env, mss: int) -> int:
     return env.config["net.ipv4.tcp_init_cwnd"] * mss
 
 
-def _blocked(env: Env, conn: Conn) -> Span | None:
+def _blocked(env: Env, conn: Conn, probe: bool) -> Span | None:
     """Something waits. With nothing in flight no ACK will come to free it: probe (RFC 9293 §3.8.6.1)."""
     snd = conn.snd
     if snd.cursor > snd.una:
         return None
-    if snd.probe:
-        snd.probe = False
-        return _span(snd, snd.una, min(1, snd.out.end - snd.una), snd.una + 1)
-    timeouts.persist(env, conn)
-    return None
+    if not probe:
+        timeouts.persist(env, conn)
+        return None
+    if snd.wnd:
+        # RFC 9293 §3.8.6.2.1 (4): the window is small, but it has been for long
+        return _span(snd, snd.una, min(snd.mss, snd.wnd, snd.out.end - snd.una), snd.una + snd.wnd)
+    snd.probe = True
+    return _span(snd, snd.una, min(1, snd.out.end - snd.una), snd.una + 1)
+
+
+def quiet_seq(snd: Snd) -> int:
+    """The sequence number of a segment without text: SND.NXT, unless the peer's window ends before it (Linux's
+    tcp_acceptable_seq): the peer would not listen to what stands outside."""
+    return snd.nxt if snd.una == snd.iss else min(snd.nxt, snd.una + snd.wnd)
 
 
 def _span(snd: Snd, seq: int, size: int, edge: int) -> Span:
@@ -102,7 +114,7 @@ def _span(snd: Snd, seq: int, size: int, edge: int) -> Span:
     return seq, size, ACK | fin | (PSH if size else 0)
 
 
-def sent(env: Env, conn: Conn, span: Span, probe: bool) -> None:
+def sent(env: Env, conn: Conn, span: Span) -> None:
     """The span has left: move SND.NXT, time it, start the timer (RFC 6298 §5.1)."""
     snd = conn.snd
     seq, size, flags = span
@@ -110,12 +122,15 @@ def sent(env: Env, conn: Conn, span: Span, probe: bool) -> None:
     if seq < snd.nxt:
         env.count["TcpRetransSegs"] += 1
         snd.rtt.cancel()
-    elif not probe:
+    elif not snd.probe:
         snd.rtt.start(end, env.now)
     if end > snd.nxt:
         snd.nxt = end
-    if probe:
+    if snd.probe:
+        snd.probe = False
         return
+    if snd.probes:
+        timeouts.stop_probing(env, conn)
     if end > snd.cursor:
         snd.cursor = end
     snd.sent_at = env.now

@@ -36,6 +36,12 @@ def persist(env: Env, conn: Conn) -> None:
         env.timers.stop((kinds.TCP_RETRANSMIT, conn.sock))
 
 
+def stop_probing(env: Env, conn: Conn) -> None:
+    """There is a window again."""
+    env.timers.stop((kinds.TCP_PERSIST, conn.sock))
+    conn.snd.probes, conn.snd.probe = 0, False
+
+
 def _patience(env: Env, conn: Conn) -> int:
     """Time between window probes: RTO, doubled by each probe (RFC 9293 §3.8.6.1)."""
     return rtt.bounded(env, conn.snd.rtt.rto << min(conn.snd.probes, 16))

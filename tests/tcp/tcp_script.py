@@ -199,6 +199,13 @@ class Script:
             assert seg.at - begin / MS == after, f"sent {seg} after {seg.at - begin / MS} ms, expected {after}"
         return seg
 
+    def soon(self) -> Seg:
+        """The next segment, whenever it comes."""
+        begin = self.now
+        while not self.out and self._tick(begin + PATIENCE * MS):
+            pass
+        return self.tx()
+
     def burst(self) -> list[Seg]:
         """Everything that has left so far."""
         out, self.out = self.out, []

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The sender: segments, windows, Nagle, silly windows, zero-window probes, PSH and FIN."""
+
+import errno
+from collections.abc import Callable
+
+import pytest
+from tcp_script import Script, pattern
+
+from labstack.core.event import WRITABLE, Wake
+
+Tcp = Callable[..., Script]
+
+
+def test_data_goes_out_at_once_with_psh_on_the_last_segment(tcp: Tcp) -> None:
+    """RFC 9293 §3.9.1.2, MUST-61; SHLD-28: full-sized segments as far as they go."""
+    s = tcp().passive(mss=1000)
+    s.call("send", s.sock, pattern(0, 2500))
+    s.tx("A", seq=1, size=1000, data=pattern(0, 1000))
+    s.tx("A", seq=1001, size=1000)
+    s.nothing()  # Nagle holds the rest
+    s.rx("A")
+    s.tx("PA", seq=2001, size=500, data=pattern(2000, 500))
+
+
+def test_nagle_holds_small_data_while_something_is_in_flight(tcp: Tcp) -> None:
+    """RFC 9293 §3.7.4, SHLD-7."""
+    s = tcp().passive()
+    s.call("send", s.sock, b"a")
+    s.tx("PA", seq=1, size=1)
+    for letter in (b"b", b"c", b"d"):
+        s.call("send", s.sock, letter)
+        s.nothing()
+    s.rx("A")
+    s.tx("PA", seq=2, data=b"bcd")
+
+
+def test_nagle_lets_full_segments_pass(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6.2.1 (1)."""
+    s = tcp().passive(mss=1000)
+    s.call("send", s.sock, b"a")
+    s.tx("PA", size=1)
+    s.call("send", s.sock, bytes(1500))
+    s.tx("A", seq=2, size=1000)
+    s.nothing()
+
+
+def test_nodelay_switches_nagle_off_also_for_what_waits(tcp: Tcp) -> None:
+    """RFC 9293 §3.7.4, MUST-17."""
+    s = tcp().passive()
+    s.call("send", s.sock, b"a")
+    s.tx("PA", size=1)
+    s.call("send", s.sock, b"bc")
+    s.nothing()
+    s.call("setopt", s.sock, "nodelay", 1)
+    s.tx("PA", seq=2, data=b"bc")
+    s.call("send", s.sock, b"d")
+    s.tx("PA", seq=4, data=b"d")
+
+
+def test_a_fin_lets_the_last_small_segment_go(tcp: Tcp) -> None:
+    """RFC 9293 §3.7.4: nothing more will come that could join it; the FIN rides on it."""
+    s = tcp().passive()
+    s.call("send", s.sock, b"a")
+    s.tx("PA", size=1)
+    s.call("send", s.sock, b"bc")
+    s.call("shutdown", s.sock, 1)
+    s.tx("FPA", seq=2, data=b"bc")
+    s.state("FIN_WAIT_1")
+
+
+def test_the_window_bounds_what_is_in_flight(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6."""
+    s = tcp().passive(win=2500, mss=1000)
+    s.call("send", s.sock, bytes(9000))
+    assert [seg.size for seg in s.burst()] == [1000, 1000]
+    s.rx("A", ack=1001, win=2500)
+    s.tx(seq=2001, size=1000)
+    s.nothing()
+
+
+def test_a_window_smaller_than_the_mss_is_used_when_it_is_half_of_the_largest(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6.2.1 (3), Fs = 1/2."""
+    s = tcp().passive(win=800)
+    s.call("send", s.sock, bytes(3000))
+    s.tx("A", size=800)
+    s.rx("A", win=400)
+    s.tx("A", size=400)
+    s.rx("A", win=399)
+    s.nothing()
+    s.rx("A", win=800)
+    s.tx("A", size=800)
+
+
+def test_a_silly_window_is_used_when_the_override_timer_expires(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6.2.1 (4): the usable window then, all of it."""
+    s = tcp().passive(win=10_000, mss=1000)
+    s.call("send", s.sock, pattern(0, 5300))
+    assert [seg.size for seg in s.burst()] == [1000] * 5
+    s.rx("A", win=100)
+    s.tx("A", after=200, seq=5001, size=100, data=pattern(5000, 100))
+    s.rx("A", win=100)
+    s.tx("A", after=200, seq=5101, size=100)
+    s.rx("A", win=100)
+    s.tx("PA", seq=5201, size=100)
+    assert s.count("TcpRetransSegs") == 0
+
+
+def test_data_beyond_a_shrunken_window_is_not_sent_and_does_not_kill(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6, MUST-34, SHLD-15, SHLD-17."""
+    s = tcp().passive(win=4000, mss=1000)
+    s.call("send", s.sock, bytes(6000))
+    assert len(s.burst()) == 4
+    s.rx("A", ack=1001, win=0)  # the right edge moves from 4001 to 1001
+    s.nothing()
+    for _ in range(30):
+        probe = s.soon()
+        assert (probe.seq, probe.size) in {(1001, 1), (1001, 1000)}
+        s.rx("A", ack=1001, win=0)
+    s.state("ESTABLISHED")
+    s.rx("A", ack=1001, win=3000)
+    first = s.burst()[0]
+    assert (first.seq, first.size) == (1001, 1000)
+
+
+def test_unacknowledged_data_inside_a_shrunken_window_is_retransmitted(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6, SHLD-16: when the retransmission timer says so, not later."""
+    s = tcp().passive(win=4000, mss=1000)
+    s.call("send", s.sock, bytes(3000))
+    assert len(s.burst()) == 3
+    s.rx("A", ack=1, win=500)
+    s.tx(after=200, seq=1, size=500)
+    s.rx("A", ack=501, win=500)
+    s.tx(seq=501, size=500)
+
+
+def test_an_ack_after_a_probe_stays_inside_the_window(tcp: Tcp) -> None:
+    """Linux's tcp_acceptable_seq: while a probe byte is beyond the window, an ACK that counts it would be dropped."""
+    s = tcp().passive(win=0)
+    s.call("send", s.sock, b"abc")
+    s.tx(after=200, seq=1, size=1)
+    s.rx("A", ack=1, win=0)
+    s.pack = 1
+    s.rx("PA", data=b"x" * 10, win=0)
+    s.tx("A", after=40, seq=1, ack=11)
+
+
+# ---- the closed window ----------------------------------------------------------------------------------------------
+
+
+def test_a_closed_window_is_probed_ever_more_slowly_and_for_ever(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6.1, MUST-36, MUST-37, SHLD-29, SHLD-30."""
+    s = tcp().passive(win=0)
+    s.call("send", s.sock, b"abc")
+    s.nothing()
+    wait = 200
+    for n in range(40):
+        s.tx(after=wait, seq=1, size=1, data=b"a")
+        s.rx("A", ack=1, win=0)
+        wait = min(wait * 2, 120_000)
+        s.state("ESTABLISHED")
+        assert s.count("TcpExtTCPWinProbe") == n + 1
+    assert s.count("TcpExtTCPTimeouts") == 0
+    s.rx("A", ack=1, win=1000)
+    s.tx("PA", seq=1, data=b"abc")
+
+
+def test_the_probe_byte_may_be_accepted(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6.1: then the next byte is the next probe."""
+    s = tcp().passive(win=0)
+    s.call("send", s.sock, b"abc")
+    s.tx(after=200, seq=1, data=b"a")
+    s.rx("A", ack=2, win=0)
+    s.tx(seq=2, data=b"b", after=400)
+    s.rx("A", ack=3, win=0)
+    s.tx("PA", seq=3, data=b"c", after=800)
+    s.rx("A", ack=4, win=0)
+    s.nothing(1_000_000)
+
+
+def test_the_window_opens_again_without_a_probe(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6.1."""
+    s = tcp().passive(win=0)
+    s.call("send", s.sock, b"abc")
+    s.wait(100)
+    s.rx("A", win=10)
+    s.tx("PA", seq=1, data=b"abc")
+    s.rx("A")
+    s.nothing(500_000)
+
+
+def test_a_fin_for_a_closed_window_is_the_probe(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6.1: the FIN occupies sequence space like a byte."""
+    s = tcp().passive(win=0)
+    s.call("shutdown", s.sock, 1)
+    s.nothing()
+    s.tx("FA", seq=1, size=0, after=200)
+    s.rx("A", ack=1, win=0)
+    s.tx("FA", seq=1, size=0, after=400)
+    s.rx("A", ack=2, win=0)
+    s.state("FIN_WAIT_2")
+
+
+def test_an_orphan_does_not_probe_for_ever(tcp: Tcp) -> None:
+    """Linux's tcp_orphan_retries: nobody holds the socket, the peer keeps its window closed."""
+    s = tcp().passive(win=0)
+    s.call("send", s.sock, b"abc")
+    s.call("close", s.sock)
+    for _ in range(8):
+        s.soon()
+        s.rx("A", ack=1, win=0)
+    s.nothing(400_000)
+    s.gone()
+
+
+def test_a_peer_that_answers_nothing_at_all_to_probes_is_still_probed(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6.1: at least the interval is bounded."""
+    s = tcp().passive(win=0)
+    s.call("send", s.sock, b"abc")
+    s.wait(600_000)
+    assert {(seg.seq, seg.size) for seg in s.burst()} == {(1, 1)}
+
+
+# ---- buffers --------------------------------------------------------------------------------------------------------
+
+
+def test_a_full_send_buffer_takes_part_and_wakes_when_there_is_room(tcp: Tcp) -> None:
+    """RFC 9293 §3.9.1.2: the caller is told how much was taken."""
+    s = tcp().passive(win=65535, sndbuf=10_000, nodelay=1)
+    assert s.call("send", s.sock, bytes(25_000)) == 10_000
+    s.fails(errno.EAGAIN, "send", s.sock, b"x")
+    s.burst()
+    s.wakes.clear()
+    s.rx("A", ack=4001)
+    assert s.wakes == []
+    s.rx("A", ack=10_001)
+    assert s.wakes == [Wake(s.sock, WRITABLE)]
+    assert s.call("send", s.sock, b"x") == 1
+    s.tx("PA", data=b"x")
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_any_kind_of_bytes_can_be_sent(tcp: Tcp, kind: Callable[[bytes], object]) -> None:
+    """The in-process API."""
+    s = tcp().passive()
+    s.call("send", s.sock, kind(b"hello"))
+    s.tx("PA", data=b"hello")
+
+
+def test_many_tiny_writes_are_gathered_into_full_segments(tcp: Tcp) -> None:
+    """RFC 9293 §3.7.4, SHLD-28: and in order."""
+    s = tcp().passive(mss=500, win=400)
+    for at in range(3000):
+        s.call("send", s.sock, pattern(at, 1))
+    got = b"".join(seg.data for seg in s.burst())
+    while len(got) < 3000:
+        s.rx("A", ack=len(got) + 1, win=5000)
+        segs = s.burst()
+        assert [seg.size for seg in segs[:-1]] == [500] * (len(segs) - 1)
+        got += b"".join(seg.data for seg in segs)
+    assert got == pattern(0, 3000)
+
+
+def test_the_urgent_flag_changes_nothing_about_the_stream(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.5 with RFC 6093: urgent data stays in line, whatever the pointer says."""
+    s = tcp().passive()
+    for pointer in (0, 1, 3, 0xFFFF):
+        s.rx("UA", data=b"abc", urg=pointer)
+    assert s.call("recv", s.sock) == b"abc" * 4
+    s.tx("A", after=40)
+
+
+# ---- what a resent segment may hold ---------------------------------------------------------------------------------
+
+
+def test_a_fast_retransmit_holds_only_what_was_sent(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6: new data does not slip beyond the window with an old segment."""
+    s = tcp().passive(win=400, mss=1000)
+    s.call("send", s.sock, bytes(100))
+    s.tx(size=100)
+    s.call("send", s.sock, bytes(5000))
+    s.nothing()
+    for _ in range(3):
+        s.rx("A", ack=1, win=400)
+    assert [(seg.seq, seg.size) for seg in s.burst()] == [(1, 100)]
+
+
+def test_retransmission_carries_the_same_bytes_and_may_join_segments(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.1."""
+    s = tcp().passive(mss=1000, nodelay=1)
+    for at in range(0, 300, 100):
+        s.call("send", s.sock, pattern(at, 100))
+    assert [seg.size for seg in s.burst()] == [100, 100, 100]
+    s.tx("PA", after=200, seq=1, data=pattern(0, 300))
