@@ -160,6 +160,7 @@ def shutdown(host: Host, sock: int, how: int = SHUT_WR) -> None:
     if how != SHUT_WR:
         conn.rcv.wanted = False
         receive.take(host.env, conn, conn.rcv.queued)
+        window.opened(host.env, conn)
     if how != SHUT_RD:
         closing.close(host.env, conn)
 
@@ -276,7 +277,8 @@ def readable(host: Host, sock: int) -> int:
 
 def _over(conn: Conn) -> bool:
     """Nothing more can arrive."""
-    return conn.state == CLOSED or (conn.rcv.fin is not None and conn.rcv.nxt > conn.rcv.fin)
+    rcv = conn.rcv
+    return conn.state == CLOSED or not rcv.wanted or (rcv.fin is not None and rcv.nxt > rcv.fin)
 
 
 def _addr(value: Addr) -> bytes:

@@ -14,7 +14,7 @@ from labstack.tcp.conn import DELAYED, NONE, NOW, Conn
 def in_order(env: Env, conn: Conn) -> None:
     """New data arrived in order."""
     rcv = conn.rcv
-    if rcv.nxt - rcv.acked >= 2 * rcv.mss:
+    if rcv.nxt - rcv.acked >= min(2 * rcv.mss, rcv.limit // 2):
         # RFC 9293 §3.8.6.3 SHLD-19: at least every second full-sized segment
         env.note("9293/3.8.6.3/second", conn.sock)
         rcv.ack = NOW

@@ -158,6 +158,8 @@ def fifth_ack(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
 
 def seventh_text(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     """Seventh, process the segment text. (Sixth is the URG bit: urgent data stays in line.)"""
+    if seg.flags & FIN and conn.state in RECEIVING:
+        receive.fin(env, conn, seg.seq + seg.size)
     if not seg.size:
         return CONTINUE
     if conn.state not in RECEIVING:
@@ -177,11 +179,6 @@ def seventh_text(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
 def eighth_fin(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     """Eighth, check the FIN bit; it counts when everything before it has arrived."""
     rcv = conn.rcv
-    if seg.flags & FIN and rcv.fin is None and conn.state in RECEIVING and seg.seq + seg.size < rcv.edge:
-        rcv.fin = seg.seq + seg.size
-        if rcv.fin > rcv.nxt:
-            env.note("9293/3.10.7.4/fin/early", conn.sock)
-            ackgen.at_once(conn)
     if rcv.fin == rcv.nxt and conn.state in RECEIVING:
         closing.fin_arrived(env, conn)
     elif seg.flags & FIN and conn.state == TIME_WAIT:

@@ -5,8 +5,12 @@ The first copy of a byte wins. Finding a place costs O(log n); the number of isl
 """
 
 from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable
 
 from labstack.core.frame import Piece
+
+JOIN = 2048  # bytes: neighbours are joined up to this size
 
 Island = tuple[int, int, tuple[Piece, ...]]  # start, end, pieces
 
@@ -22,16 +26,34 @@ def insert(islands: list[Island], start: int, end: int, pieces: tuple[Piece, ...
     at, new = start, 0
     for i_start, i_end, i_pieces in touched:
         if at < i_start:
-            out += cut(pieces, at - start, i_start - start)
+            gather(out, cut(pieces, at - start, i_start - start))
             new += i_start - at
-        out += i_pieces
+        gather(out, i_pieces)
         at = i_end
     if at < end:
-        out += cut(pieces, at - start, end - start)
+        gather(out, cut(pieces, at - start, end - start))
         new += end - at
     low = min(start, touched[0][0]) if touched else start
     islands[first:last] = [(low, max(end, at), tuple(out))]
     return new
+
+
+def end_at(islands: list[Island], end: int) -> None:
+    """Forget what lies beyond end."""
+    while islands and islands[-1][0] >= end:
+        islands.pop()
+    if islands and islands[-1][1] > end:
+        start, _, pieces = islands[-1]
+        islands[-1] = (start, end, tuple(cut(pieces, 0, end - start)))
+
+
+def gather(out: "list[Piece] | deque[Piece]", pieces: Iterable[Piece]) -> None:
+    """Append pieces to out, small neighbours joined: what we keep is in proportion to its bytes, however it came."""
+    for piece in pieces:
+        if out and len(out[-1]) + len(piece) <= JOIN:
+            out[-1] = b"".join((out[-1], piece))
+        else:
+            out.append(piece)
 
 
 def cut(pieces: tuple[Piece, ...], first: int, stop: int) -> list[Piece]:

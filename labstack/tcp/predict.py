@@ -23,6 +23,7 @@ def text(env: Env, conn: Conn, seg: Segment) -> bool:
         or seg.seq != rcv.nxt & MASK
         or seg.ack != snd.una & MASK
         or seg.wnd << snd.shift != snd.wnd
+        or snd.wl1 > rcv.nxt
         or rcv.nxt + seg.size > rcv.edge
         or rcv.islands
         or rcv.fin is not None

@@ -14,8 +14,9 @@ def text(env: Env, conn: Conn, seg: Segment) -> None:
     rcv = conn.rcv
     start, pieces = seg.seq, seg.pieces
     end = start + seg.size
-    if start < rcv.nxt or end > rcv.edge:
-        start, end, pieces = _trim(env, conn, start, end, pieces)
+    edge = rcv.edge if rcv.fin is None else rcv.fin
+    if start < rcv.nxt or end > edge:
+        start, end, pieces = _trim(env, conn, start, end, pieces, edge)
         if start >= end:
             return
     if start == rcv.nxt:
@@ -24,9 +25,22 @@ def text(env: Env, conn: Conn, seg: Segment) -> None:
         _keep(env, conn, start, end, pieces)
 
 
-def _trim(env: Env, conn: Conn, start: int, end: int, pieces: tuple[Piece, ...]) -> tuple[int, int, tuple[Piece, ...]]:
+def fin(env: Env, conn: Conn, end: int) -> None:
+    """The peer's stream ends at `end`, inside the window: nothing beyond belongs to it."""
     rcv = conn.rcv
-    low, high = max(start, rcv.nxt), min(end, rcv.edge)
+    if rcv.fin is not None or not rcv.nxt <= end < rcv.edge:
+        return
+    rcv.fin = end
+    islands.end_at(rcv.islands, end)
+    if end > rcv.nxt:
+        env.note("9293/3.10.7.4/fin/early", conn.sock)
+        ackgen.at_once(conn)
+
+
+def _trim(
+    env: Env, conn: Conn, start: int, end: int, pieces: tuple[Piece, ...], edge: int
+) -> tuple[int, int, tuple[Piece, ...]]:
+    low, high = max(start, conn.rcv.nxt), min(end, edge)
     env.note("9293/3.10.7.4/text/trim", conn.sock, low - start, end - high)
     ackgen.at_once(conn)
     return low, high, tuple(islands.cut(pieces, low - start, high - start))
@@ -36,13 +50,14 @@ def advance(env: Env, conn: Conn, end: int, pieces: tuple[Piece, ...]) -> None:
     """The next bytes, and whatever islands they reach."""
     rcv = conn.rcv
     size = end - rcv.nxt
-    _deliver(rcv, size, pieces)
     if rcv.islands:
         # RFC 5681 §4.2: a segment that fills (part of) a gap is acknowledged at once
         env.note("5681/4.2/fill", conn.sock)
         ackgen.at_once(conn)
+        islands.insert(rcv.islands, rcv.nxt, end, pieces)
         _join(rcv)
     else:
+        _deliver(rcv, size, pieces)
         ackgen.in_order(env, conn)
     env.note("9293/3.10.7.4/text/accept", conn.sock, size)
     if rcv.wanted:
@@ -52,34 +67,29 @@ def advance(env: Env, conn: Conn, end: int, pieces: tuple[Piece, ...]) -> None:
 def _deliver(rcv: Rcv, size: int, pieces: tuple[Piece, ...]) -> None:
     rcv.nxt += size
     if rcv.wanted:
-        rcv.ready.extend(pieces)
+        islands.gather(rcv.ready, pieces)
         rcv.queued += size
 
 
 def _join(rcv: Rcv) -> None:
     """Move the islands that RCV.NXT has reached to the application."""
     while rcv.islands and rcv.islands[0][0] <= rcv.nxt:
-        start, end, pieces = rcv.islands.pop(0)
-        if end > rcv.nxt:
-            _deliver(rcv, end - rcv.nxt, tuple(islands.cut(pieces, rcv.nxt - start, end - start)))
+        _, end, pieces = rcv.islands.pop(0)
+        _deliver(rcv, end - rcv.nxt, pieces)
 
 
 def _keep(env: Env, conn: Conn, start: int, end: int, pieces: tuple[Piece, ...]) -> None:
     """Beyond a gap: keep it, and say at once what is missing (RFC 5681 §4.2)."""
     rcv = conn.rcv
     ackgen.at_once(conn)
-    if len(rcv.islands) >= env.config["net.ipv4.tcp_max_islands"]:
-        start_of_last, end_of_last, _ = rcv.islands[-1]
-        if start >= start_of_last:
-            env.count["TcpExtTCPOFODrop"] += 1
-            env.note("linux/tcp_data_queue_ofo/full", conn.sock)
-            return
-        env.count["TcpExtOfoPruned"] += 1
-        env.note("linux/tcp_prune_ofo_queue/last", conn.sock, end_of_last - start_of_last)
-        rcv.islands.pop()
-    env.count["TcpExtTCPOFOQueue"] += 1
-    env.note("9293/3.10.7.4/text/beyond", conn.sock, start - rcv.nxt)
     islands.insert(rcv.islands, start, end, pieces)
+    env.note("9293/3.10.7.4/text/beyond", conn.sock, start - rcv.nxt)
+    if len(rcv.islands) <= env.config["net.ipv4.tcp_max_islands"]:
+        env.count["TcpExtTCPOFOQueue"] += 1
+        return
+    last, last_end, _ = rcv.islands.pop()
+    env.note("linux/tcp_prune_ofo_queue/last", conn.sock, last_end - last)
+    env.count["TcpExtTCPOFODrop" if last == start else "TcpExtOfoPruned"] += 1
 
 
 def take(env: Env, conn: Conn, most: int) -> list[Piece]:

@@ -58,7 +58,6 @@ RULES: dict[str, Rule] = {
         "the FIN again in TIME-WAIT: our ACK was lost, repeat it and start 2 MSL anew", ("MUST-13",)
     ),
     # the receiver
-    "linux/tcp_data_queue_ofo/full": Rule("too many separate pieces beyond a gap: this one is not kept"),
     "linux/tcp_prune_ofo_queue/last": Rule(
         "too many separate pieces beyond a gap: the farthest, {0} bytes, makes room"
     ),

@@ -35,7 +35,7 @@ def opened(env: Env, conn: Conn) -> None:
     rcv = conn.rcv
     gain = rcv.nxt + min(free(rcv), MAX_UNSCALED << rcv.shift) - rcv.edge
     starved = rcv.edge - rcv.nxt < 2 * rcv.mss
-    if gain >= rcv.limit // 4 or (starved and gain >= min(rcv.limit // 2, rcv.mss)):
+    if gain >= min(rcv.limit // 2, rcv.mss) and (starved or gain >= rcv.limit // 4):
         env.note("9293/3.8.6.2.2/update", conn.sock, gain)
         rcv.ack = NOW
         env.dirty[conn.sock] = None
