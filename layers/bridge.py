@@ -17,6 +17,7 @@ from layers.packet import Header, Raw
 
 MODULES = ("scapy.layers.l2", "scapy.layers.inet", "scapy.layers.inet6", "scapy.layers.igmp", "scapy.packet")
 SCAPY_NAMES = {"IGMPv3mq": "IGMPv3_MQ", "IGMPv3mr": "IGMPv3_MR", "IGMPv3gr": "IGMPv3_MR_Group"}
+NOTES = ("time", "sent_time", "wirelen", "direction", "sniffed_on", "comments")
 OUR_NAMES = {theirs: ours for ours, theirs in SCAPY_NAMES.items()}
 
 
@@ -37,8 +38,19 @@ def our_class(cls: Any) -> type[Header]:
 
 
 def to_scapy(packet: Header) -> Any:
-    """Return `packet` as Scapy objects."""
-    twin = scapy_class(packet.__class__)(bytes(packet))
+    """Return `packet` as Scapy objects that have the same bytes."""
+    data = bytes(packet)
+    twin = _open(scapy_class(packet.__class__)(data), packet)
+    if bytes(twin) != data:  # nonsense that Scapy would put right: every field stays as the bytes say
+        twin = scapy_class(packet.__class__)(data)
+    for note in NOTES:
+        if packet._meta and note in packet._meta:
+            setattr(twin, note, packet._meta[note])
+    return twin
+
+
+def _open(twin: Any, packet: Header) -> Any:
+    """Unset in Scapy's packet what ours leaves to be computed, as far as the headers agree."""
     for ours, theirs in zip(packet.layers(), _layers(twin), strict=False):
         if scapy_class(ours.__class__) is not theirs.__class__:
             break
@@ -47,16 +59,13 @@ def to_scapy(packet: Header) -> Any:
             if (value is None or isinstance(value, AUTO)) and row.name in theirs.fields:
                 delattr(theirs, row.name)
     twin.clear_cache()
-    for note in ("time", "sent_time", "wirelen", "direction", "sniffed_on", "comments"):
-        if packet._meta and note in packet._meta:
-            setattr(twin, note, packet._meta[note])
     return twin
 
 
 def from_scapy(packet: Any) -> Header:
     """Return a Scapy packet as ours, read from its bytes, with the time and the like that Scapy notes on it."""
     twin = our_class(packet.__class__)(bytes(packet))
-    for note in ("time", "sent_time", "wirelen", "direction", "sniffed_on", "comments"):
+    for note in NOTES:
         value = getattr(packet, note, None)
         if value is not None:
             setattr(twin, note, value)

@@ -19,9 +19,15 @@ METHODS = ("__init__", "_fill", "_above", "_emit", "_stack")
 
 def install(cls: Any) -> None:
     """Give `cls` the functions of METHODS that it does not write itself; they are generated when first called."""
-    for name in METHODS:
-        if name not in cls.__dict__:
-            setattr(cls, name, _first_call(cls, name))
+    cls.generated = [name for name in METHODS if not _written(cls, name)]
+    for name in cls.generated:
+        setattr(cls, name, _first_call(cls, name))
+
+
+def _written(cls: Any, name: str) -> bool:
+    """Say whether `cls` or a header class that it builds on writes the function itself."""
+    owner = next(base for base in (*cls.__mro__, object) if name in base.__dict__ or base is object)
+    return owner is cls or (len(owner.__mro__) > 2 and name not in owner.generated)
 
 
 def _first_call(cls: Any, name: str) -> Callable[..., Any]:
@@ -39,9 +45,8 @@ def _generate(cls: Any) -> None:
     linecache.cache[file] = (len(text), None, text.splitlines(True), file)
     made = _globals(cls)
     exec(compile(text, file, "exec"), made)
-    for name in METHODS:
-        if cls.__dict__[name].__module__ == __name__:
-            setattr(cls, name, made[name])
+    for name in cls.generated:
+        setattr(cls, name, made[name])
 
 
 def _globals(cls: Any) -> dict[str, Any]:

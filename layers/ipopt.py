@@ -15,6 +15,7 @@ BAD_OPTION = "ip-option"
 class IPOption(Header):
     """Any option: type in three parts, length, value."""
 
+    short = BAD_OPTION
     copy_flag: int = bits(1)
     optclass: int = bits(2)
     option: int = bits(5)
@@ -23,6 +24,7 @@ class IPOption(Header):
 
 
 class _OneByte(Header):
+    short = BAD_OPTION
     copy_flag: int = bits(1)
     optclass: int = bits(2)
     option: int = bits(5)

@@ -31,7 +31,8 @@ class HeaderType(type):
             body.setdefault("uppers", {})
             body.setdefault("lowers", {})
         body.setdefault("name", name)
-        body.setdefault("short", name.lower() + "-short")
+        if bases and not hasattr(bases[0], "short"):
+            body.setdefault("short", name.lower() + "-short")
         made = super().__new__(cls, name, bases, body)
         install(made)
         REGISTRY[name] = made

@@ -39,6 +39,7 @@ class Header(metaclass=HeaderType):
     lowers: ClassVar[dict[Any, list[tuple[str, Any]]]] = {}
     pick: "Callable[[bytes, int, int], type[Header]] | None" = None
     demands = False  # whether `/` calls `_seated(lower)`
+    generated: ClassVar[list[str]]
     aka: tuple[str, ...] = ()  # names of Scapy's for the same
     payload: Any
     size: int | None
