@@ -5,6 +5,8 @@
 safety is judged; at a random moment they stop, and then everything must come to its end and leave nothing behind.
 """
 
+from errno import EAGAIN
+from hashlib import shake_128
 from typing import Any
 
 from labstack.core import kinds
@@ -15,7 +17,7 @@ from labstack.core.record import Record
 from labstack.core.rng import Rng
 from labstack.sim.lan import lan
 from labstack.sim.wire import Blackhole, Bursts, Corrupt, Delay, Duplicate, Loss, Rate, Reorder, Wire
-from labstack.sim.world import World
+from labstack.sim.world import World, outcome
 from layers.checksum import checksum, ones_sum
 
 WITHIN = 600 * SECOND  # after the last fault (the retransmission timer may be at its 120 s)
@@ -43,22 +45,23 @@ def wire(rng: Rng) -> Wire:
 class App:
     """One end of the connection: writes `todo`, reads what comes, closes when both streams are over."""
 
-    def __init__(self, world: World, host: str, rng: Rng) -> None:
-        self.world, self.host, self.rng = world, host, rng
+    def __init__(self, world: World, host: str, rng: Rng, judge: "Judge") -> None:
+        self.world, self.host, self.rng, self.judge = world, host, rng, judge
         self.sock = 0
-        self.todo = bytes(rng.below(256) for _ in range(64)) * rng.below(400)
+        self.todo = shake_128(rng.bits64().to_bytes(8, "big")).digest(rng.below(25_000))
         self.said, self.got = self.todo, bytearray()
         self.bite = (1, 100, 5000, 1 << 20)[rng.below(4)]
         self.lazy = rng.below(3) / 3
         self.shut = self.ended = self.closed = False
 
     def call(self, op: str, *args: Any) -> Any:
-        try:
-            return self.world.now_call(self.host, op, *args)
-        except StackError as error:
-            if error.errno != 11:  # EAGAIN
-                raise
+        self.world.call_first(self.host, op, *args)
+        record = self.world.step()
+        assert record
+        self.judge.after(self.world, record)
+        if isinstance(record.result, StackError) and record.result.errno == EAGAIN:
             return None
+        return outcome(record)
 
     def turn(self) -> None:
         if not self.sock or self.closed or self.rng.chance(self.lazy):
@@ -129,7 +132,8 @@ def play(seed: int) -> int:
     rng = Rng(seed)
     world = lan(seed=seed, wire=wire(rng), gso=65_535 * rng.below(2))
     world.rewire(("h2", 1), wire(rng))
-    apps, judge = [App(world, host, rng) for host in ("h1", "h2")], Judge()
+    judge = Judge()
+    apps = [App(world, host, rng, judge) for host in ("h1", "h2")]
     options = {"rcvbuf": 512 << rng.below(10), "nodelay": rng.below(2)}
     listener = world.now_call("h2", "listen", 80, b"", 5, 0, options if rng.chance(0.5) else {})
     addr = ("10.0.0.2", "fd00::2")[rng.below(2)]
