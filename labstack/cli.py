@@ -28,6 +28,9 @@ DEMO = """examples:
   labstack demo --no-prompt       print the ladder and exit
   labstack demo --tap             the Linux kernel is the other host, on a TAP in a namespace of our own
 """
+DOCTOR = """examples:
+  labstack doctor                 exit status 0 if any wire works; a line below a way says what would mend it
+"""
 BENCH = """examples:
   labstack bench layers           parsing and building, against Scapy
   labstack bench sim              packets a second in virtual time
@@ -49,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--no-prompt", action="store_true", help="exit instead of opening the prompt")
     demo.set_defaults(run=_demo)
 
-    doctor = _command(commands, "doctor", "which wires work here, and what would mend the others", "")
+    doctor = _command(commands, "doctor", "which wires work here, and what would mend the others", DOCTOR)
     doctor.set_defaults(run=_doctor)
 
     bench = _command(commands, "bench", "measure", BENCH)

@@ -41,11 +41,12 @@ def rewriter(
             return lines
         line = code[0].rstrip("\n")
         parts = [part.strip() for part in line.split(";")]
-        if not all(ours(part) for part in parts):
+        if not all(word.match(part) for part in parts):
             parts = [line]
-        if not ours(parts[0]):
+        if not any(ours(part) for part in parts):
             return lines
         *first, last = parts
-        return [*(f"%{SHOW} {part}\n" for part in first), f"%{last}\n"]
+        begin = [f"%{SHOW} {part}\n" if ours(part) else f"{part}\n" for part in first]
+        return [*begin, f"%{last}\n" if ours(last) else f"{last}\n"]
 
     return rewrite

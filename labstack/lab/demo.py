@@ -51,6 +51,15 @@ def story() -> tuple[Lab, dict[str, object]]:
     return lab, {"srv": srv, "c1": c1, "s1": s1}
 
 
+def picture() -> str:
+    """The ladder of the story as SVG: the picture in the README."""
+    return story()[0].ladder().svg()
+
+
 def tap(stays: bool) -> int:
     """The demo with the Linux kernel as the other host."""
     return int(import_module("labstack.lab.demo_tap").run(stays))
+
+
+if __name__ == "__main__":
+    print(picture())

@@ -110,7 +110,7 @@ def _widest(marks: Sequence[int]) -> tuple[int, int]:
 def _half(src: int, x: Sequence[int]) -> int:
     """Where a lost frame ends: most of the way to the next rail."""
     other = x[src + 1] if src + 1 < len(x) else x[src - 1]
-    return x[src] + (other - x[src]) * 4 // 5
+    return x[src] + (other - x[src]) * 9 // 10
 
 
 def _from_outside(row: Row, cells: list[str], x: Sequence[int]) -> tuple[int, int]:

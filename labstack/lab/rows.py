@@ -126,7 +126,7 @@ class _Story:
             return row._replace(src=self.outside, to=(me,), label=label, style=style, mark="")
         if isinstance(event, Call):
             return row._replace(label=why.call_words(event), style="head", mark="app")
-        chief = why.choose(record.trace)
+        chief = why.choose(record.trace, bool(record.sent))
         return row._replace(label=f"{why.layer(chief.rule)} timer" if chief else "timer")
 
     def _reason(self, record: Record) -> str:

@@ -91,7 +91,7 @@ class L2(SuperSocket):  # type: ignore[misc]
         """A frame was seen on the wire."""
         if record.host == NAME and not self.own:
             return
-        self.times.append(record.at / 1e9)
+        self.times.append(max(record.at, 1) / 1e9)  # Scapy takes 0 for "no time"
         try:
             self.peer.send(raw)
         except BlockingIOError:  # a reader that does not read

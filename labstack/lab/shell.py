@@ -90,7 +90,7 @@ class Session:
     def _magic(self, verb: verbs.Verb) -> Callable[[str], Any]:
         def magic(line: str) -> Any:
             try:
-                return self.act(verb, **verb.read(verbs.strip(line), self.ip.user_ns))
+                return self.act(verb, **verb.read(verbs.argument(line), self.ip.user_ns))
             except Exception as error:
                 print(wrong(error))
                 return None

@@ -26,9 +26,9 @@ class Verb(NamedTuple):
     key: str = ""  # function key
 
 
-def strip(text: str) -> str:
+def argument(text: str) -> str:
     """What was typed behind the word, without a trailing comment."""
-    return text.partition(" #")[0].strip() if not text.startswith("#") else ""
+    return f" {text}".partition(" # ")[0].strip()
 
 
 def nothing(text: str, names: Names) -> Args:

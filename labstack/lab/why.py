@@ -23,7 +23,7 @@ HEIGHT = {"link": 1, "arp": 2, "nd": 2, "ip": 3, "icmp": 4, "udp": 4, "tcp": 4}
 DETAILS = {
     "1122/3.3.1.1/on_link": 0, "9293/3.4.1/isn": 0, "9293/3.7.1/mss": 0, "9293/3.10.7.4/ack/window": 0,
     "6298/2.2/first": 0, "6298/2.3/next": 0, "4861/7.3.3/delay": 0, "4861/7.3.1/hint": 0,
-    "9293/3.8.6.3/delay": 0, "9293/3.10.7.4/ack/new": 1,
+    "9293/3.8.6.3/delay": 0, "6298/5.5/backoff": 0, "5681/3.1/timeout": 0, "9293/3.10.7.4/ack/new": 1,
 }  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def short(record: Record, rules: Mapping[str, Rule]) -> str:
         return "fault contained: " + record.fault.strip().splitlines()[-1]
     if isinstance(record.result, OSError):
         return record.result.strerror or str(record.result)
-    chief = choose(record.trace)
+    chief = choose(record.trace, bool(record.sent))
     return f"{cite(chief.rule)} {meaning(chief, rules)}" if chief else ""
 
 
@@ -124,13 +124,16 @@ def meaning(note: Note, rules: Mapping[str, Rule]) -> str:
         return rules[note.rule].says
 
 
-def choose(traces: Sequence[Trace]) -> Note | None:
-    """The note to show when there is room for one: a drop, else the last one of the highest layer that is no detail."""
+def choose(traces: Sequence[Trace], answered: bool) -> Note | None:
+    """The note to show when there is room for one: the last one of the highest layer that is no detail.
+
+    A drop is the whole story of an event, unless something was sent in answer: then the rule of the answer is.
+    """
     notes = [t for t in traces if isinstance(t, Note)]
-    return max(reversed(notes), key=lambda note: _weight(note.rule), default=None)
+    return max(reversed(notes), key=lambda note: _weight(note.rule, answered), default=None)
 
 
-def _weight(rule: str) -> int:
+def _weight(rule: str, answered: bool) -> int:
     if rule.startswith("drop."):
-        return 9
+        return 0 if answered else 9
     return DETAILS.get(rule, HEIGHT.get(layer(rule), 2))

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Bare words become magics, and Python stays Python."""
+
+from typing import Any
+
+import pytest
+
+from labstack.lab import verbs
+from labstack.lab.bare import rewriter
+
+
+class Ours:
+    """Stands for what the shell puts into the namespace."""
+
+
+def typed(line: str, **namespace: Any) -> str:
+    expressions = [verb.word for verb in verbs.VERBS if verb.read in (verbs.condition, verbs.packet)]
+    rewrite = rewriter(list(verbs.BY_WORD), expressions, {"step": Ours(), **namespace}, Ours)
+    return "".join(rewrite(line.splitlines(keepends=True))).rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "becomes"),
+    [
+        ("step", "%step"),
+        ("step 3", "%step 3"),
+        ("continue", "%continue"),
+        ("c", "%c"),
+        ("back; step 2; continue", "%lab_show back\n%lab_show step 2\n%continue"),
+        ('until c1.state == "ESTABLISHED"', '%until c1.state == "ESTABLISHED"'),
+        ("until (a or b)", "%until (a or b)"),
+        ("until -x < 3", "%until -x < 3"),
+        ("inject Ether()/ARP(psrc='10.0.0.2') to h2", "%inject Ether()/ARP(psrc='10.0.0.2') to h2"),
+        ("export /tmp/run.pcapng", "%export /tmp/run.pcapng"),
+        ("export ./run.pcapng", "%export ./run.pcapng"),
+        ("advance 200ms  # a while", "%advance 200ms  # a while"),
+        ("ss h1", "%ss h1"),
+    ],
+)
+def test_a_verb_at_the_start_of_a_line_becomes_a_magic(line: str, becomes: str) -> None:
+    assert typed(line) == becomes
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "step(3)",
+        "step (3)",
+        "for i in range(3): continue",
+        "while True: break",
+        "c = 5",
+        "c: int = 5",
+        "c + 1",
+        "c += 1",
+        "route == other",
+        "route[0]",
+        "ss.x",
+        "why, x = 1, 2",
+        "steps = 3",
+        "x = step(3)",
+        "if x:\n    continue",
+        "    step",
+        "print('step')",
+        "c1.send(b'x'); step = 3",
+        "",
+    ],
+)
+def test_python_is_left_alone(line: str) -> None:
+    assert typed(line) == line
+
+
+def test_a_variable_of_the_users_own_wins() -> None:
+    assert typed("c", c=5) == "c"
+    assert typed("step", step=5) == "step"
+    assert typed("back; c", c=5) == "%lab_show back\nc"

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Connections, listeners and UDP sockets as values at the prompt."""
+
+import errno
+
+import pytest
+
+from labstack.core.errors import StackError
+from labstack.lab.errors import LabError
+from labstack.lab.lab import Lab
+
+
+def test_a_handle_is_there_before_its_socket_and_says_so() -> None:
+    lab = Lab()
+    server = lab.h2.listen(80)
+    assert "queued" in str(server)
+    with pytest.raises(LabError, match="still waits"):
+        server.accept()
+    lab.step()
+    assert "LISTEN" in str(server)
+
+
+def test_reading_too_early_is_no_event() -> None:
+    lab = Lab()
+    server = lab.h2.listen(80)
+    lab.step()
+    with pytest.raises(LabError, match="nothing there yet"):
+        server.accept()
+    assert len(lab.records) == 1
+
+
+def test_data_goes_both_ways_and_half_closing_keeps_the_other_half() -> None:
+    lab = Lab()
+    server = lab.h2.listen(80)
+    client = lab.h1.connect(lab.h2.ip6, 80).send("question")
+    lab.run()
+    served = server.accept()
+    assert served.recv() == b"question"
+    client.shutdown("w")
+    served.send(b"answer")
+    lab.run()
+    assert client.recv() == b"answer"
+    assert (client.state, served.state) == ("FIN_WAIT_2", "CLOSE_WAIT")
+    assert served.recv() == b""
+
+
+def test_abort_resets_and_the_peer_is_told() -> None:
+    """RFC 9293 §3.10.5."""
+    lab = Lab()
+    server = lab.h2.listen(80)
+    client = lab.h1.connect(lab.h2.ip, 80)
+    lab.run()
+    served = server.accept()
+    client.abort()
+    lab.run()
+    with pytest.raises(StackError) as raised:
+        served.recv()
+    assert raised.value.errno == errno.ECONNRESET
+
+
+def test_udp_goes_to_its_port_and_tells_who_sent_it() -> None:
+    lab = Lab()
+    there = lab.h2.udp(53)
+    here = lab.h1.udp()
+    lab.run()
+    here.sendto("name?", lab.h2.ip, 53)
+    lab.run()
+    data, (addr, port) = there.recvfrom()
+    assert (data, addr) == (b"name?", lab.h1.ip)
+    there.sendto(b"name!", addr, port)
+    lab.run()
+    assert here.recvfrom()[0] == b"name!"
+
+
+def test_a_queued_call_that_fails_is_an_event_with_its_error() -> None:
+    lab = Lab()
+    lab.h2.listen(80)
+    lab.h2.listen(80)
+    lab.run()
+    assert "taken" in str(lab.why(2))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda c: c.send(3), "expected bytes"),
+        (lambda c: c.shutdown("x"), "expected 'r', 'w' or 'rw'"),
+        (lambda c: c.recv(), "no such socket"),
+    ],
+)
+def test_wrong_uses_say_what_was_expected(wrong, says: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(LabError, match=says):
+        wrong(Lab().h1.connect("10.0.0.2", 80))
+
+
+def test_sysctls_are_set_for_one_host_and_undone_by_back() -> None:
+    lab = Lab()
+    lab.h1.sysctl("net.ipv4.tcp_delack_min", 5)
+    assert lab.h1.stack.env.config["net.ipv4.tcp_delack_min"] == 5
+    assert lab.h2.stack.env.config["net.ipv4.tcp_delack_min"] == 40
+    lab.back()
+    assert lab.h1.stack.env.config["net.ipv4.tcp_delack_min"] == 40

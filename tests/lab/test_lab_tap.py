@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Labs on a TAP: the Linux kernel in a namespace of its own is the other host."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from labstack.lab import demo_tap
+from labstack.lab.errors import LabError
+from labstack.lab.lab import Lab
+from labstack.live.wire import NoWireError
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    try:
+        made = Lab(wire="tap")
+    except NoWireError as error:
+        pytest.skip(f"no TAP to be had here: {error}")
+    with made:
+        yield made
+
+
+def test_the_kernel_is_pinged_and_the_ladder_has_a_rail_for_it(lab: Lab) -> None:
+    ping = lab.h1.ping(lab.kernel.ip)
+    lab.run()
+    assert ping.reply()[1] == (lab.kernel.ip, 1)
+    text = lab.ladder().text()
+    assert "kernel" in text.splitlines()[0]
+    assert "ICMP echo reply" in text
+
+
+def test_a_program_on_the_kernels_side_is_answered(lab: Lab) -> None:
+    script = demo_tap.SCRIPT
+    done = lab.exec(demo_tap.sys.executable, "-I", "-S", script, "ping", lab.h1.ip6, "2")
+    assert done.stdout.split()[0] == "2", done.stderr
+    assert "ICMPv6 echo reply" in str(lab.events("echo reply"))
+
+
+def test_a_connection_to_nobody_is_refused_by_the_kernel(lab: Lab) -> None:
+    """RFC 9293 §3.10.7.1."""
+    client = lab.h1.connect(lab.kernel.ip, 9)
+    lab.until(lambda: client.state == "CLOSED")
+    assert "RST" in lab.ladder().text()
+
+
+def test_there_is_no_way_back_and_it_says_so(lab: Lab) -> None:
+    with pytest.raises(LabError, match="cannot be rewound"):
+        lab.back()
+    with pytest.raises(LabError, match="cannot be copied"):
+        lab.fork()
+    with pytest.raises(LabError, match="does what the kernel does"):
+        _ = lab.wire
+    assert lab.exec("no-such-program").returncode != 0
+
+
+def test_step_waits_for_one_event_and_gives_up_after_a_while(lab: Lab) -> None:
+    lab.h1.ping(lab.kernel.ip)
+    assert len(lab.step()) == 1
+    assert lab.records[-1].host == "h1"
+
+
+def test_the_demo_moves_the_megabytes_and_tells_both_sides(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        assert demo_tap.run(stays=False) == 0
+    except NoWireError as error:
+        pytest.skip(f"no TAP to be had here: {error}")
+    out = capsys.readouterr().out
+    assert out.count("5 of 5 answered") == 2
+    assert out.count("SHA-256 equal") == 4
+    assert "SYN_RECEIVED" in out
+    assert "the kernel's" in out
+    counters = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.startswith(("Tcp", "Icmp"))}
+    assert counters["TcpActiveOpens"] == counters["TcpPassiveOpens"] == ["2", "2"]
+    assert counters["TcpInErrs"] == ["0", "0"]
