@@ -22,8 +22,8 @@ def to_json(rows: Iterable[Row]) -> str:
     return json.dumps([row._asdict() for row in rows], indent=2)
 
 
-def render(rows: Iterable[Row]) -> None:
-    """Print `rows` as a table."""
+def render(rows: Iterable[Row]) -> str:
+    """Return `rows` as a table for the terminal."""
     from rich.console import Console
     from rich.table import Table
 
@@ -34,4 +34,7 @@ def render(rows: Iterable[Row]) -> None:
         reference = "" if row.reference is None else f"{row.reference:.4g}"
         ratio = "" if row.ratio is None else f"{row.ratio:.3g}×"
         table.add_row(row.bench, row.row, f"{row.value:.4g}", row.unit, reference, ratio)
-    Console().print(table)
+    console = Console()
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get().rstrip("\n")
