@@ -9,6 +9,7 @@ the wall clock's when the capture began, moved on by the monotonic clock.
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic_ns, time_ns
+from typing import Self
 
 from labstack.core.event import Became, Quarantine, Rx, Trace
 from labstack.core.frame import Frame
@@ -51,6 +52,12 @@ class Capture:
 
     def close(self) -> None:
         self.file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def comment(trace: Sequence[Trace]) -> str:

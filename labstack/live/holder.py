@@ -66,7 +66,8 @@ class Holder:
         Without offload the kernel must finish its checksums, which across a veth it leaves to a card that is not there.
         """
         self.net.veth(name, ours)
-        netlink.sysctl(f"net.ipv6.conf.{ours}.disable_ipv6", "1")
+        with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6
+            netlink.sysctl(f"net.ipv6.conf.{ours}.disable_ipv6", "1")
         if not offload:
             netlink.switch(name, "tx", False)
         self.net.up(ours)
@@ -128,7 +129,9 @@ def _answer(holder: Holder, operation: str, args: tuple[Any, ...]) -> tuple[tupl
             raise OSError(errno.EPERM, f"{operation} is not to be had outside a namespace of our own")
         value, fds = getattr(holder, operation)(*args)
     except OSError as error:
-        return ("error", holder.step, error.errno or errno.EIO, str(error)), []
+        return ("error", holder.step, error.errno or errno.EIO, error.strerror or str(error)), []
+    except Exception as error:
+        return ("error", holder.step, errno.EINVAL, str(error)), []
     return ("ok", value), fds
 
 

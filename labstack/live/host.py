@@ -7,6 +7,7 @@ with up() as host:
 """
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +24,7 @@ LARGEST = 65_535  # bytes of an IP packet that a device with offload cuts itself
 class LiveHost:
     """wire: the device and the kernel's side; stack: the machine; loop: what drives it; dev: its interface index."""
 
-    def __init__(self, wire: Wire, stack: Stack, loop: Loop, dev: int, files: list[Capture]) -> None:
+    def __init__(self, wire: Wire, stack: Stack, loop: Loop, dev: int, held: ExitStack) -> None:
         self.wire = wire
         self.stack = stack
         self.loop = loop
@@ -31,7 +32,7 @@ class LiveHost:
         self.call = loop.call
         self.on = loop.on
         self.open = loop.open
-        self._files = files
+        self._held = held
 
     @property
     def records(self) -> list[Any]:
@@ -46,9 +47,7 @@ class LiveHost:
     def close(self) -> None:
         """Stop, and let everything go: the namespace with its interfaces vanishes, captures are complete."""
         self.loop.close()
-        self.wire.close()
-        for file in self._files:
-            file.close()
+        self._held.close()
 
     def __enter__(self) -> Self:
         return self
@@ -76,19 +75,21 @@ def up(
     capture, quarantine: pcapng files to write, for all frames and for those that a handler failed on;
     start: False leaves it to the caller to `loop.run()`. Raises NoWireError when no wire is to be had.
     """
-    wire = open_wire(kind, iface, plan)
-    stack = make(name, seed=int.from_bytes(os.urandom(32), "big") if seed is None else seed, config=config)
-    loop = Loop(stack)
-    dev = _configure(loop, wire)
-    loop.attach(dev, wire.device)
-    files = [file for file in (_file(capture, dev, wire), _file(quarantine, dev, wire)) if file]
-    if records or capture:
-        loop.recorder = Recorder(stack, records or 1, files[0] if capture else None)
-    if quarantine:
-        loop.evidence = files[-1].evidence
-    if start:
-        loop.start()
-    return LiveHost(wire, stack, loop, dev, files)
+    with ExitStack() as undo:
+        wire = undo.enter_context(open_wire(kind, iface, plan))
+        stack = make(name, seed=int.from_bytes(os.urandom(32), "big") if seed is None else seed, config=config)
+        loop = Loop(stack)
+        undo.callback(loop.close)
+        dev = _configure(loop, wire)
+        loop.attach(dev, wire.device)
+        files = [undo.enter_context(_file(path, dev, wire)) for path in (capture, quarantine) if path]
+        if records or capture:
+            loop.recorder = Recorder(stack, records or 1, files[0] if capture else None)
+        if quarantine:
+            loop.evidence = files[-1].evidence
+        if start:
+            loop.start()
+        return LiveHost(wire, stack, loop, dev, undo.pop_all())
 
 
 def _configure(loop: Loop, wire: Wire) -> int:
@@ -107,9 +108,7 @@ def _configure(loop: Loop, wire: Wire) -> int:
     return dev
 
 
-def _file(path: str | Path | None, dev: int, wire: Wire) -> Capture | None:
-    if path is None:
-        return None
+def _file(path: str | Path, dev: int, wire: Wire) -> Capture:
     file = Capture(path)
     file.interface(dev, wire.device)
     return file

@@ -168,7 +168,8 @@ class Loop:
     def stop(self) -> None:
         """Stop after the current turn; from another thread, wait for it."""
         self._stopping = True
-        self._ring()
+        if self._bell >= 0:
+            self._ring()
         if self._thread and self._thread.ident != get_ident():
             self._thread.join()
             self._thread = None
@@ -176,8 +177,10 @@ class Loop:
     def close(self) -> None:
         """Stop, and give back the loop's own descriptors; devices belong to whoever opened them."""
         self.stop()
-        self._poller.close()
-        os.close(self._bell)
+        if self._bell >= 0:
+            self._poller.close()
+            os.close(self._bell)
+            self._bell = -1
 
     def turn(self, end: int | None = None) -> None:
         """Wait until something is to be done (or until `end`, ns), and do it."""

@@ -19,18 +19,18 @@ from typing import Any
 
 MOST = 65_536  # bytes of one request or answer
 _ROOT = str(Path(__file__).resolve().parents[2])
-_CHILD = "import sys; sys.path.insert(0, sys.argv.pop(1)); from labstack.live.{0} import main; main()"
+_CHILD = "import sys; sys.path.append(sys.argv.pop(1)); from labstack.live.{0} import main; main()"
 
 
 class StepError(OSError):
     """A step of the holder failed: `step` names it, `errno` says why."""
 
     def __init__(self, step: str, code: int, text: str) -> None:
-        super().__init__(code, text)
+        super().__init__(code, text or os.strerror(code))
         self.step = step
 
     def __str__(self) -> str:
-        return f"{self.step}: {errno.errorcode.get(self.errno or 0, self.errno)} ({os.strerror(self.errno or 0)})"
+        return f"{self.step}: {errno.errorcode.get(self.errno or 0, self.errno)} ({self.strerror})"
 
 
 class Namespace:

@@ -100,11 +100,16 @@ def _text(name: str) -> bytes:
 
 
 def parse_prefix(prefix: str) -> tuple[int, bytes, int]:
-    """(family, packed address, prefix length) of '10.0.0.1/24'. Raises OSError or ValueError for anything else."""
+    """(family, packed address, prefix length) of '10.0.0.1/24'. Raises ValueError for anything else."""
     text, _, bits = prefix.partition("/")
     family = socket.AF_INET6 if ":" in text else socket.AF_INET
-    raw = socket.inet_pton(family, text)
-    return family, raw, int(bits) if bits else 8 * len(raw)
+    try:
+        raw = socket.inet_pton(family, text)
+    except OSError:
+        raise ValueError(f"{prefix!r}: expected an address and its prefix length, as in 10.0.0.1/24") from None
+    if not bits.isdecimal() or int(bits) > 8 * len(raw):
+        raise ValueError(f"{prefix!r}: expected a prefix length of 0..{8 * len(raw)} behind the address")
+    return family, raw, int(bits)
 
 
 def switch(name: str, feature: str, on: bool) -> None:

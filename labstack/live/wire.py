@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from labstack.live import doctor, tun
+from labstack.live import doctor, netlink, tun
 from labstack.live.device import Device
 from labstack.live.namespace import Namespace, StepError
 
@@ -98,11 +98,12 @@ def open_wire(kind: str = "auto", iface: str | None = None, plan: Plan | None = 
 
     kind:  'auto' or 'tap' (TAP, else veth), 'tun' (bare IP), 'veth' (packet socket)
     iface: a TAP or TUN of the host's own namespace to use instead; it must exist
-    Raises NoWireError when none is to be had, ValueError for an unknown kind.
+    Raises NoWireError when none is to be had, ValueError for an unknown kind or an address that is none, StepError for
+    a plan that the kernel refuses.
     """
     if kind not in KINDS:
         raise ValueError(f"wire kind {kind!r}: expected one of {', '.join(KINDS)}")
-    plan = plan or Plan()
+    plan = _checked(plan or Plan())
     if iface:
         return _owned(iface, plan)
     failed: list[doctor.Check] = []
@@ -114,36 +115,54 @@ def open_wire(kind: str = "auto", iface: str | None = None, plan: Plan | None = 
             continue
         for way in KINDS[kind]:
             try:
-                return _inside(space, way, user, plan)
+                device = _device(space, way, plan)
             except StepError as error:
                 failed.append(doctor.device_check(way, error))
+            else:
+                return _furnished(space, way, user, plan, device)
         space.close()
         break
     raise NoWireError(errno.EOPNOTSUPP, doctor.render(failed))
 
 
-def _inside(space: Namespace, way: str, user: bool, plan: Plan) -> Wire:
-    """A device and the kernel's end of it in an empty namespace."""
-    name, ours = ("host0", "lab0") if way == "veth" else ("lab0", "lab0")
+def _checked(plan: Plan) -> Plan:
+    """The plan, if its addresses are any; without IPv6 where the kernel has none. Raises ValueError."""
+    for prefix in (*plan.kernel, *plan.ours):
+        netlink.parse_prefix(prefix)
+    if os.path.exists("/proc/sys/net/ipv6"):
+        return plan
+    return plan._replace(kernel=[p for p in plan.kernel if ":" not in p], ours=[p for p in plan.ours if ":" not in p])
+
+
+def _device(space: Namespace, way: str, plan: Plan) -> Device:
+    """A device in an empty namespace. Raises StepError."""
     if way == "veth":
-        offload, fds = space.ask("veth", name, ours, plan.offload)
-        space.ask("shape", ours, OUR_MAC, plan.mtu, TXQUEUELEN)
+        offload, fds = space.ask("veth", "host0", "lab0", plan.offload)
     else:
-        offload, fds = space.ask("queue", name, way == "tun", plan.offload)
-    link = "ip" if way == "tun" else "ether"
-    device = Device(fds[0], ours, link, OUR_MAC, plan.mtu, offload)
-    try:
-        _configure(space, name, KERNEL_MAC if link == "ether" else b"", plan)
-    except StepError:
-        device.close()
-        raise
+        offload, fds = space.ask("queue", "lab0", way == "tun", plan.offload)
+    return Device(fds[0], "lab0", "ip" if way == "tun" else "ether", OUR_MAC, plan.mtu, offload)
+
+
+def _furnished(space: Namespace, way: str, user: bool, plan: Plan, device: Device) -> Wire:
+    """The wire, with both ends set up as planned. Raises StepError, and then nothing is left."""
+    name = "host0" if way == "veth" else "lab0"
     how = ("user and " if user else "") + "network namespace, " + ("veth pair" if way == "veth" else way.upper())
-    return Wire(device, Side(name, KERNEL_MAC, tuple(plan.kernel)), Side(ours, OUR_MAC, tuple(plan.ours)), how, space)
+    kernel, ours = Side(name, KERNEL_MAC, tuple(plan.kernel)), Side("lab0", OUR_MAC, tuple(plan.ours))
+    wire = Wire(device, kernel, ours, how, space)
+    try:
+        if way == "veth":
+            space.ask("shape", "lab0", OUR_MAC, plan.mtu, TXQUEUELEN)
+        _configure(space, name, b"" if device.link == "ip" else KERNEL_MAC, plan)
+    except StepError:
+        wire.close()
+        raise
+    return wire
 
 
 def _configure(space: Namespace, name: str, mac: bytes, plan: Plan) -> None:
     """Give the kernel's end its addresses, and a default route to each of ours."""
-    space.ask("sysctl", f"net.ipv6.conf.{name}.accept_dad", "0")
+    if any(":" in prefix for prefix in plan.kernel):
+        space.ask("sysctl", f"net.ipv6.conf.{name}.accept_dad", "0")
     for key, value in plan.sysctls.items():
         space.ask("sysctl", key, value)
     space.ask("shape", name, mac, plan.mtu, TXQUEUELEN)

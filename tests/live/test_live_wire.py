@@ -159,6 +159,27 @@ def test_an_unknown_kind_is_the_callers_mistake() -> None:
         open_wire("wifi")
 
 
+@pytest.mark.parametrize("address", ["banana", "10.0.0.1", "10.0.0.1/33", "fd00::1/x"])
+def test_an_address_that_is_none_is_the_callers_mistake(address: str) -> None:
+    with pytest.raises(ValueError, match="expected a"):
+        open_wire(plan=Plan(kernel=(address,)))
+
+
+def test_a_plan_that_the_kernel_refuses_names_the_step_and_leaves_nothing(space: Namespace) -> None:
+    """The same address twice: EEXIST, and not another try with another device."""
+    with pytest.raises(StepError) as caught:
+        open_wire(plan=Plan(kernel=("10.0.0.254/24", "10.0.0.254/24")))
+    assert (caught.value.step, caught.value.errno) == ("address", errno.EEXIST)
+
+
+def test_nonsense_does_not_end_the_holder(space: Namespace) -> None:
+    for request in (("address", "lo", "banana"), ("address",), ("shape", "lo", b"", -1, 0)):
+        with pytest.raises(StepError) as caught:
+            space.ask(*request)
+        assert caught.value.errno == errno.EINVAL
+    space.ask("address", "lo", "10.9.9.9/32")
+
+
 def test_the_holder_does_nothing_before_it_has_left_the_hosts_namespace(
     monkeypatch: pytest.MonkeyPatch, space: Namespace
 ) -> None:
