@@ -7,16 +7,12 @@ to be had. An interface of the host's own namespace is only touched if it is nam
 """
 
 import errno
-import fcntl
 import os
-import socket
-import struct
 import subprocess
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from labstack.live import doctor, netlink, tun
+from labstack.live import doctor, existing, netlink, tun
 from labstack.live.device import Device
 from labstack.live.namespace import Namespace, StepError
 
@@ -26,7 +22,6 @@ KERNEL_MAC = bytes.fromhex("0200000000fe")
 OUR_MAC = bytes.fromhex("020000000001")
 TXQUEUELEN = 10_000  # packets; must exceed window / MSS
 KINDS = {"auto": ("tap", "veth"), "tap": ("tap", "veth"), "tun": ("tun",), "veth": ("veth",)}
-SIOCGIFADDR, SIOCGIFNETMASK = 0x8915, 0x891B
 
 
 class NoWireError(OSError):
@@ -176,32 +171,11 @@ def _configure(space: Namespace, name: str, mac: bytes, plan: Plan) -> None:
 
 def _owned(name: str, plan: Plan) -> Wire:
     """A TAP or TUN that exists in this process's own namespace and that we may open; it is not configured by us."""
-    about = Path("/sys/class/net") / name
     try:
-        flags = int((about / "tun_flags").read_text(), 16)
-        is_tun = bool(flags & tun.IFF_TUN)
-        fd, offload = tun.open_queue(name, is_tun, plan.offload)
+        link = existing.link(name)
+        fd, offload = tun.open_queue(name, link == "ip", plan.offload)
     except OSError as error:
         raise NoWireError(error.errno, doctor.render([doctor.owned_check(name, error)])) from None
-    mtu = int((about / "mtu").read_text())
-    device = Device(fd, name, "ip" if is_tun else "ether", OUR_MAC, mtu, offload)
-    mac = bytes.fromhex((about / "address").read_text().strip().replace(":", ""))
-    kernel = Side(name, mac, tuple(_addresses(name)))
+    device = Device(fd, name, link, OUR_MAC, existing.mtu(name), offload)
+    kernel = Side(name, existing.mac(name), tuple(existing.addresses(name)))
     return Wire(device, kernel, Side(name, OUR_MAC, tuple(plan.ours)), f"{name}, which exists here", None)
-
-
-def _addresses(name: str) -> list[str]:
-    """What the kernel has configured on an interface: its first IPv4 address and its global IPv6 addresses."""
-    found = []
-    request = struct.pack("40s", name.encode())
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            address, mask = (fcntl.ioctl(sock, code, request)[20:24] for code in (SIOCGIFADDR, SIOCGIFNETMASK))
-            found.append(f"{socket.inet_ntoa(address)}/{int.from_bytes(mask, 'big').bit_count()}")
-        except OSError:
-            pass  # it has none
-    for line in Path("/proc/net/if_inet6").read_text().splitlines() if os.path.exists("/proc/net/if_inet6") else []:
-        packed, _, bits, scope, _, owner = line.split()
-        if owner == name and scope == "00":
-            found.append(f"{socket.inet_ntop(socket.AF_INET6, bytes.fromhex(packed))}/{int(bits, 16)}")
-    return found

@@ -19,6 +19,7 @@ from labstack.core.counters import unbalanced
 from labstack.core.errors import StackError
 from labstack.core.event import FAILED, Call, Rx
 from labstack.live.host import LiveHost, up
+from labstack.live.namespace import Namespace, StepError
 from labstack.live.wire import NoWireError, Plan
 from labstack.stack.stack import Stack
 from layers import pcapng
@@ -369,3 +370,47 @@ def test_an_ordinary_user_needs_no_privilege() -> None:
     how, peer_name, drops = done.stdout.strip().split(" | ")
     assert how.startswith("user and network namespace")
     assert (peer_name, drops) == ("10.0.0.1", "{}")
+
+
+# A TAP or TUN that was made before, in the namespace that we are in, used by its name.
+OWNED = """
+import fcntl, sys
+sys.path.insert(0, sys.argv[1])
+from labstack.live import netlink, tun
+from labstack.live.host import up
+from labstack.live.wire import NoWireError, open_wire
+fd, _ = tun.open_queue("lab7", sys.argv[2] == "tun")
+fcntl.ioctl(fd, 0x400454CB, 1)  # TUNSETPERSIST
+net = netlink.Netlink()
+net.address("lab7", "10.0.0.254/24")
+net.up("lab7")
+try:
+    open_wire(iface="lab7")
+except NoWireError as error:
+    print(str(error).splitlines()[0])
+__import__("os").close(fd)
+with up(iface="lab7") as host:
+    host.call("listen", 7000)
+    program = "import socket; s = socket.create_connection(('10.0.0.1', 7000), 20); print(s.getpeername()[0])"
+    name = host.wire.exec(sys.executable, "-c", program).stdout.strip()
+    print(host.wire.kernel.addresses, host.wire.device.link, name)
+"""
+
+
+@pytest.mark.parametrize(("what", "link"), [("tap", "ether"), ("tun", "ip")])
+def test_an_interface_that_exists_is_used_by_its_name_and_not_configured(what: str, link: str) -> None:
+    """tuntap.rst: a persistent TAP or TUN; while another program has it open, doctor says so."""
+    try:
+        space = Namespace(os.geteuid() != 0)
+    except StepError as error:
+        pytest.skip(str(error))
+    argv = [sys.executable, "-c", OWNED, ROOT, what]
+    with space.popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        out, err = process.communicate(timeout=WAIT)
+    space.close()
+    if "/dev/net/tun" in err:
+        pytest.skip("no /dev/net/tun here")
+    assert err == ""
+    busy, works = out.splitlines()
+    assert "EBUSY: another program has it open" in busy
+    assert works == f"('10.0.0.254/24',) {link} 10.0.0.1"
