@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""From a header's table to its functions: `__init__`, `_fill` (parse), `_emit` (build), `_stack` (copy), and `_above`
-(what follows) where the table is all there is to it. A class may write any of them itself.
+"""From a header's table to its functions: `__init__`, `_fill` (parse), `_above` (what follows), `_grow` (both, up
+the chain), `_emit` (build), `_stack` (copy). A class may write any of them itself.
 
 The source is plain Python with one struct call per header, made at a class's first use (so that importing stays fast)
 and registered in `linecache`: tracebacks show it and a debugger steps through it. `print(source(TCP))` shows it, too.
@@ -14,7 +14,8 @@ from typing import Any
 
 from layers.field import Address, Field
 
-METHODS = ("__init__", "_fill", "_above", "_emit", "_stack")
+TOO_DEEP = "too-many-headers"
+METHODS = ("__init__", "_fill", "_above", "_grow", "_emit", "_stack")
 
 
 def install(cls: Any) -> None:
@@ -56,7 +57,7 @@ def _globals(cls: Any) -> dict[str, Any]:
         "CLS": cls, "NEW": object.__new__, "UNPACK": layout.unpack_from, "PACK": layout.pack, "SIZE": layout.size,
         "ERRORS": (error, TypeError, OverflowError, AttributeError), "SHORT": cls.short, "NOTHING": cls.nothing,
         "BYTES": bytes, "STR": str, "LEN": len, "LIST": list, "COPIES": copies, "NONE": b"", "UNREAD": 0,
-        "UPPERS": cls.uppers, "LOWERS": cls.lowers, "RAW": cls.raw,
+        "UPPERS": cls.uppers, "LOWERS": cls.lowers, "RAW": cls.raw, "TOO_DEEP": TOO_DEEP,
     }  # fmt: skip
     for row in cls.table:
         made["D_" + row.name] = row.default
@@ -94,7 +95,7 @@ def _width(run: list[Field]) -> str:
 
 def source(cls: Any) -> str:
     """Return the source of the functions generated for a header class."""
-    return "\n\n".join([_init(cls), _fill(cls), _above(cls), _emit(cls), _stack(cls)]) + "\n"
+    return "\n\n".join([_init(cls), _fill(cls), _above(cls), _grow(cls), _emit(cls), _stack(cls)]) + "\n"
 
 
 def copies(items: Any) -> list[Any]:
@@ -129,6 +130,42 @@ def _init(cls: Any) -> str:
 
 
 def _fill(cls: Any) -> str:
+    return "\n".join(["def _fill(self, buf, at, end):", *_reading(cls), "    return at"])
+
+
+def _grow(cls: Any) -> str:
+    lines = ["def _grow(self, buf, at, end, room, flaws):"]
+    if "_fill" not in cls.generated:
+        lines += ["    at = self._fill(buf, at, end)", "    if at.__class__ is STR:", "        return at"]
+    else:
+        lines += _reading(cls)
+    above = "self._above(buf, at, end)" if "_above" not in cls.generated else f"{_upper(cls)}, end"
+    return "\n".join([*lines, f"    kind, end = {above}", *_GROW])
+
+
+_GROW = """
+    if self._meta is not None:
+        flaws.append(self._meta['drop'])
+    if at >= end:
+        return end
+    if kind is not RAW and room:
+        upper = NEW(kind)
+        got = upper._grow(buf, at, end, room - 1, flaws)
+        if got.__class__ is not STR:
+            self.payload = upper
+            return got
+        flaws.append(got)
+    elif not room:
+        flaws.append(TOO_DEEP)
+    self.payload = upper = NEW(RAW)
+    upper.load = buf[at:end]
+    upper.size = end - at
+    upper.payload = NOTHING
+    upper._meta = None
+    return end""".splitlines()[1:]
+
+
+def _reading(cls: Any) -> list[str]:
     targets, splits = [], []
     for i, (fmt, rows) in enumerate(groups(cls.table)):
         if rows[0].fmt:
@@ -142,7 +179,7 @@ def _fill(cls: Any) -> str:
             shift -= row.bits
             part = f"g{i} >> {shift}" if shift else f"g{i}"
             splits.append(f"    self.{row.name} = {part}" + (f" & {(1 << row.bits) - 1}" if row is not rows[0] else ""))
-    lines = ["def _fill(self, buf, at, end):", "    start = at"]
+    lines = ["    start = at"]
     if targets:
         lines += ["    if end - at < SIZE:", "        return SHORT", f"    ({', '.join(targets)},) = UNPACK(buf, at)"]
     lines += [*splits, "    at += SIZE", "    self.payload = NOTHING", "    self._meta = None"]
@@ -151,12 +188,15 @@ def _fill(cls: Any) -> str:
     for row in cls.table if not hasattr(cls, "_read") else []:
         if row.codec is not None:
             lines += _fill_var(row)
-    return "\n".join([*lines, "    self.size = at - start", "    return at"])
+    return [*lines, "    self.size = at - start"]
 
 
 def _above(cls: Any) -> str:
-    upper = "RAW" if cls.key is None else f"UPPERS.get(self.{cls.key}, RAW)"
-    return f"def _above(self, buf, at, end):\n    return {upper}, end"
+    return f"def _above(self, buf, at, end):\n    return {_upper(cls)}, end"
+
+
+def _upper(cls: Any) -> str:
+    return "RAW" if cls.key is None else f"UPPERS.get(self.{cls.key}, RAW)"
 
 
 def _fill_var(row: Field) -> list[str]:

@@ -14,9 +14,7 @@ from layers import view
 from layers.field import AUTO, BYTES, Auto, AutoBytes, Field, var
 from layers.metaclass import HeaderType, Note
 
-LIMIT = 200  # headers in one packet; what is deeper stays Raw, so that building and copying may recurse
-TOO_DEEP = "too-many-headers"
-_LEVELS = range(LIMIT)
+LIMIT = 200  # headers in one packet; what is deeper stays Raw, so that reading, building and copying may recurse
 NEW = object.__new__
 
 
@@ -45,6 +43,7 @@ class Header(metaclass=HeaderType):
     size: int | None
     _meta: dict[str, Any] | None
     _fill: Any
+    _grow: Any
     _above: Any
     _emit: Any
     _stack: Any
@@ -74,35 +73,15 @@ class Header(metaclass=HeaderType):
         """Read a chain of headers from `data` into self and what follows it."""
         if data.__class__ is not bytes:
             data = wire(data, self.__class__)
-        at = self._fill(data, 0, len(data))
-        if at.__class__ is str:
-            self._unread(data, at)
+        flaws: list[str] = []
+        end = self._grow(data, 0, len(data), LIMIT, flaws)
+        if end.__class__ is str:
+            self._unread(data, end)
             return
-        flaw = None if self._meta is None else self._meta["drop"]
-        lower: Any = self
-        end = len(data)
-        for _ in _LEVELS:
-            kind, end = lower._above(data, at, end)
-            if at >= end or kind is Raw:
-                break
-            upper = NEW(kind)
-            got = upper._fill(data, at, end)
-            if got.__class__ is str:
-                flaw = flaw or got
-                break
-            if upper._meta is not None:
-                flaw = flaw or upper._meta["drop"]
-            lower.payload = lower = upper
-            at = got
-        else:
-            flaw = flaw or TOO_DEEP
-        if at < end:
-            lower.payload = lower = NEW(Raw)
-            lower.load, lower.payload, lower.size, lower._meta = data[at:end], NOTHING, end - at, None
         if end < len(data):
-            lower.payload = Padding(load=data[end:])
-        if flaw is not None:
-            self.drop = flaw
+            self.last().payload = Padding(load=data[end:])
+        if flaws:
+            self.drop = flaws[0]
 
     def _unread(self, data: bytes, reason: str) -> None:
         """Become a header that was not there: default fields, no bytes of its own, the data behind it as Raw."""
