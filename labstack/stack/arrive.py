@@ -9,8 +9,8 @@ from labstack.ip.datagram import Datagram
 from labstack.stack import ports
 from labstack.stack.host import TCP, UDP, Echo, Host
 from labstack.tcp import arrive as tcp
+from labstack.tcp import closing, listen, opening, output
 from labstack.tcp import icmp as tcp_icmp
-from labstack.tcp import listen, opening, output
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, RST, SYN, Segment, parse
 from labstack.tcp.seq import unwrap
@@ -56,6 +56,7 @@ def _tcp(host: Host, d: Datagram) -> None:
         env.drop("drop.tcp.group")
         return
     sock = host.flows.get(d.flow)
+    used: int | None = None
     if sock is not None:
         conn = host.conns[sock]
         if conn.parent and conn.state == SYN_RECEIVED and _must_wait(host, conn, seg):
@@ -63,12 +64,13 @@ def _tcp(host: Host, d: Datagram) -> None:
         if not (conn.state == TIME_WAIT and _reopens(host, conn, seg)):
             tcp.arrive(env, host.net, conn, seg)
             return
+        used = conn.snd.nxt
     listener = host.listeners.get(ports.find(host, TCP, d.dst, seg.dport))
     if listener is None:
         env.drop("drop.tcp.closed", seg.dport)
         output.refuse(env, host.net, seg)
     elif listen.wants(env, host.net, listener, seg):
-        _accept_syn(host, listener, seg)
+        _accept_syn(host, listener, seg, used)
 
 
 def _must_wait(host: Host, conn: Conn, seg: Segment) -> bool:
@@ -85,11 +87,12 @@ def _reopens(host: Host, conn: Conn, seg: Segment) -> bool:
         return False
     host.env.note("9293/3.6.1/reopen", conn.sock)
     host.env.count["TcpExtTWRecycled"] += 1
-    ports.forget(host, conn)
+    closing.finish(host.env, conn)
+    ports.unlink(host, conn)  # the flush of this event forgets the rest, unless an application holds it
     return True
 
 
-def _accept_syn(host: Host, listener: listen.Listener, seg: Segment) -> None:
+def _accept_syn(host: Host, listener: listen.Listener, seg: Segment, used: int | None) -> None:
     """A connection of its own for a SYN that a listener wants."""
     d, env = seg.dgram, host.env
     dev = listener.dev or icmp.scope(d)
@@ -100,7 +103,7 @@ def _accept_syn(host: Host, listener: listen.Listener, seg: Segment) -> None:
     if ports.full(host):
         env.drop("drop.tcp.sockets")
         return
-    conn = opening.make(env, ports.fresh(host), path, d.dst, seg.dport, d.src, seg.sport, dev)
+    conn = opening.make(env, ports.fresh(host), path, d.dst, seg.dport, d.src, seg.sport, dev, used)
     ports.adopt(host, conn, listener.options)
     listen.passive(host.env, conn, listener, seg)
 

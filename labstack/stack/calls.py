@@ -296,7 +296,7 @@ def _no_socket(sock: int, what: str) -> StackError:
 
 def _conn(host: Host, sock: int) -> Conn:
     conn = host.conns.get(sock)
-    if conn is None:
+    if conn is None or not conn.held:
         raise _no_socket(sock, "a TCP connection")
     return conn
 

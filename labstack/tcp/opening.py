@@ -21,12 +21,22 @@ TCP_HLEN = 20
 AFTER_LOST_SYN = 3 * SECOND
 
 
-def make(env: Env, sock: int, path: Path, local: bytes, lport: int, remote: bytes, rport: int, dev: int = 0) -> Conn:
-    """A connection record before anything was sent or received."""
+def make(
+    env: Env,
+    sock: int,
+    path: Path,
+    local: bytes,
+    lport: int,
+    remote: bytes,
+    rport: int,
+    dev: int = 0,
+    used: int | None = None,
+) -> Conn:
+    """A connection record before anything was sent or received; used: as in isn.choose."""
     family = of(remote)
     ports = rport.to_bytes(2, "big") + lport.to_bytes(2, "big")
     key = remote + local + ports
-    iss = isn.choose(env, key)
+    iss = isn.choose(env, key, used)
     mss = path.mtu - family.header - TCP_HLEN
     limit = env.config["net.ipv4.tcp_rmem"]
     snd = Snd(
@@ -118,7 +128,7 @@ def take_syn(env: Env, conn: Conn, seg: Segment) -> None:
     offered = rcv.edge - rcv.nxt  # by our SYN, if it was first
     rcv.irs, rcv.nxt, rcv.edge, rcv.acked = seg.seq, seg.seq + 1, seg.seq + 1 + offered, seg.seq
     theirs = family.mss if seg.mss is None else seg.mss
-    snd.mss = max(min(theirs, snd.mss), env.config["net.ipv4.tcp_min_snd_mss"])
+    snd.mss = min(max(theirs, env.config["net.ipv4.tcp_min_snd_mss"]), snd.mss)
     # RFC 5681 §3.1: one segment, if our SYN had to be sent again
     snd.cc = Reno(mss=snd.mss, cwnd=snd.mss if snd.retries else send.initial_window(env, snd.mss))
     conn.scaling = conn.scaling and seg.shift is not None

@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Closing: both ways, half, at the same time; resets; TIME-WAIT; what is left when all is over: nothing."""
+
+import errno
+from collections.abc import Callable
+
+import pytest
+from tcp_script import Script, pattern
+
+from labstack.core.counters import drops
+from labstack.core.event import CLOSED, FAILED, READABLE, Wake
+
+Tcp = Callable[..., Script]
+BOTH = pytest.mark.parametrize("family", [4, 6])
+
+
+@BOTH
+def test_active_close_passes_through_fin_wait_and_time_wait(tcp: Tcp, family: int) -> None:
+    """RFC 9293 §3.6, figure 12; MUST-13; tcp_fin_timeout."""
+    s = tcp(family=family).passive()
+    s.call("close", s.sock)
+    s.tx("FA", seq=1, ack=1)
+    s.state("FIN_WAIT_1")
+    s.rx("A")
+    s.state("FIN_WAIT_2")
+    s.rx("FA")
+    s.tx("A", seq=2, ack=2)
+    s.state("TIME_WAIT")
+    s.wait(59_999)
+    s.state("TIME_WAIT")
+    s.nothing(1)
+    s.gone()
+    assert s.stack.env.timers.at == {}
+    assert s.stack.lingering == {}
+
+
+@BOTH
+def test_passive_close_passes_through_close_wait_and_last_ack(tcp: Tcp, family: int) -> None:
+    """RFC 9293 §3.6, figure 12."""
+    s = tcp(family=family).passive()
+    s.wakes.clear()
+    s.rx("FA")
+    s.tx("A", seq=1, ack=2)
+    s.state("CLOSE_WAIT")
+    assert s.wakes == [Wake(s.sock, READABLE)]
+    assert s.call("recv", s.sock) == b""
+    s.call("close", s.sock)
+    s.tx("FA", seq=1, ack=2)
+    s.state("LAST_ACK")
+    s.rx("A")
+    s.gone()
+    assert s.stack.env.timers.at == {}
+
+
+def test_simultaneous_close(tcp: Tcp) -> None:
+    """RFC 9293 §3.6, figure 13."""
+    s = tcp().passive()
+    s.call("close", s.sock)
+    s.tx("FA", seq=1, ack=1)
+    s.rx("FA", ack=1)
+    s.tx("A", seq=2, ack=2)
+    s.state("CLOSING")
+    s.rx("A", ack=2)
+    s.state("TIME_WAIT")
+    s.nothing(60_000)
+    s.gone()
+
+
+def test_half_close_lets_the_peer_go_on(tcp: Tcp) -> None:
+    """RFC 9293 §3.6: a connection may be half closed for as long as they like."""
+    s = tcp().passive()
+    s.call("send", s.sock, b"question")
+    s.call("shutdown", s.sock, 1)
+    assert [seg.flags for seg in s.burst()] == ["PA", "FA"]
+    s.rx("A")
+    s.fails(errno.EPIPE, "send", s.sock, b"more")
+    s.wait(300_000)
+    s.state("FIN_WAIT_2")
+    s.rx("PA", data=pattern(0, 1000))
+    assert s.call("recv", s.sock) == pattern(0, 1000)
+    s.tx("A", after=40)
+    s.rx("FA")
+    s.tx("A")
+    assert s.call("recv", s.sock) == b""
+    s.call("close", s.sock)
+    s.nothing(60_000)
+    s.gone()
+
+
+def test_data_sent_after_the_peers_fin_still_goes_out(tcp: Tcp) -> None:
+    """RFC 9293 §3.6, case 2."""
+    s = tcp().passive()
+    s.rx("FA")
+    s.tx("A")
+    s.call("send", s.sock, b"the answer")
+    s.call("close", s.sock)
+    s.tx("PA", data=b"the answer")
+    s.tx("FA")
+    s.rx("A")
+    s.gone()
+
+
+def test_queued_data_goes_out_before_the_fin(tcp: Tcp) -> None:
+    """RFC 9293 §3.10.4: queue the FIN until all preceding SENDs have been segmentized."""
+    s = tcp().passive(win=1000)
+    s.call("send", s.sock, pattern(0, 2500))
+    s.call("close", s.sock)
+    s.tx("A", seq=1, size=1000)
+    s.rx("A", win=1000)
+    s.tx("A", seq=1001, size=1000)
+    s.rx("A", win=1000)
+    s.tx("FPA", seq=2001, data=pattern(2000, 500))
+    s.rx("A")
+    s.state("FIN_WAIT_2")
+
+
+def test_the_fin_is_retransmitted_alone_or_with_its_data(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.1."""
+    s = tcp().passive()
+    s.call("send", s.sock, b"data")
+    s.tx("PA")
+    s.call("close", s.sock)
+    s.tx("FA", seq=5)
+    s.tx("FPA", after=200, seq=1, data=b"data")
+    s.rx("A", ack=5)
+    s.tx("FA", seq=5, size=0, after=400)
+    s.rx("A", ack=6)
+    s.state("FIN_WAIT_2")
+
+
+def test_close_with_unread_data_resets(tcp: Tcp) -> None:
+    """RFC 9293 §3.6.1, SHLD-3: the peer must learn that data was lost."""
+    s = tcp().passive()
+    s.rx("PA", data=b"unread")
+    s.call("close", s.sock)
+    s.tx("RA", seq=1, ack=7)
+    s.gone()
+    assert s.count("TcpExtTCPAbortOnClose") == 1
+
+
+@pytest.mark.parametrize("after", ["FIN_WAIT_1", "FIN_WAIT_2"])
+def test_data_that_arrives_after_close_resets(tcp: Tcp, after: str) -> None:
+    """RFC 9293 §3.6.1, SHLD-3."""
+    s = tcp().passive()
+    s.call("close", s.sock)
+    s.tx("FA")
+    if after == "FIN_WAIT_2":
+        s.rx("A")
+    s.rx("PA", data=b"too late")
+    s.tx("RA", seq=2)
+    s.gone()
+    assert s.count("TcpExtTCPAbortOnData") == 1
+
+
+def test_abort_resets_and_lets_go(tcp: Tcp) -> None:
+    """RFC 9293 §3.10.5."""
+    s = tcp().passive()
+    s.call("send", s.sock, pattern(0, 100))
+    s.tx("PA")
+    s.call("abort", s.sock)
+    s.tx("RA", seq=101, ack=1)
+    s.gone()
+    s.fails(errno.EBADF, "recv", s.sock)
+
+
+def test_the_rst_after_a_window_probe_is_one_that_the_peer_believes(tcp: Tcp) -> None:
+    """RFC 5961 §3.2: exactly the peer's RCV.NXT."""
+    s = tcp().passive(win=0)
+    s.call("send", s.sock, b"abc")
+    s.tx(after=200, seq=1, size=1)
+    s.rx("A", ack=1, win=0)
+    s.call("abort", s.sock)
+    s.tx("RA", seq=1)
+
+
+def test_close_in_syn_sent_forgets_the_connection(tcp: Tcp) -> None:
+    """RFC 9293 §3.10.4, SYN-SENT."""
+    s = tcp()
+    s.connect()
+    s.tx("S")
+    s.call("close", s.sock)
+    s.gone()
+    s.rx("SA", seq=0, ack=1)
+    s.tx("R", seq=1)
+
+
+def test_close_in_syn_received_finishes_the_handshake_first(tcp: Tcp) -> None:
+    """RFC 9293 §3.10.4, SYN-RECEIVED."""
+    s = tcp()
+    s.connect()
+    s.tx("S")
+    s.rx("S")
+    s.tx("SA")
+    s.call("send", s.sock, b"x")
+    s.call("close", s.sock)
+    s.state("FIN_WAIT_1")
+    s.nothing()
+    s.rx("A", ack=1)
+    s.tx("FPA", seq=1, data=b"x")
+
+
+def test_a_reset_tells_the_application_after_what_it_can_still_read(tcp: Tcp) -> None:
+    """RFC 9293 MUST-12."""
+    s = tcp().passive()
+    s.rx("PA", data=b"last words")
+    s.wakes.clear()
+    s.rx("R")
+    assert s.wakes == [Wake(s.sock, CLOSED | FAILED)]
+    s.fails(errno.ECONNRESET, "send", s.sock, b"x")
+    assert s.call("recv", s.sock) == b"last words"
+    s.fails(errno.ECONNRESET, "recv", s.sock)
+    assert s.count("TcpEstabResets") == 1
+    s.call("close", s.sock)
+    s.gone()
+
+
+def test_a_closed_socket_is_no_socket(tcp: Tcp) -> None:
+    """Linux: EBADF, though the connection still lingers."""
+    s = tcp().passive()
+    s.call("close", s.sock)
+    s.tx("FA")
+    for op, *args in (("recv",), ("send", b"x"), ("shutdown", 1), ("close",), ("abort",), ("setopt", "ttl", 5)):
+        s.fails(errno.EBADF, op, s.sock, *args)
+    s.state("FIN_WAIT_1")
+
+
+# ---- TIME-WAIT and FIN-WAIT-2 ---------------------------------------------------------------------------------------
+
+
+def linger(s: Script) -> Script:
+    s.passive()
+    s.call("close", s.sock)
+    s.tx("FA")
+    s.rx("FA")
+    s.tx("A")
+    s.state("TIME_WAIT")
+    return s
+
+
+def test_the_fin_again_restarts_time_wait(tcp: Tcp) -> None:
+    """RFC 9293 §3.10.7.4, eighth."""
+    s = linger(tcp())
+    s.wait(50_000)
+    s.rx("FA", seq=1)
+    s.tx("A", ack=2)
+    s.wait(59_999)
+    s.state("TIME_WAIT")
+    s.wait(1)
+    s.gone()
+
+
+def test_old_text_in_time_wait_is_acknowledged_and_does_not_restart_it(tcp: Tcp) -> None:
+    """RFC 9293 §3.10.7.4, first."""
+    s = linger(tcp())
+    s.wait(50_000)
+    s.rx("PA", seq=-10, data=5)
+    s.tx("A", ack=2)
+    s.nothing(10_000)
+    s.gone()
+
+
+def test_a_rst_ends_time_wait(tcp: Tcp) -> None:
+    """RFC 9293 §3.10.7.4, second; Linux with tcp_rfc1337 = 0."""
+    s = linger(tcp())
+    s.rx("R")
+    s.gone()
+
+
+def test_a_new_syn_reopens_with_a_greater_isn(tcp: Tcp) -> None:
+    """RFC 9293 §3.6.1, MAY-2 (1), (2)."""
+    s = linger(tcp())
+    old = s.iss
+    assert old is not None
+    s.rx("S", seq=5000)
+    s.tx("SA", ack=5001)
+    s.gone()
+    assert s.iss is not None
+    assert 0 < (s.iss - old) % (1 << 32) < 1 << 31
+    assert s.count("TcpExtTWRecycled") == 1
+    s.rx("A", seq=5001, ack=1)
+    s.accept()
+    s.state("ESTABLISHED")
+
+
+def test_a_reopened_connection_never_reuses_sequence_numbers(tcp: Tcp) -> None:
+    """RFC 9293 §3.6.1, MAY-2 (1): larger than the largest used, also when the old one was faster than the clock."""
+    s = tcp().passive()
+    s.conn.snd.una = s.conn.snd.nxt = s.conn.snd.cursor = s.conn.snd.iss + 300_000_000  # as if it had sent so much
+    s.conn.snd.out.start = s.conn.snd.out.end = s.conn.snd.nxt
+    old = s.iss or 0
+    s.any_window = True
+    s.call("close", s.sock)
+    s.burst()
+    s.rx("FA", ack=300_000_001)
+    s.burst()
+    s.state("TIME_WAIT")
+    s.rx("S", seq=5000)
+    s.tx("SA", ack=5001)
+    assert s.iss is not None
+    assert 300_000_000 < (s.iss - old) % (1 << 32) < 1 << 31
+
+
+def test_an_old_syn_in_time_wait_is_challenged(tcp: Tcp) -> None:
+    """RFC 9293 §3.10.7.4, fourth."""
+    s = linger(tcp())
+    s.rx("S", seq=-5)
+    s.tx("A", seq=2, ack=2)
+    s.state("TIME_WAIT")
+
+
+def test_a_new_syn_reopens_although_the_application_still_holds_the_old_socket(tcp: Tcp) -> None:
+    """The old socket stays what it is: closed, and its owner's."""
+    s = tcp().passive()
+    s.call("shutdown", s.sock, 1)
+    s.tx("FA")
+    s.rx("FA")
+    s.tx("A")
+    s.state("TIME_WAIT")
+    s.rx("S", seq=5000)
+    s.tx("SA", ack=5001)
+    assert s.call("recv", s.sock) == b""
+    s.state("CLOSED")
+    s.call("close", s.sock)
+    s.gone()
+    s.rx("A", seq=5001, ack=1)
+    s.accept()
+
+
+def test_fin_wait_2_without_an_owner_ends(tcp: Tcp) -> None:
+    """tcp_fin_timeout; hostile-inputs row 29."""
+    s = tcp().passive()
+    s.call("close", s.sock)
+    s.tx("FA")
+    s.wait(100)
+    s.rx("A")
+    s.wait(59_999)
+    s.state("FIN_WAIT_2")
+    s.nothing(1)
+    s.gone()
+
+
+def test_fin_wait_2_with_an_owner_stays(tcp: Tcp) -> None:
+    """RFC 9293 §3.6: it may wait for ever; closing it starts the clock."""
+    s = tcp().passive()
+    s.call("shutdown", s.sock, 1)
+    s.tx("FA")
+    s.rx("A")
+    s.wait(500_000)
+    s.state("FIN_WAIT_2")
+    s.call("close", s.sock)
+    s.nothing(60_000)
+    s.gone()
+
+
+def test_time_wait_is_bounded_and_the_oldest_goes_first(tcp: Tcp) -> None:
+    """tcp_max_tw_buckets; hostile-inputs row 29."""
+    s = tcp(sysctl={"net.ipv4.tcp_max_tw_buckets": 2})
+    s.listen()
+    socks = []
+    for port in (1, 2, 3):
+        s.sport, s.pseq, s.pack, s.iss = port, 0, 0, None
+        s.rx("S")
+        s.tx("SA")
+        s.rx("A", ack=1)
+        socks.append(s.accept())
+        s.call("close", s.sock)
+        s.tx("FA")
+        s.rx("FA", ack=2)
+        s.tx("A")
+    s.gone(socks[0])
+    s.state("TIME_WAIT", socks[1])
+    s.state("TIME_WAIT", socks[2])
+    assert s.count("TcpExtTCPTimeWaitOverflow") == 1
+    s.wait(60_000)
+    assert s.stack.lingering == {}
+
+
+def test_a_quiet_end_counts_exactly_this(tcp: Tcp) -> None:
+    """The whole record: it proves what did not happen, too."""
+    s = tcp().passive()
+    s.rx("PA", data=b"ping")
+    s.call("recv", s.sock)
+    s.call("send", s.sock, b"pong")
+    s.tx("PA")
+    s.rx("FA")
+    s.tx("A")
+    s.call("close", s.sock)
+    s.tx("FA")
+    s.rx("A")
+    s.gone()
+    assert drops(s.stack.env.count) == {}
+    assert {k: v for k, v in s.stack.env.count.items() if v and k.startswith("Tcp")} == {
+        "TcpInSegs": 5, "TcpInDelivers": 5, "TcpOutSegs": 4, "TcpPassiveOpens": 1,
+    }  # fmt: skip
