@@ -12,7 +12,7 @@ from functools import lru_cache
 from struct import Struct, error
 from typing import Any
 
-from layers.field import Address, Field
+from layers.field import Address, Auto, Field
 
 TOO_DEEP = "too-many-headers"
 METHODS = ("__init__", "_fill", "_above", "_grow", "_emit", "_stack")
@@ -57,7 +57,7 @@ def _globals(cls: Any) -> dict[str, Any]:
         "CLS": cls, "NEW": object.__new__, "UNPACK": layout.unpack_from, "PACK": layout.pack, "SIZE": layout.size,
         "ERRORS": (error, TypeError, OverflowError, AttributeError), "SHORT": cls.short, "NOTHING": cls.nothing,
         "BYTES": bytes, "STR": str, "LEN": len, "LIST": list, "COPIES": copies, "NONE": b"", "UNREAD": 0,
-        "UPPERS": cls.uppers, "LOWERS": cls.lowers, "RAW": cls.raw, "TOO_DEEP": TOO_DEEP,
+        "UPPERS": cls.uppers, "LOWERS": cls.lowers, "RAW": cls.raw, "TOO_DEEP": TOO_DEEP, "AUTO": Auto,
     }  # fmt: skip
     for row in cls.table:
         made["D_" + row.name] = row.default
@@ -265,5 +265,12 @@ def _stack(cls: Any) -> str:
     lines += ["    except AttributeError:", "        return self._healed()._stack(upper)"]
     lines += ["    if self.payload is NOTHING:", "        new.payload = upper"]
     if cls.lowers:
-        lines += ["        if upper.__class__ in LOWERS:", "            new._seat(upper)"]
+        lines += [
+            "        if upper.__class__ in LOWERS:",
+            "            value, rest = LOWERS[upper.__class__]",
+            f"            if self.{cls.key}.__class__ is AUTO:",
+            f"                new.{cls.key} = value",
+            "            if rest:",
+            "                new._seat(upper, rest)",
+        ]
     return "\n".join([*lines, "    else:", "        new.payload = self.payload._stack(upper)", "    return new"])

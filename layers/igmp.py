@@ -40,7 +40,6 @@ def parse(buf: bytes | memoryview, at: int = 0, end: int | None = None) -> Heade
 class _Message(Header):
     short = SHORT
     pick = staticmethod(pick)
-    demands = True
     type: int = u8(QUERY, names=TYPES)
 
     def group(self) -> bytes:

@@ -34,9 +34,8 @@ class Header(metaclass=HeaderType):
     order = "!"
     key: str | None = None
     uppers: ClassVar[dict[int, "type[Header]"]] = {}
-    lowers: ClassVar[dict[Any, list[tuple[str, Any]]]] = {}
+    lowers: ClassVar[dict[Any, tuple[Auto, list[tuple[str, Any]]]]] = {}
     pick: "Callable[[bytes, int, int], type[Header]] | None" = None
-    demands = False  # whether `/` calls `_seated(lower)`
     generated: ClassVar[list[str]]
     aka: tuple[str, ...] = ()  # names of Scapy's for the same
     payload: Any
@@ -144,16 +143,15 @@ class Header(metaclass=HeaderType):
         """Answer Scapy, which asks its right operand for this Python 2 name."""
         return other / self.to_scapy()
 
-    def _seat(self, upper: "Header") -> None:
-        """Let `upper`, now on top of this, replace the defaults that depend on it."""
-        for slot, value in self.lowers[upper.__class__]:
+    def _seat(self, upper: "Header", rest: list[tuple[str, Any]]) -> None:
+        """Let `upper`, now on top of this, replace the other defaults that depend on it."""
+        for slot, value in rest:
             if getattr(self, slot, None).__class__ in AUTO:
                 setattr(self, slot, value)
-        if upper.demands:
-            upper._seated(self)
+        upper._seated(self)
 
     def _seated(self, lower: "Header") -> None:
-        """Tell the header below what else it must say (called if `demands`)."""
+        """Tell the header below what else it must say; called if it was bound with more than one field."""
 
     def copy(self) -> Self:
         """Return a copy of the whole chain."""
@@ -333,12 +331,12 @@ Next = tuple[type[Header], int]  # what follows a header, and where that ends
 
 
 def bind(lower: type[Header], upper: type[Header], **fields: int | str) -> None:
-    """Say that `upper` follows `lower` when its first named field has that value; the rest are what `/` sets, too."""
-    key, value = next(iter(fields.items()))
-    if lower.key == key:
-        lower.uppers.setdefault(int(value), upper)
+    """Say that `upper` follows `lower` when its `key` field, named first, has that value; `/` sets all that are named."""
+    (key, value), *more = fields.items()
+    lower.uppers.setdefault(int(value), upper)
     rows = {row.name: row for row in lower.table}
-    lower.lowers[upper] = [
-        (rows[name].slot, Auto(value) if isinstance(value, int) else AutoBytes(rows[name].value(value)))
-        for name, value in fields.items()
+    rest = [
+        (rows[name].slot, Auto(each) if isinstance(each, int) else AutoBytes(rows[name].value(each)))
+        for name, each in more
     ]
+    lower.lowers[upper] = Auto(value), rest

@@ -140,7 +140,7 @@ def _value(kind: int, form: str | None, value: Any) -> bytes:
     if kind in (172, 174):
         return b"".join([counter.to_bytes(3, "big") for counter in value])
     if kind == 29 and isinstance(value, tuple):
-        return bytes(value[:2]) + value[2]
+        return bytes(value[:2]) + bytes(value[2])
     if form is None:
         return bytes(value) if not isinstance(value, int) else _no_number()
     return Struct(form).pack(*value) if isinstance(value, tuple) else Struct(form).pack(value)
