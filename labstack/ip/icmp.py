@@ -8,7 +8,7 @@ import struct
 
 from labstack.core.env import Env
 from labstack.core.frame import Frame
-from labstack.ip import limit, quoted
+from labstack.ip import extension, limit, quoted
 from labstack.ip.datagram import Datagram
 from labstack.ip.family import V4, V6, is_link_local
 from labstack.ip.net import Net, Path, local, to_many
@@ -105,7 +105,13 @@ def _echo_request(env: Env, net: Net, dgram: Datagram, message: bytes) -> None:
         return env.drop("drop.icmp.echo_too_large", len(message), path.mtu)
     _delivered(env, dgram)
     env.note("1122/3.2.2.6/echo", 0, dgram.src)
-    _emit(env, net, path, family.echo_reply, 0, message[4:], dgram.tos)
+    if src is None or dgram.frame.csum is not None:
+        _emit(env, net, path, family.echo_reply, 0, message[4:], dgram.tos)
+        return None
+    # nothing changes but type and code, and the addresses trade places: so does the checksum by as much (RFC 1624 §3)
+    step = (message[0] - family.echo_reply << 8) + message[1]
+    csum = (int.from_bytes(message[2:4], "big") + step) % 0xFFFF or 0xFFFF  # right also over nothing but zeroes
+    _put(env, net, path, bytes((family.echo_reply, 0)) + csum.to_bytes(2, "big") + message[4:], dgram.tos)
     return None
 
 
@@ -119,8 +125,12 @@ def _emit(env: Env, net: Net, path: Path, kind: int, code: int, rest: bytes, tos
     family = path.family
     start = 0 if family is V4 else path.sum + family.icmp + len(rest) + 4
     csum = 0xFFFF - ones_sum(rest, start + (kind << 8 | code))
-    env.count[family.icmp_counters + "OutMsgs"] += 1
-    send(env, net, path, family.icmp, bytes((kind, code)) + csum.to_bytes(2, "big") + rest, tos=tos)
+    _put(env, net, path, bytes((kind, code)) + csum.to_bytes(2, "big") + rest, tos)
+
+
+def _put(env: Env, net: Net, path: Path, message: bytes, tos: int) -> None:
+    env.count[path.family.icmp_counters + "OutMsgs"] += 1
+    send(env, net, path, path.family.icmp, message, tos=tos)
 
 
 def echo(env: Env, net: Net, path: Path, ident: int, seq: int, data: bytes) -> None:
@@ -170,7 +180,7 @@ def _forbidden(net: Net, dgram: Datagram, also_group: bool) -> str:
         return "it was not sent to us alone"
     if src == family.any or to_many(net, src):
         return "its source is not one host"
-    if dgram.proto == family.icmp and _is_error(dgram):
+    if _is_error(dgram):
         return "it is an error itself"
     if family is V4 and int.from_bytes(dgram.buf[dgram.net_at + 6 : dgram.net_at + 8], "big") & 0x1FFF:
         return "it is not the first fragment"
@@ -178,11 +188,16 @@ def _forbidden(net: Net, dgram: Datagram, also_group: bool) -> str:
 
 
 def _is_error(dgram: Datagram) -> bool:
-    """ICMP errors and redirects; what is too short to tell counts as one."""
-    if dgram.at >= dgram.end:
+    """ICMP errors and redirects, also behind extension headers; what cannot be told counts as one."""
+    family, proto, at = dgram.family, dgram.proto, dgram.at
+    if family is V6:
+        proto, at = extension.upper(dgram.buf, dgram.net_at, dgram.end)
+    if proto not in (family.icmp, -1):
+        return False
+    if at >= dgram.end:
         return True
-    kind = dgram.buf[dgram.at]
-    return kind in _ABOUT_ERRORS4 if dgram.family is V4 else kind < 128 or kind == _REDIRECT6
+    kind = dgram.buf[at]
+    return kind in _ABOUT_ERRORS4 if family is V4 else kind < 128 or kind == _REDIRECT6
 
 
 def _quote(dgram: Datagram, room: int) -> bytes:
