@@ -14,7 +14,7 @@ from layers import view
 from layers.field import AUTO, BYTES, Auto, AutoBytes, Field, var
 from layers.metaclass import HeaderType, Note
 
-LIMIT = 200  # headers in one packet; what is deeper stays Raw, so that reading, building and copying may recurse
+LIMIT = 100  # headers in one packet; what is deeper stays Raw, so that reading, building and copying may recurse
 NEW = object.__new__
 
 
@@ -331,8 +331,8 @@ Next = tuple[type[Header], int]  # what follows a header, and where that ends
 
 
 def bind(lower: type[Header], upper: type[Header], **fields: int | str) -> None:
-    """Say that `upper` follows `lower` when its `key` field, named first, has that value; `/` sets all that are named."""
-    (key, value), *more = fields.items()
+    """Say that `upper` follows `lower` when its key field, named first, has that value; `/` sets all that are named."""
+    (_, value), *more = fields.items()
     lower.uppers.setdefault(int(value), upper)
     rows = {row.name: row for row in lower.table}
     rest = [

@@ -49,7 +49,7 @@ def test_bytes_and_text_become_raw_on_either_side() -> None:
     assert (b"a" / Raw(load=b"b") / "c").summary() == "Raw / Raw / Raw"
     assert bytes("a" / UDP() / bytearray(b"b"))[:1] == b"a"
     with pytest.raises(TypeError):
-        UDP() / 3  # type: ignore[operator]
+        UDP() / 3
 
 
 def test_type_and_protocol_follow_the_layer_above_unless_set() -> None:
