@@ -48,6 +48,18 @@ def walk(raw: bytes, net_at: int, end: int) -> Found | Trouble:
     return Trouble("drop.ip.extensions")
 
 
+def upper(raw: bytes, net_at: int, end: int) -> tuple[int, int]:
+    """(number, place) of the upper-layer header, whatever stands before it; (-1, end) if it is out of reach."""
+    proto, at = raw[net_at + 6], net_at + 40
+    for _ in range(HEADERS):
+        if proto not in (HOP_BY_HOP, ROUTING, DESTINATION, FRAGMENT):
+            return proto, at
+        if at + 8 > end:
+            break
+        proto, at = raw[at], at + (8 if proto == FRAGMENT else 8 * (raw[at + 1] + 1))
+    return -1, end
+
+
 def _routing(raw: bytes, net_at: int, at: int) -> Trouble | None:
     """Every routing type is unknown here, type 0 too (RFC 8200 §4.4, RFC 5095 §3)."""
     if raw[at + 3] == 0:

@@ -51,6 +51,7 @@ def _merge(env: Env, iface: Iface, op: int, mac: bytes, sender: bytes, target: b
         neighbour.answered(env, iface, sender, mac, solicited=asked, override=True)
     if not mine and not known:
         return env.drop("drop.arp.not_target", target)
+    # DEVIATES: RFC 826 adds the sender of any packet whose target we are; a reply that nobody asked for adds nothing
     if op == solicit.REPLY and not known:
         return env.drop("drop.arp.unasked", sender)
     env.count["ArpInDelivers"] += 1

@@ -50,6 +50,7 @@ def expire(env: Env, iface: Iface, address: bytes) -> None:
 
 def conflict(env: Env, iface: Iface, addr: Addr) -> None:
     """Another host has or wants a tentative address of ours: it is not unique (RFC 4862 §5.4.3, §5.4.4)."""
+    # DEVIATES: RFC 4862 §5.4.5 would stop IP on the interface if the address came from the MAC; only the address goes
     env.count["Ip6DadFailures"] += 1
     env.note("4862/5.4.5/duplicate", 0, addr.ip)
     env.timers.stop((DAD, iface.index, addr.ip))

@@ -50,6 +50,7 @@ def _bare(env: Env, frame: Frame) -> int | None:
 
 
 def _odd_type(env: Env, kind: int) -> None:
+    # DEVIATES: RFC 1122 §2.3.3 would also have us read IP in 802.3 frames (RFC 1042)
     if kind < SMALLEST_TYPE:
         return env.drop("drop.link.length_field", kind)
     if kind in (VLAN, QINQ):

@@ -10,6 +10,7 @@ from layers import UDP, ICMPv6ParamProblem, IPv6
 
 HBH, ROUTING, FRAGMENT, AH, NONE, DEST, UDP_NH = 0, 43, 44, 51, 59, 60, 17
 UDP8 = bytes(UDP(sport=7, dport=9))
+REPORT = b"\x9e\4abcd"  # an unknown option: drop the packet and say so
 PADN4 = b"\1\4\0\0\0\0"
 
 
@@ -70,6 +71,23 @@ def test_the_top_bits_of_an_unknown_option_say_what_to_do(kind: int, dropped: st
         assert (problem.code, problem.ptr) == (2, 44)
         assert bytes(problem.payload) == raw
         assert answers[0][IPv6].dst == YOU6
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3, 4, 100, 137, 128])
+def test_an_error_hidden_behind_an_option_that_wants_a_report_is_still_an_error(kind: int) -> None:
+    """RFC 4443 §2.4 (e.1), (e.2)"""
+    for chain in ([options(58, REPORT)], [options(ROUTING, REPORT), routing(DEST, 0, 0), options(58)]):
+        host = Host()
+        assert host.hear(packet(DEST, *chain, last=bytes((kind,)) + bytes(55))) is None
+        assert host.drops() == {"drop.ip.option_report": 1}
+        assert len(host.sent()) == (kind == 128)
+
+
+def test_no_report_about_a_chain_whose_end_is_out_of_reach() -> None:
+    host = Host()
+    host.hear(packet(DEST, options(DEST, REPORT), *[options(DEST)] * 20, options(58), last=bytes(8)))
+    host.hear(packet(DEST, options(DEST, REPORT), last=b""))
+    assert (host.drops(), host.sent()) == ({"drop.ip.option_report": 2}, [])
 
 
 @pytest.mark.parametrize(
