@@ -66,6 +66,7 @@ def _tcp(host: Host, conn: Conn) -> dict[str, Any]:
     }
     return row | {
         "error": conn.error,
+        "soft_error": conn.soft,
         "timers": timers,
         "rto": snd.rtt.rto / MS,
         "rtt": snd.rtt.srtt / MS,

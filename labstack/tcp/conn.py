@@ -43,7 +43,8 @@ class Snd(State):
     sent_at: int = 0  # when data last went out
     dupacks: int = 0
     recovering: bool = False
-    recover: int = 0  # RFC 6582 §3.2
+    recover: int = 0  # RFC 6582 §3.2: SND.NXT when loss was found
+    inflations: int = 0  # duplicate ACKs that may still inflate cwnd: no more than segments were in flight
     cwnd_limited: bool = False  # the last output stopped at cwnd
     blocked: bool = False  # the application found the buffer full
 

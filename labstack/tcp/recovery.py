@@ -26,11 +26,13 @@ def duplicate(env: Env, conn: Conn) -> None:
     snd = conn.snd
     snd.dupacks += 1
     if snd.recovering:
-        env.note("5681/3.2/4/inflate", conn.sock, snd.dupacks)
-        snd.cc.inflate()
+        if snd.inflations > 0:
+            env.note("5681/3.2/4/inflate", conn.sock, snd.dupacks)
+            snd.inflations -= 1
+            snd.cc.inflate()
     elif snd.dupacks < env.config["net.ipv4.tcp_reordering"]:
         env.note("3042/2/limited", conn.sock, snd.dupacks)
-    elif snd.una <= snd.recover and snd.recover > snd.iss:
+    elif snd.una <= snd.recover:
         # RFC 6582 §3.2 (1): these may be echoes of segments that were sent before the last recovery
         env.note("6582/3.2/1/again", conn.sock)
     else:
@@ -43,7 +45,9 @@ def _enter(env: Env, conn: Conn) -> None:
     env.count["TcpExtTCPFastRetrans"] += 1
     env.note("5681/3.2/2/fast", conn.sock, snd.una - snd.iss)
     snd.recovering, snd.recover = True, snd.nxt
-    snd.cc.enter_recovery(snd.nxt - snd.una)
+    flight = snd.nxt - snd.una
+    snd.inflations = flight // snd.mss - snd.dupacks
+    snd.cc.enter_recovery(min(flight, snd.cc.cwnd))  # without what limited transmit added (RFC 5681 §3.2 (2))
     snd.resend = True
 
 
@@ -54,13 +58,14 @@ def advanced(env: Env, conn: Conn, size: int) -> None:
     if not snd.recovering:
         if snd.cwnd_limited:
             snd.cc.acked(size)
-    elif snd.una > snd.recover:
+    elif snd.una >= snd.recover:
         env.note("6582/3.2/full", conn.sock)
         snd.recovering = False
         snd.cc.leave_recovery(snd.nxt - snd.una)
     else:
         env.note("6582/3.2/partial", conn.sock, snd.una - snd.iss)
         snd.cc.partial(size)
+        snd.inflations = (snd.nxt - snd.una) // snd.mss
         snd.resend = True
 
 
@@ -68,7 +73,8 @@ def timed_out(env: Env, conn: Conn) -> None:
     """The retransmission timer expired: everything in flight counts as lost (RFC 5681 §3.1, RFC 6582 §4)."""
     snd = conn.snd
     env.note("5681/3.1/timeout", conn.sock)
-    snd.cc.timed_out(snd.nxt - snd.una, snd.retries == 1)
+    # a lost SYN says nothing about the path: one segment then, but no halving
+    snd.cc.timed_out(snd.nxt - snd.una, snd.retries == 1 and snd.una > snd.iss)
     snd.recovering, snd.recover, snd.dupacks = False, snd.nxt, 0
     snd.cursor, snd.resend = snd.una, False
     snd.rtt.cancel()

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The retransmission timer: RFC 6298, and the limits R1 and R2 of RFC 9293 §3.8.3."""
+
+import errno
+from collections.abc import Callable
+
+import pytest
+from tcp_script import Script
+
+from labstack.core.config import MS, Config
+from labstack.core.env import Env
+from labstack.core.event import CLOSED, FAILED, Tick, Wake
+from labstack.core.rng import Rng
+from labstack.tcp import rtt
+
+Tcp = Callable[..., Script]
+
+
+def test_first_and_later_samples_as_in_the_formulas() -> None:
+    """RFC 6298 (2.2), (2.3): RTTVAR before SRTT, alpha 1/8, beta 1/4, K 4."""
+    env, it = Env(Rng(1)), rtt.Rtt()
+    rtt.sample(env, it, 800 * MS)
+    assert (it.srtt, it.rttvar, it.rto) == (800 * MS, 400 * MS, 2400 * MS)
+    rtt.sample(env, it, 400 * MS)
+    assert (it.srtt, it.rttvar) == (750 * MS, 400 * MS)
+    assert it.rto == 750 * MS + 4 * 400 * MS
+    for _ in range(200):
+        rtt.sample(env, it, 100 * MS)
+    assert abs(it.srtt - 100 * MS) < MS
+    assert it.rto == 200 * MS, "Linux's tcp_rto_min"
+
+
+def test_rto_stays_in_its_bounds() -> None:
+    """RFC 6298 (2.4), (2.5)."""
+    env, it = Env(Rng(1), Config().replace({"net.ipv4.tcp_rto_min_us": 1_000_000})), rtt.Rtt()
+    rtt.sample(env, it, 1)
+    assert it.rto == 1000 * MS
+    for _ in range(20):
+        rtt.back_off(env, it)
+    assert it.rto == 120_000 * MS
+
+
+def test_the_round_trip_is_measured_once_per_flight(tcp: Tcp) -> None:
+    """RFC 6298 §3: one segment is timed; the handshake gave the first sample."""
+    s = tcp()
+    s.connect()
+    s.tx("S")
+    s.wait(100)
+    s.rx("SA", mss=1000)
+    s.tx("A")
+    assert s.conn.snd.rtt.srtt == 100 * MS
+    s.call("send", s.sock, bytes(3000))
+    s.burst()
+    s.wait(180)
+    s.rx("A", ack=1001)
+    assert s.conn.snd.rtt.srtt == 110 * MS
+    s.wait(50)
+    s.rx("A", ack=3001)
+    assert s.conn.snd.rtt.srtt == 110 * MS
+
+
+def test_retransmitted_segments_give_no_sample(tcp: Tcp) -> None:
+    """RFC 6298 §3, Karn; RFC 9293 MUST-18: and the backed-off RTO stays until there is a new sample."""
+    s = tcp().passive()
+    s.call("send", s.sock, b"x")
+    s.tx()
+    s.tx(after=200)
+    s.wait(30)
+    s.rx("A")
+    assert s.conn.snd.rtt.rto == 400 * MS
+    s.call("send", s.sock, b"y")
+    s.tx()
+    s.tx(after=400)
+    s.rx("A")
+    s.call("send", s.sock, b"z")
+    s.tx()
+    s.wait(10)
+    s.rx("A")
+    assert s.conn.snd.rtt.rto == 200 * MS
+
+
+def test_the_timer_runs_from_the_latest_ack_of_new_data(tcp: Tcp) -> None:
+    """RFC 6298 (5.1) to (5.3)."""
+    s = tcp().passive(mss=1000)
+    s.call("send", s.sock, bytes(3000))
+    s.burst()
+    s.wait(150)
+    s.rx("A", ack=1001)
+    rto = s.conn.snd.rtt.rto / MS
+    s.tx(after=rto, seq=1001)
+
+
+def test_all_acknowledged_stops_the_timer(tcp: Tcp) -> None:
+    """RFC 6298 (5.2)."""
+    s = tcp().passive()
+    s.call("send", s.sock, b"x")
+    s.tx()
+    s.rx("A")
+    assert s.stack.env.timers.at == {}
+
+
+def test_r2_ends_a_connection_that_gets_no_answer(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.3, MUST-20 (b), SHLD-11: 15 retransmissions, more than 100 s, then ETIMEDOUT."""
+    s = tcp().passive()
+    s.call("send", s.sock, b"x")
+    s.tx()
+    s.wakes.clear()
+    wait = 200
+    for _ in range(15):
+        s.tx(after=wait, data=b"x")
+        wait = min(2 * wait, 120_000)
+    assert s.now > 100_000 * MS
+    s.nothing(120_000)
+    assert s.wakes == [Wake(s.sock, CLOSED | FAILED)]
+    s.fails(errno.ETIMEDOUT, "recv", s.sock)
+    assert s.count("TcpExtTCPAbortOnTimeout") == 1
+
+
+def test_an_answer_starts_the_count_of_retransmissions_anew(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.3: R2 counts transmissions of the same segment."""
+    s = tcp(sysctl={"net.ipv4.tcp_retries2": 2}).passive(nodelay=1)
+    s.call("send", s.sock, b"x")
+    s.call("send", s.sock, b"y")
+    s.burst()
+    for n in (2, 3):
+        s.soon()
+        s.soon()
+        s.rx("A", ack=n)
+        s.burst()
+    s.state("ESTABLISHED")
+
+
+def test_an_orphan_gives_up_earlier(tcp: Tcp) -> None:
+    """Linux's tcp_orphan_retries."""
+    s = tcp(sysctl={"net.ipv4.tcp_orphan_retries": 3}).passive()
+    s.call("close", s.sock)
+    s.tx("FA")
+    for _ in range(3):
+        assert s.soon().flags == "FA"
+    s.nothing(200_000)
+    s.gone()
+
+
+def test_a_soft_error_names_the_death_but_not_after_progress(tcp: Tcp) -> None:
+    """RFC 9293 §3.9.2.2: what was heard last, as long as nothing has arrived since."""
+    s = tcp(sysctl={"net.ipv4.tcp_retries2": 2}).passive()
+    s.call("send", s.sock, b"x")
+    seg = s.tx()
+    s.icmp(3, 1, seg.raw[:28])
+    assert s.call("status", s.sock)["soft_error"] == errno.EHOSTUNREACH
+    s.rx("A")
+    assert s.call("status", s.sock)["soft_error"] == 0
+    s.call("send", s.sock, b"y")
+    s.wait(100_000)
+    s.burst()
+    s.fails(errno.ETIMEDOUT, "recv", s.sock)
+
+
+@pytest.mark.parametrize(("family", "min_rto"), [(4, 200), (6, 200)])
+def test_a_clock_that_jumps_far_is_one_timeout_not_many(tcp: Tcp, family: int, min_rto: int) -> None:
+    """hostile-inputs §6 (7): a suspend of an hour is a long pause, no timer storm."""
+    s = tcp(family=family).passive()
+    s.call("send", s.sock, b"x")
+    s.tx()
+    s.now += 3_600_000 * MS
+    s.event(Tick())
+    s.tx(data=b"x")
+    s.nothing()
+    s.tx(after=2 * min_rto, data=b"x")
