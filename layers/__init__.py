@@ -75,6 +75,7 @@ from layers.packet import NOTHING, Header, NoPayload, Padding, Raw, bind
 from layers.tcp import TCP, TCPerror, build_options, parse_options
 from layers.udp import UDP, UDPerror
 from layers.upper import partial
+from layers.view import ls
 from layers.virtio import virtio_net_hdr
 
 __all__ = [
@@ -156,6 +157,7 @@ __all__ = [
     "bind",
     "build_options",
     "from_scapy",
+    "ls",
     "ones_sum",
     "parse_options",
     "partial",

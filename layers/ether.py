@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The link layer: Ethernet II, IEEE 802.3 with LLC and SNAP (RFC 1042), 802.1Q tags.
 
-A type field of at most 1500 is a length: `Ether.parse` does not care, `Ether(data)` and `Dot3` read it as it says.
+A type of at most 1500 is a length, and LLC follows: so `Ether(data)` reads it, too, where Scapy makes it a `Dot3`.
 """
 
 from layers.field import Auto, bits, mac, u8, u16
@@ -21,6 +21,12 @@ class Ether(Header):
     type: int = u16(Auto(0x9000), names=TYPES, hex=True)
     dst_packed: bytes
     src_packed: bytes
+
+    def _above(self, buf: bytes, at: int, end: int) -> Next:
+        kind = self.uppers.get(self.type)
+        if kind is None and self.type <= MAX_LENGTH:
+            return LLC, min(end, at + self.type)
+        return kind or Raw, end
 
 
 class Dot3(Header):
@@ -69,9 +75,10 @@ class Dot1Q(Header):
     type: int = u16(Auto(0), names=TYPES, hex=True)
 
     def _above(self, buf: bytes, at: int, end: int) -> Next:
-        if self.type <= MAX_LENGTH:
+        kind = self.uppers.get(self.type)
+        if kind is None and self.type <= MAX_LENGTH:
             return LLC, min(end, at + self.type)
-        return self.uppers.get(self.type, Raw), end
+        return kind or Raw, end
 
 
 bind(LLC, SNAP, dsap=0xAA, ssap=0xAA, ctrl=3)

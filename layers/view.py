@@ -59,6 +59,19 @@ def show(packet: Any, indent: str = "") -> str:
     return "\n".join(lines)
 
 
+def ls(header: Any, dump: bool = False) -> str | None:
+    """Print a header class's table, or a header's with its values: name, width in bits, default (or return that)."""
+    cls: Any = header if isinstance(header, type) else header.__class__
+    lines = [f"{cls.__name__}: {(cls.__doc__ or '').partition(chr(10))[0]}"]
+    for row in cls.table:
+        width = "var" if row.codec else str(8 * len(row.default) if isinstance(row.default, bytes) else row.bits)
+        value = "" if cls is header else f" = {row.text(getattr(header, row.name))}"
+        usual = row.codec.empty if row.codec else row.default
+        default = "computed" if usual is None else row.text(usual)
+        lines.append(f"  {row.name:<12} {width:>4}  {default}{value}")
+    return shown("\n".join(lines), dump)
+
+
 def hexdump(data: bytes) -> str:
     """Return 16 bytes a line: offset, hexadecimal, text."""
     lines = []

@@ -24,6 +24,7 @@ from layers import (
     NoPayload,
     Padding,
     Raw,
+    ls,
     virtio_net_hdr,
 )  # fmt: skip
 
@@ -207,6 +208,21 @@ def test_views_name_what_matters(capsys: pytest.CaptureFixture[str]) -> None:
     packet.hexdump()
     assert capsys.readouterr().out.startswith("0000  ff ff ff ff ff ff 00 00")
     assert Ether(b"abc").show(dump=True).endswith("(not all could be read: ether-short)")  # type: ignore[union-attr]
+
+
+def test_a_header_lists_its_table() -> None:
+    text = ls(IP, dump=True) or ""
+    assert "  ttl             8  64" in text
+    assert "  chksum         16  computed" in text
+    assert "  dst            32  127.0.0.1 = 10.0.0.1" in (ls(IP(dst="10.0.0.1"), dump=True) or "")
+    assert all(ls(cls, dump=True) for cls in (TCP, ARP, virtio_net_hdr))
+
+
+def test_a_type_that_is_a_length_means_llc() -> None:
+    frame = Ether(bytes(Ether(type=5) / LLC(dsap=1) / b"ab") + b"pad")
+    assert frame[LLC].dsap == 1
+    assert frame[Raw].load == b"ab"
+    assert frame[Padding].load == b"pad"
 
 
 def test_nothing_follows_the_last_header() -> None:
