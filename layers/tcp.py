@@ -113,9 +113,11 @@ def build_options(options: Sequence[Option]) -> bytes:
 
 
 def _stamps(value: Any) -> bytes:
+    if value.__class__ is not tuple:
+        return _built("Timestamp", value)
     try:
         return _STAMPS_OPTION(8, 10, *value)
-    except (error, TypeError):
+    except error:
         return _built("Timestamp", value)
 
 
@@ -200,10 +202,7 @@ class TCPerror(TCP):
 
     def _emit(self, under: Any) -> bytes:
         data: bytes = TCP._emit(self, under)
-        if self.size != _QUOTED:
-            return data
-        tail: bytes = self.payload._emit((self, under))
-        return data[:_QUOTED] + tail
+        return data[:_QUOTED] + data[20:] if self.size == _QUOTED else data
 
 
 bind(IP, TCP, proto=6)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layers import IP, TCP, Raw, TCPerror, build_options, parse_options
+from layers import IP, TCP, IPerror, Raw, TCPerror, build_options, parse_options
 from layers.tcp import OPTION_LENGTH, OPTION_TRUNCATED, REST
 
 NOP, EOL = ("NOP", None), ("EOL", None)
@@ -84,6 +84,8 @@ def test_options_are_padded_to_words() -> None:
     assert build_options([("WScale", 7)]).hex() == "03030700"
     assert build_options([("TFO", b"cook")]).hex() == "2206636f6f6b0000"
     assert build_options([NOP] * 3 + [EOL]).hex() == "01010100"
+    assert build_options([("Timestamp", b"ab"), NOP, NOP, NOP]).hex() == "0804616201010100"
+    assert build_options([NOP, NOP, ("Timestamp", b"ab")]).hex() == "0101080461620000"
     assert build_options([(2, b"\x05\xb4")]).hex() == "020405b4"
 
 
@@ -93,4 +95,6 @@ def test_a_quoted_header_may_be_cut_after_the_sequence_number() -> None:
         quoted = TCPerror(whole[:size])
         assert (quoted.sport, quoted.dport, quoted.seq) == (1, 2, 3)
         assert bytes(quoted) == whole[:size]
+    quote = bytes(IPerror(len=32, proto=6) / Raw(load=whole[:12])) + b"padding"
+    assert bytes(IPerror(quote)) == quote
     assert TCPerror.parse(whole[:7]) == "tcp-short"
