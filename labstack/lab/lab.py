@@ -22,6 +22,7 @@ from labstack.lab.places import Difference, Place
 from labstack.lab.quiet import quiet
 from labstack.lab.view import Line, Span, View
 from labstack.lab.why import Why
+from labstack.lab.words import Script
 from labstack.sim.history import History
 from labstack.sim.world import UnendingError
 from labstack.stack.rules import RULES
@@ -65,6 +66,7 @@ class Lab(View):
         self.peers: list[build.Entry] = getattr(history, "peers", [])  # hosts that are not ours
         self.watchers: list[Callable[[Record], None]] = []
         self.next_sock = FIRST_SOCK
+        self.script = Script()
 
     def __getattr__(self, name: str) -> Any:
         hosts: list[Any] = [*self.__dict__.get("hosts", ()), *self.__dict__.get("peers", ())]
@@ -157,17 +159,18 @@ class Lab(View):
         for record in made:
             for watch in self.watchers:
                 watch(record)
-        return Events(self.records, len(self.records) - len(made), RULES, nothing=nothing)
+        records = self.records
+        return Events(records, len(records) - len(made), self.script, RULES, nothing=nothing)
 
     # views
 
     def where(self) -> Place:
         """The clock, what is pending, and the last reason."""
-        return Place(self.history, RULES)
+        return Place(self.history, self.records, RULES, self.script)
 
     def ladder(self, n: int = 0) -> Ladder:
         """The picture of what happened; n: only the last so many rows."""
-        return Ladder(self.records, self.names, RULES, n)
+        return Ladder(self.records, self.names, RULES, n, self.script)
 
     def why(self, n: int = 0) -> Why:
         """The rules behind event n (0: the last one), layer by layer."""
@@ -176,11 +179,12 @@ class Lab(View):
         if not 1 <= at <= len(records):
             known = f"they are #1 to #{len(records)}" if records else "nothing has happened yet"
             raise LabError(f"there is no event #{at}: {known}")
-        return Why(records[at - 1], RULES, records[: at - 1])
+        return Why(records[at - 1], RULES, self.script.read(records)[at - 1])
 
     def events(self, words: str = "") -> Events:
         """The list of events; words: only those whose line mentions them."""
-        return Events(self.records, 0, RULES, words, "no event mentions that" if words else "nothing has happened yet")
+        nothing = "no event mentions that" if words else "nothing has happened yet"
+        return Events(self.records, 0, self.script, RULES, words, nothing)
 
     def ss(self, host: str | Host = "") -> View:
         """Sockets, as `ss -ti` prints them."""

@@ -8,6 +8,7 @@ from labstack.core.rules import Rule
 from labstack.lab import draw_svg, draw_text
 from labstack.lab.rows import rows
 from labstack.lab.view import Line, View
+from labstack.lab.words import Script
 
 
 class Ladder(View):
@@ -17,13 +18,19 @@ class Ladder(View):
     hosts: names in the order of their rails
     rules: meanings of the rule ids
     last: show only so many rows, 0 for all
+    script: the records in words, if somebody has read them already
     """
 
     def __init__(
-        self, records: Sequence[Record], hosts: Sequence[str], rules: Mapping[str, Rule], last: int = 0
+        self,
+        records: Sequence[Record],
+        hosts: Sequence[str],
+        rules: Mapping[str, Rule],
+        last: int = 0,
+        script: Script | None = None,
     ) -> None:
         self.hosts = tuple(hosts)
-        every = rows(records, self.hosts, rules)
+        every = rows(records, self.hosts, rules, script)
         self.rows = every[-last:] if last else every
         self.hidden = len(every) - len(self.rows)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where we are in time (Place), and where two worlds differ (Difference)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from labstack.core.event import Rx
@@ -9,7 +9,7 @@ from labstack.core.record import Record
 from labstack.core.rules import Rule
 from labstack.lab.view import Line, Span, View, clip, ms
 from labstack.lab.why import event_words, short
-from labstack.lab.words import Reader
+from labstack.lab.words import Script
 
 SHOWN = 12  # pending events, differing states
 
@@ -17,8 +17,8 @@ SHOWN = 12  # pending events, differing states
 class Place(View):
     """The clock, what is pending, and the last reason, as they were when this was made."""
 
-    def __init__(self, history: Any, rules: Mapping[str, Rule]) -> None:
-        world, past = history.world, history.past
+    def __init__(self, history: Any, past: Sequence[Record], rules: Mapping[str, Rule], script: Script) -> None:
+        world = history.world
         self.n, self.total, self.name = history.n, len(history.records), history.name
         self.start = getattr(world, "start", 0)  # of real time, ns
         self.now = world.now - self.start
@@ -26,7 +26,7 @@ class Place(View):
         self.more = max(0, len(world.calendar) - SHOWN)
         self.timers = {name: at for name, at in world.timers.items() if at is not None}
         self.last = short(past[-1], rules) if past else ""
-        self.sent = [s.frame for r in past for s in r.sent]
+        self.past, self.script = past, script
 
     def lines(self, width: int) -> Iterable[Line]:
         future = f" (of {self.total} known)" if self.total > self.n else ""
@@ -34,11 +34,10 @@ class Place(View):
         yield [Span("▸ ", "mark"), Span(f"{ms(self.now)} ms", "head"), Span(place)]
         if self.last:
             yield [Span("  last: ", "dim"), Span(clip(self.last, width - 8), "rule")]
-        reader = Reader()
-        for frame in self.sent:
-            reader.read(frame)
+        self.script.read(self.past)
         for at, _, host, event, flight in self.pending:
-            words = event_words(Record(0, at, host, event, flight), reader).replace("received", "will receive")
+            came = self.script.look(event.frame) if isinstance(event, Rx) else None
+            words = event_words(Record(0, at, host, event, flight), came).replace("received", "will receive")
             yield [*self._when(at, host), Span(clip(words, width - 24))]
         if self.more:
             yield [Span(f"  … and {self.more} more", "dim")]
@@ -78,16 +77,15 @@ class Difference(View):
         if len(self.found.states) > SHOWN:
             yield [Span(f"… and {len(self.found.states) - SHOWN} more", "dim")]
 
-    def _event(self, record: Record | None, past: Any) -> str:
+    def _event(self, record: Record | None, past: Sequence[Record]) -> str:
         if record is None:
             return "(not there yet)"
-        reader = Reader()
-        for before in past[: record.n - 1]:
-            for sent in before.sent:
-                reader.read(sent.frame)
-        sent = [reader.read(s.frame).label + (f" ✗ {s.fate}" if s.fate else "") for s in record.sent]
-        words = event_words(record, reader) if isinstance(record.event, Rx) else event_words(record, Reader())
-        return f"{ms(record.at)} ms {record.host} {words}" + "".join(f" ─▶ {s}" for s in sent)
+        told = Script(past)[self.found.n - 1]
+        sent = "".join(
+            f" ─▶ {seen.label}" + (f" ✗ {sent.fate}" if sent.fate else "")
+            for sent, seen in zip(record.sent, told.sent, strict=True)
+        )
+        return f"{ms(record.at)} ms {record.host} {event_words(record, told.came)}{sent}"
 
 
 def _value(value: object) -> str:

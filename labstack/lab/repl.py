@@ -110,7 +110,7 @@ def serve(ip: Any, session: Session) -> None:
     """On a TAP, let the stack answer the kernel while the prompt waits for the user."""
     if session.lab.kind == "memory" or getattr(ip, "pt_app", None) is None:
         return
-    register("labstack", lambda context: session.lab.history.serve(context.input_is_ready))
+    register("labstack", lambda context: session.lab.history.serve(context.input_is_ready, context.fileno()))
     ip.enable_gui("labstack")
 
 

@@ -13,7 +13,7 @@ from labstack.core.event import Became, Call, Rx
 from labstack.core.record import Record, Sent
 from labstack.core.rules import Rule
 from labstack.lab import why
-from labstack.lab.words import Reader
+from labstack.lab.words import Script, Seen, Told
 
 LOST = "✗ "
 KERNEL = "kernel"  # the rail of a host that is not ours, and of which there are no records
@@ -37,10 +37,13 @@ class Row(NamedTuple):
     now: bool = False  # the cursor is here
 
 
-def rows(records: Sequence[Record], hosts: Sequence[str], rules: Mapping[str, Rule]) -> list[Row]:
+def rows(
+    records: Sequence[Record], hosts: Sequence[str], rules: Mapping[str, Rule], script: Script | None = None
+) -> list[Row]:
     """The rows of a ladder, oldest first; the last event's row carries the cursor."""
     story = _Story(records, hosts, rules)
-    return [row for record in records for row in story.rows(record)]
+    script = (script or Script()).read(records)
+    return [row for record, told in zip(records, script.told, strict=False) for row in story.rows(record, told)]
 
 
 class _Story:
@@ -50,32 +53,30 @@ class _Story:
         self.rail = {name: i for i, name in enumerate(hosts)}
         self.outside = self.rail.get(KERNEL, OUTSIDE)
         self.rules = rules
-        self.reader = Reader()
         self.last = records[-1].n if records else 0
         self.arrivals: dict[int, list[Record]] = {sent.flight: [] for record in records for sent in record.sent}
         for record in records:
             if isinstance(record.event, Rx) and record.flight in self.arrivals:
                 self.arrivals[record.flight].append(record)
 
-    def rows(self, record: Record) -> list[Row]:
+    def rows(self, record: Record, told: Told) -> list[Row]:
         """The rows of one event: one for each frame it sent, and one for itself if no other row tells of it."""
         if not record.sent:
-            return [self._alone(record)] if not self._told(record) else []
-        arrows = [self._arrow(record, sent) for sent in record.sent]
-        if isinstance(record.event, Rx) and not self._told(record):
-            return [self._alone(record)._replace(now=False), *arrows]
+            return [self._alone(record, told)] if not self._drawn(record) else []
+        arrows = [self._arrow(record, sent, seen) for sent, seen in zip(record.sent, told.sent, strict=True)]
+        if isinstance(record.event, Rx) and not self._drawn(record):
+            return [self._alone(record, told)._replace(now=False), *arrows]
         first, *more = arrows
         me, state = self.rail[record.host], entered(record)
         states = {**first.states, **({me: state} if state else {})}
         mine = self._reason(record)
         return [first._replace(n=record.n, states=states, why=((mine,) if mine else ()) + first.why), *more]
 
-    def _arrow(self, record: Record, sent: Sent) -> Row:
+    def _arrow(self, record: Record, sent: Sent, seen: Seen) -> Row:
         """The row of one frame, with what its receivers made of it when they answered nothing."""
-        seen = self.reader.read(sent.frame)
         came = self.arrivals[sent.flight] if sent.flight else []
         quiet = [r for r in came if not r.sent and r is _first(came, r.host)]
-        told = [f"#{r.n} {words}" for r in quiet if (words := self._reason(r))]
+        reasons = [f"#{r.n} {words}" for r in quiet if (words := self._reason(r))]
         me = self.rail[record.host]
         late = bool(sent.flight) and not came and not sent.fate
         return Row(
@@ -86,7 +87,7 @@ class _Story:
             label=seen.label,
             style="badtcp" if sent.fate and seen.style in ("tcp", "syn") else seen.style,
             states={self.rail[r.host]: state for r in quiet if (state := entered(r))},
-            why=(*told, *([LOST + sent.fate] if sent.fate else [])),
+            why=(*reasons, *([LOST + sent.fate] if sent.fate else [])),
             fate=sent.fate,
             late=late,
             now=record.n == self.last or any(r.n == self.last for r in quiet),
@@ -100,12 +101,12 @@ class _Story:
             return tuple({self.rail[r.host]: 0 for r in came})
         return tuple(i for i in self.rail.values() if i != me)
 
-    def _told(self, record: Record) -> bool:
+    def _drawn(self, record: Record) -> bool:
         """Is this the arrival of a frame that has a row already?"""
         came = self.arrivals.get(record.flight, []) if record.flight > 0 else []
         return bool(came) and record is _first(came, record.host)
 
-    def _alone(self, record: Record) -> Row:
+    def _alone(self, record: Record, told: Told) -> Row:
         """The row of an event itself: an arrival from outside, a call, a timer."""
         event, me = record.event, self.rail[record.host]
         state, reason = entered(record), self._reason(record)
@@ -121,8 +122,8 @@ class _Story:
             mark="timer",
             now=record.n == self.last,
         )
-        if isinstance(event, Rx):
-            label, style = self.reader.read(event.frame)
+        if told.came is not None:
+            label, style = told.came
             return row._replace(src=self.outside, to=(me,), label=label, style=style, mark="")
         if isinstance(event, Call):
             return row._replace(label=why.call_words(event), style="head", mark="app")

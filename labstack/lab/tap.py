@@ -25,6 +25,7 @@ from labstack.live.host import LiveHost, up
 from labstack.sim.world import outcome
 
 PATIENCE = 1_000_000_000  # ns that a step waits for something to happen
+LOOK = 20_000_000  # ns between two looks at whether a program has ended
 CALM = 300_000_000  # ns without an event after which `continue` returns
 KEPT = 20_000  # records
 NO_WAY_BACK = "on a TAP the world outside cannot be rewound; look at what was with ladder, events, why N"
@@ -108,15 +109,20 @@ class TapHistory:
             if callable(until) and until is not quiet and until(self.world):
                 return made
 
-    def serve(self, over: Callable[[], bool]) -> list[Record]:
-        """Let events happen until over() is true, unless the user is stepping."""
-        made: list[Record] = []
-        while not over():
-            if self.stepping:
-                select.select([], [], [], 0.02)
-            elif record := self._next(20_000_000):
-                made.append(record)
-        return made
+    def serve(self, over: Callable[[], bool], fd: int = -1) -> None:
+        """Let events happen until over() is true, unless the user is stepping; fd: readable when it may be true."""
+        patience = LOOK if fd < 0 else PATIENCE
+        if fd >= 0:
+            self.poll.register(fd, select.POLLIN)
+        try:
+            while not over():
+                if self.stepping:
+                    select.select([fd] if fd >= 0 else [], [], [], patience / 1e9)
+                else:
+                    self._next(patience, fd)
+        finally:
+            if fd >= 0:
+                self.poll.unregister(fd)
 
     def plug(self, host: Any, wire: Any) -> NoReturn:
         raise LabError("Scapy's lab0 is for a wire in memory; use Lab(), or Scapy on the kernel's side of the TAP")
@@ -140,18 +146,19 @@ class TapHistory:
         """Give back the TAP and its namespace."""
         self.host.close()
 
-    def _next(self, patience: int) -> Record | None:
-        """The next event within patience (ns), or None."""
+    def _next(self, patience: int, fd: int = -1) -> Record | None:
+        """The next event within patience (ns), or None; also None when fd becomes readable."""
         if self.world.calendar:
             return self._happen(self.world.calendar.pop(0)[3])
         end = self.world.now + patience
         while True:
             due = self.stack.deadline()
             wait = min(end, end if due is None else due) - self.world.now
-            if self.poll.poll(max(0, wait) / 1e6):
-                frame = self.device.read()
-                if frame is not None:
-                    return self._happen(Rx(self.host.dev, frame))
+            ready = [number for number, _ in self.poll.poll(max(0, wait) / 1e6)]
+            if fd in ready:
+                return None
+            if ready and (frame := self.device.read()) is not None:
+                return self._happen(Rx(self.host.dev, frame))
             if due is not None and due <= self.world.now:
                 return self._happen(Tick())
             if self.world.now >= end:

@@ -6,11 +6,11 @@ The words are the rules' own sentences (core.rules); this page only puts them in
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from labstack.core.event import Became, Call, Note, Rx, Trace
+from labstack.core.event import Became, Call, Note, Trace
 from labstack.core.record import Record
 from labstack.core.rules import Rule, cite, sentence
 from labstack.lab.view import Line, Span, View, ms
-from labstack.lab.words import Reader
+from labstack.lab.words import Seen, Told
 
 # RFC -> the layer at whose line its rules stand; rules of `drop.<layer>.` and `linux/...` say it themselves
 LAYER = {
@@ -28,24 +28,20 @@ DETAILS = {
 
 
 class Why(View):
-    """The explanation of one record. `before` are the records that came first: relative numbers need them."""
+    """The explanation of one record; told: its frames in words."""
 
-    def __init__(self, record: Record, rules: Mapping[str, Rule], before: Sequence[Record] = ()) -> None:
+    def __init__(self, record: Record, rules: Mapping[str, Rule], told: Told) -> None:
         self.record = record
         self.rules = rules
-        self.before = before
+        self.told = told
 
     def lines(self, width: int) -> Iterable[Line]:
         record = self.record
-        reader = Reader()
-        for sent in (s for r in self.before for s in r.sent):
-            reader.read(sent.frame)
         yield [Span(f"#{record.n}", "mark"), Span(f"  {ms(record.at)} ms  ", "dim"), Span(record.host, "host"),
-               Span("  " + event_words(record, reader))]  # fmt: skip
+               Span("  " + event_words(record, self.told.came))]  # fmt: skip
         for trace in record.trace:
             yield _trace_line(trace, self.rules)
-        for sent in record.sent:
-            seen = reader.read(sent.frame)
+        for sent, seen in zip(record.sent, self.told.sent, strict=True):
             lost = [Span(f"  ✗ {sent.fate}", "bad")] if sent.fate else []
             yield [Span(f"  {'out':<6} "), Span(f" {seen.label} ", seen.style), *lost]
         if isinstance(record.result, Exception):
@@ -66,11 +62,11 @@ def changes(record: Record) -> list[tuple[str, str]]:
     return [(what, " → ".join(path)) for (what, _), path in paths.items()]
 
 
-def event_words(record: Record, reader: Reader) -> str:
-    """What the event was: 'received SYN seq=0', 'called connect 10.0.0.2 80', 'timer'."""
+def event_words(record: Record, came: Seen | None) -> str:
+    """What the event was: 'received SYN seq=0', 'called connect 10.0.0.2 80', 'timer'; came: an arrival's words."""
     event = record.event
-    if isinstance(event, Rx):
-        return ("received " if record.flight else "was handed ") + reader.look(event.frame).label
+    if came is not None:
+        return ("received " if record.flight else "was handed ") + came.label
     return f"called {call_words(event)}" if isinstance(event, Call) else "a timer ran out"
 
 

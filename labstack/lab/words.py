@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A frame in one line of words: 'SYN seq=0 mss=1460', 'ARP who-has 10.0.0.2 tell 10.0.0.1', 'ICMP echo request'.
+"""Frames in words, one line each: 'SYN seq=0 mss=1460', 'ARP who-has 10.0.0.2 tell 10.0.0.1', 'ICMP echo request'.
 
 A Reader reads the frames of a run in order, so that sequence numbers are told relative to their SYN, and so that a
 retransmission is called one because its bytes were really sent before. Whatever is not known is told as the layers
 summarise it; no bytes make a Reader raise.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from labstack.core.event import Rx
 from labstack.core.frame import Frame
+from labstack.core.record import Record
 from layers import IP, Ether, IPv6
 
 FLAGS = ((0x02, "SYN"), (0x01, "FIN"), (0x04, "RST"), (0x08, "PSH"), (0x10, "ACK"), (0x20, "URG"))
@@ -26,6 +28,16 @@ ICMP4 = {
 UNREACHABLE4 = {0: "network", 1: "host", 2: "protocol", 3: "port", 4: "needs fragmentation", 13: "prohibited"}
 UNREACHABLE6 = {0: "no route", 1: "prohibited", 3: "address", 4: "port"}
 ICMP6 = {1: "unreachable", 2: "packet too big", 3: "time exceeded", 4: "parameter problem", 128: "echo request"}
+
+KINDS6 = {
+    130: "MLD query",
+    131: "MLD report",
+    132: "MLD done",
+    133: "ND router solicit",
+    134: "ND router advertise",
+    137: "ND redirect",
+    143: "MLDv2 report",
+}
 
 
 class Seen(NamedTuple):
@@ -96,6 +108,49 @@ class Reader:
         return f" rtx #{self.times[key]}" if self.times[key] else ""
 
 
+class Told(NamedTuple):
+    """A record's frames in words: the one that arrived, if it was an arrival, and those that were sent."""
+
+    came: Seen | None
+    sent: tuple[Seen, ...]
+
+
+class Script:
+    """All frames of a history in words, each read once, in order: relative numbers begin at the SYN.
+
+    Histories grow, shrink and fork; `read` goes on where it can and begins anew where the past is another one.
+    """
+
+    def __init__(self, records: Sequence[Record] = ()) -> None:
+        self.read(records)
+
+    def read(self, records: Sequence[Record]) -> "Script":
+        """Make sure that all of these records are read; returns itself. [i] is what records[i] says."""
+        known: list[Record] = getattr(self, "records", [])
+        common = min(len(known), len(records))
+        if not known or (common and known[common - 1] is not records[common - 1]):
+            self.records: list[Record] = []
+            self.told: list[Told] = []
+            self.reader = Reader()
+        for record in records[len(self.records) :]:
+            self.records.append(record)
+            self.told.append(self._tell(record))
+        return self
+
+    def __getitem__(self, index: int) -> Told:
+        return self.told[index]
+
+    def look(self, frame: Frame) -> Seen:
+        """The words for a frame that is still on its way."""
+        return self.reader.look(frame)
+
+    def _tell(self, record: Record) -> Told:
+        came = None
+        if isinstance(record.event, Rx):  # a frame that no record sent is read here for the first time
+            came = (self.reader.look if record.flight > 0 else self.reader.read)(record.event.frame)
+        return Told(came, tuple([self.reader.read(sent.frame) for sent in record.sent]))
+
+
 def _chain(packet: Any) -> list[Any]:
     layers: list[Any] = []
     while packet is not None and packet.__class__.__name__ != "NoPayload" and len(layers) < 32:
@@ -155,7 +210,7 @@ def _nd(name: str, layer: Any) -> Seen:
         return Seen(f"ICMPv6 {UNREACHABLE6.get(layer.code, f'code={layer.code}')} unreachable", "icmperr")
     if kind in ICMP6:
         return Seen(f"ICMPv6 {ICMP6[kind]}", "icmperr")
-    return Seen(name.replace("ICMPv6", "ICMPv6 ", 1), "icmp")
+    return Seen(KINDS6.get(kind, name.replace("ICMPv6", "ICMPv6 ", 1)), "icmp")
 
 
 def _udp(udp: Any) -> Seen:

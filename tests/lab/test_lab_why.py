@@ -8,6 +8,7 @@ from labstack.core.event import Became, Call, Note, Tick
 from labstack.core.record import Record
 from labstack.core.rules import Rule
 from labstack.lab.why import Why, changes, choose, layer, short
+from labstack.lab.words import Told
 
 RULES = {
     "9293/3.10.7.2/syn": Rule("a SYN for a listening port"),
@@ -82,7 +83,7 @@ def test_state_changes_of_one_thing_make_one_path() -> None:
 
 def test_the_whole_story_has_a_line_for_each_rule_and_change() -> None:
     trace = (note("drop.tcp.closed", 81), Became("tcp", 1, "A", "B"))
-    text = Why(Record(3, 20_000_000, "h2", Tick(), trace=trace), RULES).text()
+    text = Why(Record(3, 20_000_000, "h2", Tick(), trace=trace), RULES, Told(None, ())).text()
     assert text.splitlines() == [
         "#3  20.000 ms  h2  a timer ran out",
         "  tcp    nobody has port 81   [drop.tcp.closed]",
@@ -91,4 +92,4 @@ def test_the_whole_story_has_a_line_for_each_rule_and_change() -> None:
 
 
 def test_an_event_without_consequences_says_so() -> None:
-    assert "nothing changed" in Why(Record(1, 0, "h1", Tick()), RULES).text()
+    assert "nothing changed" in Why(Record(1, 0, "h1", Tick()), RULES, Told(None, ())).text()

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labstack.core.event import Rx, Tick
 from labstack.core.frame import Frame
-from labstack.lab.words import Reader
+from labstack.core.record import Record, Sent
+from labstack.lab.words import Reader, Script
 from layers import ARP, ICMP, IP, TCP, UDP, Ether, ICMPv6EchoRequest, ICMPv6ND_NS, IPv6, Raw
 
 LINK = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
@@ -101,3 +103,29 @@ def test_no_bytes_make_a_reader_raise(raw: bytes) -> None:
 def test_no_transport_header_makes_a_reader_raise(raw: bytes, proto: int) -> None:
     assert Reader().read(frame(IP(proto=proto, **HERE), Raw(raw))).label
     assert Reader().read(frame(IPv6(nh=proto), Raw(raw))).label
+
+
+def record(n: int, sent: Frame, flight: int = 0) -> Record:
+    event = Rx(1, sent) if flight else Tick()
+    return Record(n, 0, "h1", event, flight=flight, sent=() if flight else (Sent(n, 1, sent),))
+
+
+DATA = frame(IP(**HERE), TCP(seq=5, flags="A"), Raw(b"x"))
+
+
+def test_a_script_reads_each_record_once_however_often_it_is_asked() -> None:
+    history = [record(1, DATA), record(2, DATA, flight=1), record(3, DATA)]
+    script = Script(history[:1])
+    for _ in range(3):
+        script.read(history)
+        script.read(history[:2])  # after going back
+    assert "rtx" not in script[0].sent[0].label
+    assert script[1].came is not None
+    assert script[2].sent[0].label.endswith("rtx #1")
+
+
+def test_a_script_begins_anew_when_the_past_is_another_one() -> None:
+    script = Script([record(1, DATA), record(2, DATA)])
+    script.read([record(1, DATA)])
+    assert len(script.told) == 1
+    assert "rtx" not in script[0].sent[0].label
