@@ -30,9 +30,9 @@ def arrive(env: Env, iface: Iface, frame: Frame) -> int | None:
         return env.drop("drop.link.runt", len(frame))
     dst, src, kind = _ETHER.unpack_from(head, start)
     if dst not in iface.accept:
-        return env.drop("drop.link.other_host", dst.hex(":"))
+        return env.drop("drop.link.other_host", dst)
     if src[0] & 1:
-        return env.drop("drop.link.group_source", src.hex(":"))
+        return env.drop("drop.link.group_source", src)
     if kind != IPV4 and kind != IPV6 and kind != ARP:
         return _odd_type(env, kind)
     count["LinkInDelivers"] += 1

@@ -39,6 +39,8 @@ def resolve(env: Env, iface: Iface, address: bytes, source: bytes = b"") -> byte
         entry = _make(env, iface, address)
     if entry is not None and entry.state != INCOMPLETE:
         _ask_first(env, iface, entry, source)
+    elif entry is not None and not env.timers.armed((NEIGHBOUR, iface.index, address)):
+        _try_incomplete(env, iface, entry)  # a handler failed before it could arm the timer
     return None
 
 

@@ -3,18 +3,23 @@
 
 from labstack.core.counters import unbalanced
 from labstack.core.env import Env
+from labstack.core.event import Note
 from labstack.core.frame import Frame
 from labstack.core.rng import Rng
+from labstack.core.rules import sentence
 from labstack.ip import addrs, timeouts
 from labstack.ip.arrive import arrive, looped
 from labstack.ip.check import check
 from labstack.ip.datagram import Datagram
 from labstack.ip.net import Net
+from labstack.ip.rules import RULES as IP_RULES
 from labstack.link import neighbour
 from labstack.link.iface import Iface
+from labstack.link.rules import RULES as LINK_RULES
 from layers import Ether
 from layers.address import any_address
 
+RULES = IP_RULES | LINK_RULES
 SECOND = 1_000_000_000
 ME, PEER, OTHER = (bytes((2, 0, 0, 0, 0, n)) for n in (1, 2, 3))
 MY4, MY6, MYLL = "10.0.0.1", "fd00::1", "fe80::ff:fe00:1"
@@ -64,6 +69,9 @@ class Host:
     def hold(self) -> None:
         check(self.env, self.net)
         assert unbalanced(self.env.count) == []
+        for note in self.env.trace:
+            if isinstance(note, Note):
+                assert "{" not in sentence(RULES, note.rule, note.values), note
 
     def sent(self) -> list[Ether]:
         """The frames sent since the last time, dissected."""
@@ -84,4 +92,4 @@ class Host:
 
     def rules(self) -> list[str]:
         trace, self.env.trace = self.env.trace, []
-        return [t.rule for t in trace if hasattr(t, "rule")]
+        return [t.rule for t in trace if isinstance(t, Note)]

@@ -2,12 +2,15 @@
 """One interface for the tests of the link floor, and what they say of the frames it sends."""
 
 from labstack.core.env import Env
+from labstack.core.event import Note
 from labstack.core.frame import Frame
 from labstack.core.kinds import DAD, NEIGHBOUR
 from labstack.core.rng import Rng
+from labstack.core.rules import sentence
 from labstack.link import dad, groups, neighbour
 from labstack.link.check import check
 from labstack.link.iface import Addr, Iface
+from labstack.link.rules import RULES
 from layers import Ether
 from layers.address import any_address
 
@@ -53,7 +56,11 @@ class Link:
     def rules(self) -> list[str]:
         """The rule ids noted since the last time."""
         trace, self.env.trace = self.env.trace, []
-        return [t.rule for t in trace if hasattr(t, "rule")]
+        return [t.rule for t in trace if isinstance(t, Note)]
+
+    def said(self) -> list[str]:
+        """What the rules noted so far say."""
+        return [sentence(RULES, t.rule, t.values) for t in self.env.trace if isinstance(t, Note)]
 
     def drops(self) -> dict[str, int]:
         return {k: n for k, n in self.env.count.items() if k.startswith("drop.")}

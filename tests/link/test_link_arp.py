@@ -29,6 +29,7 @@ def packet(
 def arrive(link: Link, frame: Frame) -> None:
     arp.arrive(link.env, link.iface, frame)
     check(link.env, link.iface)
+    assert all(link.said())
     assert unbalanced({"ArpInPackets": 0} | link.env.count) == []
 
 
@@ -51,6 +52,10 @@ def test_a_request_for_our_address_is_answered_to_its_sender_and_its_sender_reme
         "10.0.0.2",
     )
     assert link.state("10.0.0.2") == STALE
+    assert link.said() == [
+        "10.0.0.2 wrote to us from 02:00:00:00:00:02: worth remembering, but not yet proof that it hears us.",
+        "The request asks for 10.0.0.1, which is us: we tell 02:00:00:00:00:02 our MAC.",
+    ]
     assert link.rules() == ["4861/7.2.3/learned", "826/-/reply"]
 
 

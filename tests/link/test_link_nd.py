@@ -34,6 +34,7 @@ def na(target: str = FROM, flags: int = SOLICITED | OVERRIDE, options: bytes = t
 def arrive(link: Link, message: bytes, src: str = FROM, dst: str = GROUP, hops: int = 255) -> None:
     nd.arrive(link.env, link.iface, ip(src), ip(dst), hops, message)
     check(link.env, link.iface)
+    assert all(link.said())
     assert unbalanced({"NdInMsgs": 0} | link.env.count) == []
 
 

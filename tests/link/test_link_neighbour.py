@@ -99,6 +99,7 @@ def test_every_state_meets_every_event(event: str, start: str, address: str) -> 
         assert entry.mac == (OTHER if changed else PEER)
         assert entry.header == entry.mac + ME + (b"\x08\x00" if address == V4 else b"\x86\xdd")
     check(link.env, link.iface)
+    assert all(link.said())
 
 
 def test_an_arp_question_goes_to_everybody_from_the_address_that_the_packet_has() -> None:
