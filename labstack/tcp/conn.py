@@ -90,6 +90,7 @@ class Conn(State):
     held: bool = True  # an application holds the socket
     error: int = 0  # errno: why the connection died
     soft: int = 0  # errno: the last trouble that was no reason to die (MUST-47)
+    version: int = -1  # of the network layer, when mss and gso were last fitted to the path
     gso: int = 0  # greatest super-segment on this path, bytes of payload; 0: one segment per frame
     pseudo: int = 0  # sum over the pseudo-header without the length
     scaling: bool = False  # we offer (later: both agreed on) window scaling (RFC 7323 §2.2)

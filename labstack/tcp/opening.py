@@ -12,12 +12,11 @@ from labstack.tcp import ackgen, acks, closing, isn, send, timeouts, window
 from labstack.tcp.cc.reno import Reno
 from labstack.tcp.conn import Conn, Rcv, Snd
 from labstack.tcp.rtt import Rtt
-from labstack.tcp.segment import ACK, PROTO, RST, SYN, Segment
+from labstack.tcp.segment import ACK, PROTO, RST, SYN, TCP_HLEN, Segment
 from labstack.tcp.states import CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, become
 from labstack.tcp.stream import Outbox
 from layers import checksum
 
-TCP_HLEN = 20
 AFTER_LOST_SYN = 3 * SECOND
 
 

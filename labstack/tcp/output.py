@@ -13,7 +13,7 @@ from labstack.ip.send import send as send_ip
 from labstack.link import neighbour
 from labstack.tcp import ackgen, send, window
 from labstack.tcp.conn import NOW, Conn
-from labstack.tcp.segment import ACK, CSUM_AT, PROTO, RST, SYN, Segment, header, syn_options
+from labstack.tcp.segment import ACK, CSUM_AT, PROTO, RST, SYN, TCP_HLEN, Segment, header, syn_options
 from labstack.tcp.states import CLOSED, SYN_SENT
 from layers import checksum
 
@@ -22,6 +22,8 @@ BURST = 64  # segments of one connection in one drain; the rest follows in the n
 
 def flush(env: Env, net: Net, conn: Conn) -> bool:
     """Send what is due on conn. True if the burst limit left something for another drain."""
+    if conn.version != net.version:
+        _fit(env, net, conn)
     if conn.reset:
         conn.reset = False
         _emit(env, net, conn, send.quiet_seq(conn.snd), RST | ACK, 0, (), 0)
@@ -38,6 +40,16 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         _emit(env, net, conn, send.quiet_seq(conn.snd), ACK, 0, (), window.advertise(conn.rcv))
         ackgen.sent(env, conn)
     return False
+
+
+def _fit(env: Env, net: Net, conn: Conn) -> None:
+    """Interfaces or routes changed: segments must fit the path as it is now (RFC 9293 §3.7.3, SHLD-6)."""
+    conn.version = net.version
+    path = route.lookup(env, net, conn.remote, conn.local, conn.dev)
+    if path is not None:
+        headers = path.family.header + TCP_HLEN
+        conn.snd.mss = conn.snd.cc.mss = min(conn.snd.mss, path.mtu - headers)
+        conn.gso = max(path.gso - headers, 0)
 
 
 def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> None:
