@@ -61,8 +61,7 @@ class Stack(Host):
         """What is to be done since the last drain. Acknowledgments and output are decided here, once for all events."""
         env = self.env
         env.now = now
-        for d in icmp.undelivered(env, self.net):
-            self._guarded("ContainedFrames", Rx(d.iface.index, d.frame), arrive.datagram, d)
+        self._guarded("ContainedFrames", Tick(), Stack._report)
         later = self._flush()
         for _ in range(LOOPS):
             if not self.net.loop:
@@ -107,6 +106,11 @@ class Stack(Host):
             ip_timeouts.expire(self.env, self.net, key)
         elif key[1] in self.conns:
             tcp_timeouts.expire(self.env, self.conns[key[1]], key[0])
+
+    def _report(self) -> None:
+        """Tell our own sockets of packets whose neighbour did not answer."""
+        for d in icmp.undelivered(self.env, self.net):
+            self._guarded("ContainedFrames", Rx(d.iface.index, d.frame), arrive.datagram, d)
 
     def _flush(self) -> list[int]:
         """Send what is due on every connection that something happened to; returns those with more to send."""
