@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """When a world is quiet: nothing is on the wire or about to be called, and every armed timer only keeps house.
 
-Ageing neighbours and TIME-WAIT keep house; a retransmission, a probe, a delayed ACK or an unanswered question is
-something under way. So `continue` stops where an exchange ends, and not a minute of timers later.
+Ageing neighbours and TIME-WAIT keep house, and so does a sender whose window probe found the window still closed: it
+waits for somebody to read. A retransmission, a first probe, a delayed ACK or an unanswered question is something under
+way. So `continue` stops where an exchange ends, and not a minute of timers later.
 """
 
 from typing import Any
 
-from labstack.core.kinds import NEIGHBOUR, TCP_TIMEWAIT
+from labstack.core.kinds import NEIGHBOUR, TCP_PERSIST, TCP_TIMEWAIT
 from labstack.link.iface import INCOMPLETE, PROBE
 
 
@@ -26,4 +27,6 @@ def _keeps_house(host: Any) -> bool:
 def _idle(host: Any, key: tuple[Any, ...]) -> bool:
     if key[0] == NEIGHBOUR:
         return host.net.ifaces[key[1]].neigh.table[key[2]].state not in (INCOMPLETE, PROBE)
+    if key[0] == TCP_PERSIST:
+        return bool(host.conns[key[1]].snd.probes)
     return bool(key[0] == TCP_TIMEWAIT)

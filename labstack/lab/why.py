@@ -39,13 +39,15 @@ class Why(View):
         record = self.record
         yield [Span(f"#{record.n}", "mark"), Span(f"  {ms(record.at)} ms  ", "dim"), Span(record.host, "host"),
                Span("  " + event_words(record, self.told.came))]  # fmt: skip
+        if isinstance(record.result, Exception):
+            yield [Span(f"  {'error':<6} ", "bad"), Span(short(record, self.rules), "bad")]
+        elif lacking := shortfall(record):
+            yield [Span(f"  {'result':<6} ", "mark"), Span(lacking)]
         for trace in record.trace:
             yield _trace_line(trace, self.rules)
         for sent, seen in zip(record.sent, self.told.sent, strict=True):
             lost = [Span(f"  ✗ {sent.fate}", "bad")] if sent.fate else []
             yield [Span(f"  {'out':<6} "), Span(f" {seen.label} ", seen.style), *lost]
-        if isinstance(record.result, Exception):
-            yield [Span(f"  {'error':<6} ", "bad"), Span(str(record.result), "bad")]
         if record.fault:
             yield [Span(f"  {'fault':<6} contained: {record.fault.strip().splitlines()[-1]}", "bad")]
         if not (record.trace or record.sent or record.fault or isinstance(record.result, Exception)):
@@ -108,6 +110,8 @@ def short(record: Record, rules: Mapping[str, Rule]) -> str:
         return "fault contained: " + record.fault.strip().splitlines()[-1]
     if isinstance(record.result, OSError):
         return record.result.strerror or str(record.result)
+    if lacking := shortfall(record):
+        return lacking
     chief = choose(record.trace, bool(record.sent))
     return f"{cite(chief.rule)} {meaning(chief, rules)}" if chief else ""
 
@@ -118,6 +122,14 @@ def meaning(note: Note, rules: Mapping[str, Rule]) -> str:
         return sentence(rules, note.rule, note.values)
     except (IndexError, ValueError):
         return rules[note.rule].says
+
+
+def shortfall(record: Record) -> str:
+    """What to know of a send that did not take everything; '' otherwise."""
+    event = record.event
+    if isinstance(event, Call) and event.op == "send" and record.result < len(event.args[1]):
+        return f"only {record.result} bytes fitted into the send buffer; send the rest when there is room"
+    return ""
 
 
 def choose(traces: Sequence[Trace], answered: bool) -> Note | None:

@@ -94,6 +94,27 @@ def test_run_waits_for_retransmissions_and_for_unanswered_questions() -> None:
     assert "FAILED" in str(lab.h1.arp)
 
 
+def test_run_stops_at_a_window_that_nobody_opens_and_goes_on_when_it_is_read() -> None:
+    """RFC 9293 §3.8.6.1."""
+    lab, client, served = connected()
+    client.send(b"x" * 300_000)
+    lab.run()
+    assert len(lab.records) < 1000
+    got = served.recv(1 << 20)
+    assert 0 < len(got) < 300_000
+    while len(got) < 300_000:
+        lab.run()
+        got += served.recv(1 << 20)
+    assert got == b"x" * 300_000
+
+
+def test_a_send_that_did_not_fit_says_how_much_did() -> None:
+    lab, client, _ = connected()
+    client.send(b"x" * 2_000_000)
+    lab.step()
+    assert "only 1048576 bytes fitted" in str(lab.why())
+
+
 def test_until_stops_after_the_event_that_made_it_true() -> None:
     lab = Lab()
     lab.h2.listen(80)
