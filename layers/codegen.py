@@ -139,8 +139,8 @@ def _grow(cls: Any) -> str:
         lines += ["    at = self._fill(buf, at, end)", "    if at.__class__ is STR:", "        return at"]
     else:
         lines += _reading(cls)
-    above = "self._above(buf, at, end)" if "_above" not in cls.generated else f"{_upper(cls)}, end"
-    return "\n".join([*lines, f"    kind, end = {above}", *_GROW])
+    above = _upper(cls) if "_above" in cls.generated else ["    kind, end = self._above(buf, at, end)"]
+    return "\n".join([*lines, *above, *_GROW])
 
 
 _GROW = """
@@ -192,11 +192,14 @@ def _reading(cls: Any) -> list[str]:
 
 
 def _above(cls: Any) -> str:
-    return f"def _above(self, buf, at, end):\n    return {_upper(cls)}, end"
+    return "\n".join(["def _above(self, buf, at, end):", *_upper(cls), "    return kind, end"])
 
 
-def _upper(cls: Any) -> str:
-    return "RAW" if cls.key is None else f"UPPERS.get(self.{cls.key}, RAW)"
+def _upper(cls: Any) -> list[str]:
+    lines = ["    kind = RAW" if cls.key is None else f"    kind = UPPERS.get(self.{cls.key}, RAW)"]
+    if hasattr(cls, "_otherwise"):
+        lines += ["    if kind is RAW:", "        kind, end = self._otherwise(at, end)"]
+    return lines
 
 
 def _fill_var(row: Field) -> list[str]:

@@ -11,6 +11,11 @@ TYPES = {0x0800: "IPv4", 0x0806: "ARP", 0x8100: "VLAN", 0x86DD: "IPv6"}
 MAX_LENGTH = 1500  # a type up to this is the length of an 802.3 frame
 
 
+def _by_length(size: int, at: int, end: int) -> Next:
+    """Return what follows a type that no header has: LLC if it is a length."""
+    return (LLC, min(end, at + size)) if size <= MAX_LENGTH else (Raw, end)
+
+
 class Ether(Header):
     """Ethernet II (RFC 894)."""
 
@@ -22,11 +27,8 @@ class Ether(Header):
     dst_packed: bytes
     src_packed: bytes
 
-    def _above(self, buf: bytes, at: int, end: int) -> Next:
-        kind = self.uppers.get(self.type)
-        if kind is None and self.type <= MAX_LENGTH:
-            return LLC, min(end, at + self.type)
-        return kind or Raw, end
+    def _otherwise(self, at: int, end: int) -> Next:
+        return _by_length(self.type, at, end)
 
 
 class Dot3(Header):
@@ -74,11 +76,8 @@ class Dot1Q(Header):
     vlan: int = bits(12, 1)
     type: int = u16(Auto(0), names=TYPES, hex=True)
 
-    def _above(self, buf: bytes, at: int, end: int) -> Next:
-        kind = self.uppers.get(self.type)
-        if kind is None and self.type <= MAX_LENGTH:
-            return LLC, min(end, at + self.type)
-        return kind or Raw, end
+    def _otherwise(self, at: int, end: int) -> Next:
+        return _by_length(self.type, at, end)
 
 
 bind(LLC, SNAP, dsap=0xAA, ssap=0xAA, ctrl=3)

@@ -99,8 +99,6 @@ def _option(kind: int, data: bytes) -> Option:
 
 def build_options(options: Sequence[Option]) -> bytes:
     """Return the bytes of `options`, padded with zeros to a multiple of 4; ValueError names a value that is wrong."""
-    if len(options) == 3 and options[0] == _NOP == options[1] and options[2][0] == "Timestamp":
-        return b"\x01\x01" + _stamps(options[2][1])
     data = b""
     for name, value in options:
         if name == "NOP":
