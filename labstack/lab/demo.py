@@ -8,9 +8,11 @@ from labstack.lab.lab import Lab
 
 REQUEST, ANSWER = b"What is a packet?", b"A promise with a checksum."
 NEXT = """
-  try:  back 3            undo three events, completely          why 9       the rules behind event 9, layer by layer
-        ss h1             sockets, as `ss -ti`                   fork what   copy this world, and differ in the copy
-        h1.ping(h2.ip6)   IPv6: neighbour discovery              step        one event at a time
+  try   back 3              undo three events, completely
+        why 9               the rules behind event 9, layer by layer
+        ss h1               sockets, as `ss -ti`
+        h1.ping(h2.ip6)     IPv6; then: step, step, ladder 2
+        fork what           copy this world, and go another way in the copy
 """
 
 

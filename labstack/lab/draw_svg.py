@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import pairwise
 
-from labstack.lab.draw_text import reasons, tone
+from labstack.lab.draw_text import tone
 from labstack.lab.rows import Row
 from labstack.lab.view import STYLES, clip, ms
 
@@ -30,7 +30,7 @@ def picture(rows: Sequence[Row], hosts: Sequence[str], hidden: int = 0) -> str:
     """The SVG document for `rows`."""
     gap = GAP.get(len(hosts), 200)
     x = [LEFT + i * gap for i in range(max(len(hosts), 2))]
-    heights = _heights(rows, hosts)
+    heights = _heights(rows)
     width, height = x[-1] + 116 + WHY, heights[-1] + 2
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
@@ -43,12 +43,12 @@ def picture(rows: Sequence[Row], hosts: Sequence[str], hidden: int = 0) -> str:
     return "\n".join([*parts, "</svg>"])
 
 
-def _heights(rows: Sequence[Row], hosts: Sequence[str]) -> list[int]:
+def _heights(rows: Sequence[Row]) -> list[int]:
     """The y of each row, and of what follows the last."""
     y, found = TOP + STEP // 2, []
     for row in rows:
         found.append(y)
-        y += STEP + LINE * max(len(reasons(row, hosts)) - 1, 0)
+        y += STEP + LINE * max(len(row.why) - 1, 0)
     return [*found, y]
 
 
@@ -68,17 +68,16 @@ def _frame(hosts: Sequence[str], x: Sequence[int], height: int, hidden: int) -> 
 
 def _row(row: Row, x: Sequence[int], y: int, hosts: Sequence[str]) -> str:
     last = len(hosts) - 1
-    told = reasons(row, hosts)
     parts = [
         _text(30, y + 4, f"{'▸' if row.now else ''}{row.n or ''}", "d e"),
         _text(98, y + 4, ms(row.at), "d e"),
         _text(x[0] - 8, y + 4, row.states.get(0, ""), "s e"),
         _text(x[-1] + 8, y + 4, row.states.get(last, "") if last else "", "s"),
         *(_text(x[-1] + 112, y + 4 + LINE * i, clip(words, int(WHY / LETTER)), "x" if tone(words) == "bad" else "w")
-          for i, words in enumerate(told)),
+          for i, words in enumerate(row.why)),
         _remark(row, x, y) if row.mark else _arrow(row, x, y),
     ]
-    return f'<g data-ev="{row.n}"><title>{escape("; ".join(told))}</title>{"".join(parts)}</g>'
+    return f'<g data-ev="{row.n}"><title>{escape("; ".join(row.why))}</title>{"".join(parts)}</g>'
 
 
 def _remark(row: Row, x: Sequence[int], y: int) -> str:

@@ -46,20 +46,12 @@ def _lines(row: Row, x: Sequence[int], room: int, hosts: Sequence[str]) -> Itera
     left, right = row.states.get(0, ""), row.states.get(len(hosts) - 1, "") if len(hosts) > 1 else ""
     line = [Span("▸" if row.now else " ", "mark"), Span(number[1:] if len(number) >= NUMBER else number, "dim")]
     line += [Span(f"{ms(row.at):>{TIME - 1}} ", "dim"), Span(f"{clip(left, STATE):>{STATE}} ", "state")]
-    first, *more = reasons(row, hosts) or [""]
+    first, *more = row.why or ("",)
     line += [*_rungs(row, x), Span(f" {clip(right, STATE):{STATE}} ", "state"), Span(clip(first, room), tone(first))]
     yield line
     for words in more:
         margin = " " * (NUMBER + TIME + STATE + 1)
         yield [Span(margin + "".join(_empty(x)) + " " * (STATE + 2)), Span(clip(words, room), tone(words))]
-
-
-def reasons(row: Row, hosts: Sequence[str]) -> list[str]:
-    """The reasons of a row; before them the states of the rails that have no room for a state beside them."""
-    between = [f"{hosts[i]} {state}" for i, state in row.states.items() if 0 < i < len(hosts) - 1]
-    if not between:
-        return list(row.why)
-    return [": ".join([", ".join(between), *row.why[:1]]), *row.why[1:]]
 
 
 def tone(reason: str) -> str:
@@ -95,7 +87,7 @@ def _draw(row: Row, cells: list[str], x: Sequence[int]) -> tuple[int, int]:
     for end in ends:
         lo, hi = min(start, end) + 1, max(start, end) - 1
         for i in range(lo, hi + 1):
-            cells[i] = "┼" if cells[i] == "│" else shaft
+            cells[i] = "┼" if cells[i] in "│┼" else shaft
         head = "▷◁" if row.late else "▶◀"
         cells[hi if end > start else lo] = "✗" if row.fate and not row.to else head[end < start]
     return _widest([start, *ends])

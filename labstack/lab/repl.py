@@ -21,7 +21,7 @@ from labstack.lab.scapy_names import names
 from labstack.lab.shell import Session
 from labstack.lab.view import View, ms
 
-HINT = "step · back · continue · ladder · why · ss h1 · verbs (all of them)        F8 step  F7 back  F5 continue"
+HINT = "step (F8) · back (F7) · continue (F5) · ladder · why · ss h1 · verbs: all of them"
 
 
 def open_prompt(lab: Lab, more: dict[str, Any] | None = None) -> int:
@@ -55,8 +55,8 @@ def banner(lab: Lab) -> str:
     time = f"virtual time, seed {lab.seed}" if lab.kind == "memory" else "real time"
     first = f"labstack {__version__} · scapy {version('scapy')} · wire: {lab.kind} ({time})"
     hosts = " ── wire ── ".join(f"{h.name} {h.ip} {h.ip6} {h.mac}" for h in (*lab.plan, *lab.peers))
-    where = "Scapy iface: lab0" if lab.kind == "memory" else 'lab.exec("ping", "-c1", h1.ip) runs a program there'
-    return f"{first}\n  {hosts}      {where}\n  {HINT}\n"
+    where = "Scapy iface: lab0" if lab.kind == "memory" else 'a program there: lab.exec("ping", "-c1", h1.ip)'
+    return f"{first} · {where}\n  {hosts}\n  {HINT}\n"
 
 
 class Hook(RichPromptDisplayHook):  # type: ignore[misc]

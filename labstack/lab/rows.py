@@ -131,10 +131,12 @@ class _Story:
         return row._replace(label=f"{why.layer(chief.rule)} timer" if chief else "timer")
 
     def _reason(self, record: Record) -> str:
-        reason = why.short(record, self.rules)
+        words = [why.short(record, self.rules)]
         if isinstance(record.event, Call) and record.sent:
-            return ": ".join(words for words in (record.event.op, reason) if words)
-        return reason
+            words.insert(0, record.event.op)
+        if 0 < self.rail[record.host] < len(self.rail) - 1 and (state := entered(record)):
+            words.insert(0, f"{record.host} {state}")  # no room beside the rails between the outer two
+        return ": ".join(word for word in words if word)
 
 
 def _first(came: Sequence[Record], host: str) -> Record:
