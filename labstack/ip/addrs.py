@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Interfaces and addresses come and go, with their groups, connected routes, duplicate detection and index."""
+"""Interfaces come, addresses come and go, with their groups, connected routes, duplicate detection and index."""
 
 import errno
 

@@ -11,7 +11,10 @@ by `arp.py` and `nd.py`. FAILED and PERMANENT are Linux's additions. Every entry
                       FAILED                                       +---- (none)
 """
 
+import errno
+
 from labstack.core.env import Env
+from labstack.core.errors import StackError
 from labstack.core.frame import Frame
 from labstack.core.kinds import NEIGHBOUR
 from labstack.link import solicit
@@ -114,11 +117,19 @@ def doubt(env: Env, iface: Iface, address: bytes) -> None:
 
 
 def permanent(env: Env, iface: Iface, address: bytes, mac: bytes) -> None:
-    """Enter a neighbour by hand: never asked, never aged (`ip neigh add ... nud permanent`)."""
+    """Enter a neighbour by hand: never asked, never aged (`ip neigh add ... nud permanent`).
+
+    Raises StackError: EINVAL for a MAC that no single host has, EOPNOTSUPP without Ethernet, ENOBUFS in a full table.
+    """
+    if not iface.mac:
+        raise StackError(errno.EOPNOTSUPP, f"{iface.name} carries bare IP: there are no neighbours to enter")
+    if len(mac) != 6 or mac[0] & 1:
+        raise StackError(errno.EINVAL, f"{mac.hex(':')!r} is not the MAC of one host: give 6 bytes, the first even")
     entry = iface.neigh.table.get(address) or _make(env, iface, address)
-    if entry is not None:
-        _bind(env, iface, entry, mac)
-        become(env, iface, entry, PERMANENT)
+    if entry is None:
+        raise StackError(errno.ENOBUFS, f"{iface.name} has a table full of neighbours in use; forget one first")
+    _bind(env, iface, entry, mac)
+    become(env, iface, entry, PERMANENT)
 
 
 def forget(env: Env, iface: Iface, address: bytes) -> None:

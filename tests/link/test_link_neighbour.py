@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The neighbour machine as a matrix: state x event, for both families; then its times, bounds and queues."""
 
+import errno
 from collections.abc import Callable
 
 import pytest
 from link_tools import ME, MS, OTHER, PEER, SECOND, Link, hole, ip
 
+from labstack.core.errors import StackError
 from labstack.core.frame import Frame
 from labstack.link import neighbour
 from labstack.link.check import check
@@ -305,6 +307,31 @@ def test_a_link_without_ethernet_needs_no_neighbours() -> None:
     link = Link(mac=b"")
     assert neighbour.resolve(link.env, link.iface, ip(V4)) == b""
     assert not link.iface.neigh.table
+
+
+@pytest.mark.parametrize(
+    ("own", "mac", "code"),
+    [
+        (ME, b"\2\0\0", errno.EINVAL),
+        (ME, b"\xff" * 6, errno.EINVAL),
+        (ME, b"", errno.EINVAL),
+        (b"", PEER, errno.EOPNOTSUPP),
+    ],
+)
+def test_a_neighbour_that_makes_no_sense_cannot_be_entered(own: bytes, mac: bytes, code: int) -> None:
+    link = Link(mac=own)
+    with pytest.raises(StackError) as caught:
+        neighbour.permanent(link.env, link.iface, ip(V4), mac)
+    assert (caught.value.errno, link.iface.neigh.table) == (code, {})
+
+
+def test_a_neighbour_cannot_be_entered_into_a_table_full_of_neighbours_in_use() -> None:
+    link = Link(gc_thresh3=4)
+    for n in range(2, 6):
+        put(link, f"10.0.0.{n}", PERMANENT)
+    with pytest.raises(StackError) as caught:
+        neighbour.permanent(link.env, link.iface, ip("10.0.0.9"), PEER)
+    assert caught.value.errno == errno.ENOBUFS
 
 
 def test_only_changes_of_state_are_traced() -> None:
