@@ -99,32 +99,33 @@ def _segments(raw: bytes, net: int, at: int, offset: int, size: int) -> Iterator
     """Cut a TCP (offset 16) or UDP (offset 6) super-segment: RFC 9293 §3.7.1's segments, one by one."""
     tcp = offset == 16
     hlen = at + ((raw[at + 12] >> 4) * 4 if tcp else 8)
-    whole = len(raw) - hlen
+    head, payload = bytearray(raw[:hlen]), memoryview(raw)[hlen:]
+    whole = len(payload)
     seq = _U32.unpack_from(raw, at + 4)[0] if tcp else 0
+    pseudo = _U16.unpack_from(raw, at + offset)[0] + 0xFFFF - (len(raw) - at) % 0xFFFF  # without a length
     for index, pos in enumerate(range(0, max(whole, 1), size)):
-        piece = raw[hlen + pos : hlen + pos + size]
-        out = bytearray(raw[:hlen] + piece)
-        transport = len(out) - at
-        _fit_ip(out, net, at, index)
+        piece = payload[pos : pos + size]
+        transport = hlen - at + len(piece)
+        _fit_ip(head, net, at, transport, raw, index)
         if tcp:
-            _U32.pack_into(out, at + 4, (seq + pos) & 0xFFFFFFFF)
-            if pos + size < whole:
-                out[at + 13] &= ~0x09  # FIN and PSH belong to the last segment
-            if index:
-                out[at + 13] &= ~0x80  # CWR to the first (RFC 3168 §6.1.2)
+            _U32.pack_into(head, at + 4, (seq + pos) & 0xFFFFFFFF)
+            last = pos + size >= whole
+            # FIN and PSH belong to the last segment, CWR to the first (RFC 3168 §6.1.2)
+            head[at + 13] = raw[at + 13] & (0xFF if last else ~0x09) & (~0x80 if index else 0xFF)
         else:
-            _U16.pack_into(out, at + 4, transport)
-        whole_sum = checksum.add(_U16.unpack_from(raw, at + offset)[0], 0xFFFF - (len(raw) - at) % 0xFFFF)
-        _U16.pack_into(out, at + offset, checksum.add(whole_sum, transport))
-        yield _filled(out, at, at + offset)
+            _U16.pack_into(head, at + 4, transport)
+        _U16.pack_into(head, at + offset, 0)
+        total = checksum.ones_sum(piece, checksum.ones_sum(head[at:], pseudo + transport))
+        _U16.pack_into(head, at + offset, 0xFFFF - total or 0xFFFF)
+        yield b"".join((head, piece))
 
 
-def _fit_ip(out: bytearray, net: int, at: int, index: int) -> None:
+def _fit_ip(head: bytearray, net: int, at: int, transport: int, raw: bytes, index: int) -> None:
     """Give the IP header of the index-th real frame its own length, identification and checksum."""
-    if out[net] >> 4 == 4:
-        _, ident = _IPV4_LEN_ID.unpack_from(out, net + 2)
-        _IPV4_LEN_ID.pack_into(out, net + 2, len(out) - net, (ident + index) & 0xFFFF)
-        _U16.pack_into(out, net + 10, 0)
-        _U16.pack_into(out, net + 10, checksum.checksum(memoryview(out)[net:at]))
+    if head[net] >> 4 == 4:
+        ident = _U16.unpack_from(raw, net + 4)[0]
+        _IPV4_LEN_ID.pack_into(head, net + 2, at - net + transport, (ident + index) & 0xFFFF)
+        _U16.pack_into(head, net + 10, 0)
+        _U16.pack_into(head, net + 10, checksum.checksum(head[net:at]))
     else:
-        _U16.pack_into(out, net + 4, len(out) - net - 40)
+        _U16.pack_into(head, net + 4, at - net + transport - 40)

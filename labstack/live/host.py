@@ -18,7 +18,7 @@ from labstack.live.recorder import Recorder
 from labstack.live.wire import Plan, Wire, open_wire
 from labstack.stack import Stack, make
 
-LARGEST = 65_535  # bytes of an IP packet that a device with offload cuts itself
+LARGEST = 65_535  # bytes of an IP packet that the device cuts: with offload itself, without it at its edge
 
 
 class LiveHost:
@@ -99,7 +99,7 @@ def _configure(loop: Loop, wire: Wire) -> int:
     """
     device, call = wire.device, loop.call
     mac = device.mac if device.link == "ether" else b""
-    dev = int(call("link_add", device.name, mac, device.mtu, LARGEST if device.offload else 0))
+    dev = int(call("link_add", device.name, mac, device.mtu, LARGEST))
     for prefix in wire.ours.addresses:
         call("addr_add", dev, prefix, wire.space is None)
     for prefix in wire.kernel.addresses:
