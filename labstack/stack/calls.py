@@ -75,7 +75,7 @@ def listen(
     number = ports.fresh(host, sock)
     ports.bind(host, TCP, local, port, number)
     backlog = min(max(backlog, 0), host.env.config["net.core.somaxconn"])
-    host.listeners[number] = Listener(number, local, port, backlog, options=options or {})
+    host.listeners[number] = Listener(number, local, port, backlog, options=dict(options or {}))
     return number
 
 
@@ -110,7 +110,7 @@ def send(host: Host, sock: int, data: Piece) -> int:
     snd = conn.snd
     if conn.state not in CAN_SEND or snd.fin:
         raise StackError(errno.EPIPE, f"socket {sock} is in {conn.state}: it was shut down for sending")
-    if isinstance(data, bytearray):
+    if not isinstance(data, bytes) and not (isinstance(data, memoryview) and data.contiguous and data.format == "B"):
         data = bytes(data)
     room = snd.limit - len(snd.out)
     if room <= 0:
@@ -127,6 +127,8 @@ def send(host: Host, sock: int, data: Piece) -> int:
 def take(host: Host, sock: int, most: int = 1 << 30) -> list[Piece]:
     """Received bytes as pieces that were never copied; [] at the end of the stream. Raises EAGAIN, or why it died."""
     conn = _conn(host, sock)
+    if most < 0:
+        raise StackError(errno.EINVAL, f"at most {most} bytes: expected 0 or more")
     rcv = conn.rcv
     if rcv.queued:
         pieces = receive.take(host.env, conn, most)

@@ -8,6 +8,7 @@ from labstack.core.errors import StackError
 from labstack.ip import route
 from labstack.ip.family import text
 from labstack.ip.net import Path
+from labstack.ip.net import local as is_local
 from labstack.stack.host import TCP, UDP, Host
 from labstack.tcp.closing import TIMERS
 from labstack.tcp.conn import Conn
@@ -21,6 +22,8 @@ def fresh(host: Host, wanted: int = 0) -> int:
     """A free socket number; `wanted` if the caller has one in mind. Raises StackError EADDRINUSE, ENFILE."""
     if full(host):
         raise StackError(errno.ENFILE, f"{MAX_SOCKETS} sockets are open; close some")
+    if wanted < 0:
+        raise StackError(errno.EINVAL, f"socket number {wanted}: expected one from 1, or 0 for a free one")
     if wanted:
         if in_use(host, wanted):
             raise StackError(errno.EADDRINUSE, f"socket number {wanted} is in use; leave it out to get a free one")
@@ -40,7 +43,11 @@ def in_use(host: Host, sock: int) -> bool:
 
 
 def path(host: Host, remote: bytes, local: bytes, dev: int) -> Path:
-    """The way to a peer. Raises StackError ENETUNREACH."""
+    """The way to a peer, from our address `local` (b"": any). Raises StackError ENETUNREACH, EADDRNOTAVAIL, EINVAL."""
+    if local and len(local) != len(remote):
+        raise StackError(errno.EINVAL, f"from {text(local)} to {text(remote)}: both must be of one family")
+    if local and not is_local(host.net, local):
+        raise StackError(errno.EADDRNOTAVAIL, f"{text(local)} is not an address of {host.name}")
     found = route.lookup(host.env, host.net, remote, local or None, dev)
     if found is None:
         raise StackError(errno.ENETUNREACH, f"no route to {text(remote)}; add one with route_add")
@@ -56,7 +63,7 @@ def bind(host: Host, proto: str, local: bytes, port: int, sock: int) -> None:
     """Claim a port. Raises StackError EADDRINUSE, EADDRNOTAVAIL, EINVAL."""
     if not isinstance(port, int) or not 0 < port < 65_536:
         raise StackError(errno.EINVAL, f"port {port!r}: expected a number in 1..65535")
-    if local and local not in host.net.own and local[0] != 127:
+    if local and not is_local(host.net, local):
         raise StackError(errno.EADDRNOTAVAIL, f"{text(local)} is not an address of {host.name}")
     if find(host, proto, local, port) or (not local and any(k[0] == proto and k[2] == port for k in host.bound)):
         raise StackError(errno.EADDRINUSE, f"{proto} port {port} is taken; choose another or close its socket")
