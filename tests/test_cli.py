@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The `labstack` command line: help everywhere, clear errors, exit codes."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -95,3 +96,10 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
     whole = f"{sys.executable} -m labstack demo | head -1"
     done = subprocess.run(whole, shell=True, capture_output=True, text=True, timeout=60, cwd=ROOT, check=False)
     assert done.stderr == ""
+
+
+def test_bench_prints_rows_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bench", "state", "--rounds", "1", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows
+    assert all(set(row) == {"bench", "row", "value", "unit", "reference", "ratio"} for row in rows)
