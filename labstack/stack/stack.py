@@ -85,8 +85,8 @@ class Stack(Host):
         op = OPS.get(event.op)
         if op is None:
             raise StackError(errno.EOPNOTSUPP, f"no operation {event.op!r}; there are {', '.join(OPS)}")
-        arguments.check(event.op, SHAPES[event.op], event.args, named or {})
         try:
+            arguments.check(event.op, SHAPES[event.op], event.args, named or {})
             return op(self, *event.args, **(named or {}))
         except StackError:
             raise
