@@ -91,9 +91,11 @@ class Session:
         def magic(line: str) -> Any:
             try:
                 return self.act(verb, **verb.read(verbs.argument(line), self.ip.user_ns))
+            except KeyboardInterrupt:
+                print("✗ interrupted; `where` says how far it came")
             except Exception as error:
                 print(wrong(error))
-                return None
+            return None
 
         magic.__doc__ = f"{verb.usage}: {verb.does}"
         return magic
