@@ -204,14 +204,23 @@ def replace(monkeypatch: pytest.MonkeyPatch, old: FunctionType, new: Callable[..
             continue
         for owner in (module, *(c for c in vars(module).values() if isinstance(c, type))):
             for key, value in list(vars(owner).items()):
-                if value is old:
-                    monkeypatch.setattr(owner, key, new)
-                elif isinstance(value, tuple) and old in value:
-                    monkeypatch.setattr(owner, key, tuple(new if item is old else item for item in value))
-                elif isinstance(value, dict) and owner is module:
-                    for entry, item in list(value.items()):
-                        if item is old:
-                            monkeypatch.setitem(value, entry, new)
+                if not key.startswith("__") and (other := swapped(value, old, new)) is not value:
+                    monkeypatch.setattr(owner, key, other)
+
+
+def swapped(value: Any, old: FunctionType, new: Callable[..., Any]) -> Any:
+    """The value itself, or, if it is the old function or a table with it, another with the new one."""
+    if value is old:
+        return new
+    if type(value) is dict:
+        items = {key: swapped(item, old, new) for key, item in value.items()}
+        return items if any(items[key] is not value[key] for key in items) else value
+    if isinstance(value, (tuple, list)):
+        found = [swapped(item, old, new) for item in value]
+        if all(a is b for a, b in zip(found, value, strict=True)):
+            return value
+        return value._make(found) if hasattr(value, "_make") else type(value)(found)
+    return value
 
 
 def failing_once(function: FunctionType, session: Session, fired: list[bool]) -> Callable[..., Any]:
