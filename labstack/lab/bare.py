@@ -13,8 +13,8 @@ from typing import Any
 SHOW = "lab_show"  # the magic that shows a verb's result at once: IPython shows only the last one of a line
 _OPERATOR = r"[-+*/|&<>%^@!=]"
 _ATTACHED = rf"{_OPERATOR}|[.(\[,:]"  # directly behind the word
-_APART = rf"\s+(?:{_OPERATOR}+\s|=|,|:=?|\[)"  # behind a space
-_CALL = r"\s+\("  # `step (3)` is a call; `until (a or b)` is not
+_APART = rf"\s+(?:{_OPERATOR}+\s|=|,|:=?)"  # behind a space
+_CALL = r"\s+[(\[]"  # `step (3)` is a call; `until (a or b)` is not
 
 
 def rewriter(
@@ -22,7 +22,7 @@ def rewriter(
 ) -> Callable[[list[str]], list[str]]:
     """A function for IPython's `input_transformers_cleanup`: list of lines in, list of lines out.
 
-    verbs: the words; expressions: those of them that take an expression, which may begin with a parenthesis;
+    verbs: the words; expressions: those of them that take an expression, which may begin with a bracket;
     namespace: the user's, looked at whenever a line is typed; word_type: what we put there ourselves.
     """
     calls = "|".join(map(re.escape, sorted(set(verbs) - set(expressions))))
