@@ -21,6 +21,7 @@ from threading import Thread, get_ident
 from time import monotonic_ns
 from typing import Any, Protocol
 
+from labstack.core.config import SECOND
 from labstack.core.errors import StackError
 from labstack.core.event import Action, Call, Event, Quarantine, Rx, Tick, Tx, Wake
 from labstack.live.asking import Ask
@@ -69,6 +70,7 @@ class Loop:
         self._stopping = False
         self._runner: int | None = None
         self._thread: Thread | None = None
+        self._interval = 0.0  # seconds between thread switches that the application had
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.watch(self._bell, select.EPOLLIN, self._rung)
 
@@ -147,8 +149,9 @@ class Loop:
         if self._runner:
             raise RuntimeError("the loop runs already; stop() it first, or use call() and on() from here")
         end = None if seconds is None else monotonic_ns() + int(seconds * 1e9)
+        if self._runner is None:
+            self._stopping = False
         self._runner = get_ident()
-        self._stopping = False
         try:
             while not self._stopping and not (until and until()):
                 if end is not None and self.now >= end:
@@ -160,8 +163,9 @@ class Loop:
 
     def start(self) -> None:
         """Run in a thread of its own, which shares the interpreter with the application's."""
+        self._interval = sys.getswitchinterval()
         sys.setswitchinterval(0.0005)  # at the default of 5 ms a busy application thread costs a factor of ten
-        self._runner = STARTING
+        self._runner, self._stopping = STARTING, False
         self._thread = Thread(target=self.run, name="labstack-loop", daemon=True)
         self._thread.start()
 
@@ -173,6 +177,7 @@ class Loop:
         if self._thread and self._thread.ident != get_ident():
             self._thread.join()
             self._thread = None
+            sys.setswitchinterval(self._interval)
 
     def close(self) -> None:
         """Stop, and give back the loop's own descriptors; devices belong to whoever opened them."""
@@ -184,7 +189,7 @@ class Loop:
 
     def turn(self, end: int | None = None) -> None:
         """Wait until something is to be done (or until `end`, ns), and do it."""
-        due = self.stack.deadline()
+        due = self._due()
         ready = self._poller.poll(self._patience(due, end))
         self.turns += 1
         self.now = monotonic_ns()
@@ -201,6 +206,13 @@ class Loop:
             self._handle(Tick(), "tick")
         self._flush()
         self._more = self._called or bool(self._asked)
+
+    def _due(self) -> int | None:
+        try:
+            return self.stack.deadline()
+        except Exception:
+            self._fault(Tick(), "deadline")
+            return monotonic_ns() + SECOND  # look again then
 
     def _patience(self, due: int | None, end: int | None) -> float:
         """Seconds to wait. epoll counts whole ms and rounds up, so a deadline is never early and under 1 ms late."""

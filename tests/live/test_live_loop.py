@@ -4,6 +4,7 @@
 import errno
 import os
 import select
+import sys
 from collections import deque
 from collections.abc import Iterator
 from threading import Thread, get_ident
@@ -168,6 +169,22 @@ def test_a_stopped_loop_answers_directly(loop: Loop) -> None:
     assert loop.call("x", 1) == (1,)
 
 
+def test_stop_right_after_start_stops(loop: Loop) -> None:
+    """The thread may not have begun yet."""
+    for _ in range(50):
+        loop.start()
+        loop.stop()
+        assert loop._runner is None
+
+
+def test_the_applications_switch_interval_comes_back(loop: Loop) -> None:
+    before = sys.getswitchinterval()
+    loop.start()
+    assert sys.getswitchinterval() < before
+    loop.stop()
+    assert sys.getswitchinterval() == before
+
+
 def test_who_waits_when_the_loop_ends_is_told(loop: Loop) -> None:
     errors: list[Exception] = []
 
@@ -272,6 +289,19 @@ def test_a_failing_drain_is_contained(loop: Loop, toy: Toy) -> None:
     loop.call("x")
     loop.turn()
     assert loop.count == {"fault.drain": 1, "quarantined": 1}
+
+
+def test_a_failing_deadline_is_contained_and_asked_again_later(loop: Loop, toy: Toy) -> None:
+    def fail() -> int:
+        raise RuntimeError("injected into deadline")
+
+    toy.deadline = fail  # type: ignore[method-assign]
+    loop.call("x")
+    loop.turn()
+    assert loop.count == {"fault.deadline": 1, "quarantined": 1}
+    due = loop._due()
+    assert due is not None
+    assert due > loop.now
 
 
 def test_a_failing_callback_costs_itself(loop: Loop) -> None:
