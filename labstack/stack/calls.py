@@ -240,7 +240,7 @@ def recvfrom(host: Host, sock: int) -> tuple[bytes, tuple[str, int]]:
         raise StackError(errno.EAGAIN, f"nothing has arrived on socket {sock}")
     data, addr, port = it.queue.popleft()
     if isinstance(it, Udp):
-        it.queued -= len(data)
+        it.queued -= udp.cost(data)
     if it.queue:
         host.env.wake(sock, READABLE)
     return data, (text(addr), port)

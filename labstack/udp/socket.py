@@ -16,6 +16,7 @@ from layers import checksum
 PROTO = 17
 HLEN = 8
 CSUM_AT = 6
+OVERHEAD = 256  # bytes that a waiting datagram costs beside its data, so that empty ones are not free
 _HEADER = struct.Struct("!HHHH")
 
 Received = tuple[bytes, bytes, int]  # data, source address, source port
@@ -31,12 +32,17 @@ class Udp(State):
     rport: int = 0
     dev: int = 0
     queue: deque[Received] = field(default_factory=deque)
-    queued: int = 0
+    queued: int = 0  # bytes that `queue` costs
     error: int = 0  # errno, given to the next call
 
     def check(self) -> None:
-        if self.queued != sum(len(data) for data, _, _ in self.queue):
+        if self.queued != sum(cost(data) for data, _, _ in self.queue):
             raise AssertionError(f"socket {self.sock}: queued does not count what is queued")
+
+
+def cost(data: Piece) -> int:
+    """What a waiting datagram takes from the socket's limit."""
+    return len(data) + OVERHEAD
 
 
 def parse(env: Env, d: Datagram) -> tuple[int, int, memoryview] | None:
@@ -77,13 +83,13 @@ def _sum_holds(d: Datagram, pieces: tuple[memoryview, ...], length: int) -> bool
 def deliver(env: Env, sock: Udp, d: Datagram, sport: int, data: memoryview) -> None:
     """Queue a datagram for its reader, whole or not at all."""
     prefix = d.family.udp_counters
-    if sock.queued + len(data) > sock.limit:
+    if sock.queued + cost(data) > sock.limit:
         env.count[prefix + "RcvbufErrors"] += 1
         return _bad(env, prefix, "drop.udp.rcvbuf")
     env.count[prefix + "InDatagrams"] += 1
     env.note("768/-/deliver", sock.sock, len(data))
     sock.queue.append((bytes(data), d.src, sport))
-    sock.queued += len(data)
+    sock.queued += cost(data)
     env.wake(sock.sock, READABLE)
     return None
 
@@ -100,6 +106,6 @@ def transmit(env: Env, net: Net, path: Path, lport: int, rport: int, data: Piece
 def icmp(env: Env, sock: Udp, quoted: Quoted) -> None:
     """An ICMP error about a datagram of ours: the next call of a connected socket fails (RFC 1122 §4.1.3.3)."""
     env.note("1122/4.1.3.3/error", sock.sock, f"{quoted.type}/{quoted.code}")
-    if sock.remote:
+    if sock.remote == quoted.dst and sock.rport == int.from_bytes(quoted.transport[2:4], "big"):
         sock.error = quoted.errno
         env.wake(sock.sock, FAILED)
