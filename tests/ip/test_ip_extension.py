@@ -36,6 +36,7 @@ def routing(nh: int, kind: int, left: int) -> bytes:
         packet(HBH, options(UDP_NH, b"\0" * 6)),  # Pad1
         packet(HBH, options(UDP_NH, b"\5\2\0\0\1\0")),  # router alert
         packet(DEST, options(UDP_NH, b"\x1e\4abcd")),  # unknown, action 00: skip
+        packet(DEST, options(UDP_NH, b"\0" * 7 + b"\x1e\5abcde")),  # 7 bytes of padding
         packet(ROUTING, routing(UDP_NH, 0, 0)),
         packet(ROUTING, routing(UDP_NH, 99, 0)),
         packet(HBH, options(DEST), options(ROUTING), routing(DEST, 2, 0), options(UDP_NH)),
@@ -127,6 +128,7 @@ def test_what_cannot_be_understood_is_reported_with_the_place(raw: bytes, reason
         (packet(DEST, last=bytes((UDP_NH, 255)) + PADN4), "drop.ip.extension_short"),
         (packet(DEST, options(UDP_NH, b"\x1e\5abcd")), "drop.ip.option_overrun"),
         (packet(DEST, options(UDP_NH, b"\1\3\0\0\0\x1e")), "drop.ip.option_overrun"),
+        (packet(DEST, options(UDP_NH, b"\0" * 8 + b"\x1e\4abcd")), "drop.ip.padding"),
         (packet(DEST, options(UDP_NH, b"\0" * 14)), "drop.ip.padding"),
         (packet(DEST, options(UDP_NH, b"\1\x0c" + bytes(12))), "drop.ip.padding"),
         (packet(DEST, options(UDP_NH, b"\x1e\0" * 11)), "drop.ip.options"),

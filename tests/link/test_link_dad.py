@@ -79,6 +79,7 @@ def test_an_advertisement_for_a_tentative_address_means_a_duplicate() -> None:
     message = bytes((136, 0, 0, 0, 0x20, 0, 0, 0)) + addr.ip + b"\2\1" + PEER
     nd.arrive(link.env, link.iface, addr.ip, ip("ff02::1"), 255, message)
     assert addr.state == DUPLICATED
+    check(link.env, link.iface)
     link.sent()
     link.wait(60 * SECOND)
     assert (addr.state, link.sent()) == (DUPLICATED, [])
