@@ -14,7 +14,7 @@ from labstack.tcp import icmp as tcp_icmp
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, RST, SYN, Segment, parse
 from labstack.tcp.seq import unwrap
-from labstack.tcp.states import SYN_RECEIVED, TIME_WAIT
+from labstack.tcp.states import CLOSED, SYN_RECEIVED, TIME_WAIT
 from labstack.udp import socket as udp
 
 PROTO_TCP, PROTO_UDP = 6, 17
@@ -61,7 +61,7 @@ def _tcp(host: Host, d: Datagram) -> None:
         conn = host.conns[sock]
         if conn.parent and conn.state == SYN_RECEIVED and _must_wait(host, conn, seg):
             return
-        if not (conn.state == TIME_WAIT and _reopens(host, conn, seg)):
+        if conn.state not in _LEAVING or not _makes_way(host, conn, seg):
             tcp.arrive(env, host.net, conn, seg)
             return
         used = conn.snd.nxt
@@ -79,8 +79,15 @@ def _must_wait(host: Host, conn: Conn, seg: Segment) -> bool:
     return seg.flags & (SYN | ACK | RST) == ACK and not listen.room(host.env, listener)
 
 
-def _reopens(host: Host, conn: Conn, seg: Segment) -> bool:
-    """RFC 9293 §3.6.1: a new SYN with a greater sequence number may take the place of a connection in TIME-WAIT."""
+_LEAVING = frozenset({TIME_WAIT, CLOSED})
+
+
+def _makes_way(host: Host, conn: Conn, seg: Segment) -> bool:
+    """A connection that died a moment ago has no more say; one in TIME-WAIT gives way to a new SYN with a greater
+    sequence number (RFC 9293 §3.6.1)."""
+    if conn.state == CLOSED:
+        ports.unlink(host, conn)
+        return True
     if seg.flags & (SYN | ACK | RST) != SYN or unwrap(seg.seq, conn.rcv.nxt) <= conn.rcv.nxt:
         return False
     if ports.find(host, TCP, conn.local, conn.lport) not in host.listeners:
@@ -104,6 +111,7 @@ def _accept_syn(host: Host, listener: listen.Listener, seg: Segment, used: int |
         env.drop("drop.tcp.sockets")
         return
     conn = opening.make(env, ports.fresh(host), path, d.dst, seg.dport, d.src, seg.sport, dev, used)
+    conn.held = False
     ports.adopt(host, conn, listener.options)
     listen.passive(host.env, conn, listener, seg)
 

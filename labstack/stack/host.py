@@ -3,11 +3,14 @@
 
 from collections import deque
 
+from labstack.core import kinds
 from labstack.core.env import Env
 from labstack.core.state import State, field, state
 from labstack.ip.net import Net
-from labstack.tcp.conn import Conn
+from labstack.tcp.closing import TIMERS
+from labstack.tcp.conn import DELAYED, Conn
 from labstack.tcp.listen import Listener
+from labstack.tcp.states import CLOSED, FIN_WAIT_2, SENDING, TIME_WAIT
 from labstack.udp.socket import Udp
 
 TCP, UDP = "tcp", "udp"
@@ -41,15 +44,50 @@ class Host(State):
 
     def check(self) -> None:
         """Raise AssertionError with a sentence if the host is in an impossible condition."""
-        timers = self.env.timers.at
-        for sock, conn in self.conns.items():
+        for conn in self.conns.values():
             conn.check()
-            if conn.state == "CLOSED" and any(key[-1] == sock and key[0] >= 10 for key in timers):
-                raise AssertionError(f"connection {sock} is CLOSED and has a timer")
-            if conn.state != "CLOSED" and self.flows.get(conn.key) != sock:
-                raise AssertionError(f"connection {sock} in {conn.state} cannot be found by its addresses")
+            if conn.sock not in self.env.dirty:
+                self._check_place(conn)
+                self._check_timers(conn)
         for udp in self.udps.values():
             udp.check()
-        for key, sock in self.flows.items():
-            if sock not in self.conns:
-                raise AssertionError(f"flow {key.hex()} leads to socket {sock}, which is gone")
+        for listener in self.listeners.values():
+            _must(
+                all(sock in self.conns for sock in (*listener.half, *listener.ready)), listener.sock, "queues the dead"
+            )
+        for key in self.env.timers.at:
+            _must(key[0] < kinds.TCP_RETRANSMIT or key[1] in self.conns, key[1], "is gone and has a timer")
+        for sock in self.flows.values():
+            _must(sock in self.conns, sock, "is gone and has a flow")
+        for sock in self.bound.values():
+            _must(sock in self.listeners or sock in self.udps, sock, "is gone and has a port")
+
+    def _check_place(self, conn: Conn) -> None:
+        """A living connection can be found, by its addresses and by its listener; a dead one only by its owner."""
+        sock, alive = conn.sock, conn.state != CLOSED
+        _must((self.flows.get(conn.key) == sock) == alive, sock, f"in {conn.state}: its addresses lead elsewhere")
+        if conn.parent:
+            listener = self.listeners.get(conn.parent)
+            waits = listener is not None and (sock in listener.half or sock in listener.ready)
+            _must(waits, sock, "waits for a listener that does not know it")
+        if sock in self.lingering:
+            _must(conn.state == TIME_WAIT and not conn.held, sock, f"in {conn.state} lingers")
+
+    def _check_timers(self, conn: Conn) -> None:
+        """After a drain nothing waits for ever: what can only happen later has a timer."""
+        snd, sock, armed = conn.snd, conn.sock, self.env.timers.at
+        if conn.state == CLOSED:
+            _must(not any((kind, sock) in armed for kind in TIMERS), sock, "is CLOSED and has a timer")
+            _must(conn.held or bool(conn.parent), sock, "is CLOSED and nobody's")
+            return
+        _must(snd.cursor == snd.una or (kinds.TCP_RETRANSMIT, sock) in armed, sock, "in flight and no timer")
+        stuck = snd.cursor == snd.una > snd.iss and conn.state in SENDING and snd.cursor < snd.out.end + snd.fin
+        _must(not stuck or (kinds.TCP_PERSIST, sock) in armed, sock, "something to send and no probe")
+        leaving = conn.state == TIME_WAIT or (conn.state == FIN_WAIT_2 and not conn.held)
+        _must(not leaving or (kinds.TCP_TIMEWAIT, sock) in armed, sock, f"{conn.state} for ever")
+        _must(conn.rcv.ack != DELAYED or (kinds.TCP_DELACK, sock) in armed, sock, "a delayed ACK and no timer")
+
+
+def _must(holds: bool, sock: int, what: str) -> None:
+    if not holds:
+        raise AssertionError(f"socket {sock}: {what}")

@@ -102,6 +102,7 @@ def adopt(host: Host, conn: Conn, options: dict[str, int]) -> None:
         set_option(host, conn, name, value)
     host.conns[conn.sock] = conn
     host.flows[conn.key] = conn.sock
+    host.env.dirty[conn.sock] = None
 
 
 def set_option(host: Host, conn: Conn, name: str, value: int) -> None:

@@ -97,7 +97,11 @@ class Stack(Host):
     def _tick(self, event: Tick, now: int) -> None:
         timers = self.env.timers
         while (key := timers.pop(now)) is not None:
-            self._guarded("ContainedTimers", event, Stack.expire, key)
+            try:
+                self.expire(key)
+            except Exception:
+                self._contain("ContainedTimers", event)
+                self._orphan(key)
 
     def expire(self, key: Key) -> None:
         """A timer went off: its kind says whose it is."""
@@ -105,6 +109,12 @@ class Stack(Host):
             ip_timeouts.expire(self.env, self.net, key)
         elif key[1] in self.conns:
             tcp_timeouts.expire(self.env, self.conns[key[1]], key[0])
+
+    def _orphan(self, key: Key) -> None:
+        """A connection whose timer failed would wait for ever: better that it ends."""
+        conn = self.conns.get(key[1]) if key[0] not in ip_timeouts.KINDS else None
+        if conn is not None:
+            self._sacrifice(conn)
 
     def _report(self) -> None:
         """Tell our own sockets of packets whose neighbour did not answer."""

@@ -113,6 +113,8 @@ class Conn(State):
             (s.cc.cwnd >= s.cc.mss, "cwnd >= 1 segment"),
             (r.nxt <= r.edge, "the receive window is not negative"),
             (r.queued == sum(len(p) for p in r.ready), "queued counts what is ready"),
+            (r.fin is None or r.nxt <= r.fin + 1, "nothing is received beyond the peer's FIN"),
+            (r.fin is None or all(end <= r.fin for _, end, _ in r.islands), "no island beyond the peer's FIN"),
             (all(start > r.nxt for start, _, _ in r.islands), "islands lie beyond RCV.NXT"),
             (
                 all(a[1] < b[0] for a, b in zip(r.islands, r.islands[1:], strict=False)),

@@ -68,7 +68,7 @@ def passive(env: Env, conn: Conn, listener: Listener, seg: Segment) -> None:
     env.count["TcpPassiveOpens"] += 1
     env.count["TcpInDelivers"] += 1
     env.note("9293/3.10.7.2/syn", conn.sock)
-    conn.passive, conn.held, conn.parent = True, False, listener.sock
+    conn.passive, conn.parent = True, listener.sock
     listener.half[conn.sock] = None
     opening.take_syn(env, conn, seg)
     acks.window(env, conn, seg, 0)

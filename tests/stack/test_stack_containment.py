@@ -259,15 +259,20 @@ def test_a_timer_of_the_link(monkeypatch: pytest.MonkeyPatch, handler: str) -> N
 
 def test_one_broken_timer_does_not_keep_the_others_from_expiring(monkeypatch: pytest.MonkeyPatch) -> None:
     s = Contained().passive()
+    s.any_window = True
     s.rx("PA", data=10)
     s.call("send", s.sock, b"x")
     s.burst()
     s.rx("PA", ack=1, data=10)
+    second = s.call("connect", s.peer, 7, 0, b"", 6666)
+    s.burst()
     with monkeypatch.context() as patch:
         patch.setitem(timeouts._EXPIRE, kinds.TCP_DELACK, planted)
-        s.wait(300)
-    assert [seg.data for seg in s.burst()] == [b"x"]
+        s.wait(1000)
+    assert [seg.flags for seg in s.burst()] == ["S"]
     assert s.count("ContainedTimers") == 1
+    s.state("SYN_SENT", second)
+    s.fails(errno.EIO, "send", s.sock, b"x")
 
 
 # ---- calls ----------------------------------------------------------------------------------------------------------
