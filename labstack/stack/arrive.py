@@ -59,6 +59,7 @@ def _tcp(host: Host, d: Datagram) -> None:
     used: int | None = None
     if sock is not None:
         conn = host.conns[sock]
+        conn.approved = (host.net.version, d.iface.index)
         if conn.parent and conn.state == SYN_RECEIVED and _must_wait(host, conn, seg):
             return
         if conn.state not in _LEAVING or not _makes_way(host, conn, seg):

@@ -24,7 +24,7 @@ from labstack.core.state import state
 from labstack.core.timers import Key
 from labstack.ip import icmp
 from labstack.ip import timeouts as ip_timeouts
-from labstack.stack import arguments, arrive, calls, manage, ports, status
+from labstack.stack import arguments, arrive, calls, manage, ports, shortcut, status
 from labstack.stack.host import Host
 from labstack.tcp import closing, output
 from labstack.tcp import timeouts as tcp_timeouts
@@ -43,7 +43,8 @@ class Stack(Host):
         self.env.now = now
         if isinstance(event, Rx):
             try:
-                arrive.frame(self, event.dev, event.frame)
+                if not shortcut.taken(self, event.dev, event.frame):
+                    arrive.frame(self, event.dev, event.frame)
             except Exception:
                 self._contain("ContainedFrames", event)
         elif isinstance(event, Tick):

@@ -12,7 +12,7 @@ def acknowledge(env: Env, conn: Conn, seg: Segment) -> None:
     """An acceptable ACK of a synchronized connection: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT."""
     snd = conn.snd
     if seg.ack > snd.una:
-        _advance(env, conn, seg.ack)
+        advance(env, conn, seg.ack)
     elif recovery.is_duplicate(snd, seg):
         env.note("9293/3.10.7.4/ack/dup", conn.sock, seg.ack - snd.iss)
         recovery.duplicate(env, conn)
@@ -20,10 +20,11 @@ def acknowledge(env: Env, conn: Conn, seg: Segment) -> None:
         env.note("9293/3.10.7.4/ack/old", conn.sock, seg.ack - snd.iss)
     # RFC 9293 §3.10.7.4: an older segment must not overwrite a newer window
     if seg.ack >= snd.una and (snd.wl1 < seg.seq or (snd.wl1 == seg.seq and snd.wl2 <= seg.ack)):
-        window(env, conn, seg, 0 if seg.flags & SYN else snd.shift)  # RFC 7323 §2.2: a SYN's window is never scaled
+        # RFC 7323 §2.2: a SYN's window is never scaled
+        window(env, conn, seg.seq, seg.ack, seg.wnd << (0 if seg.flags & SYN else snd.shift))
 
 
-def _advance(env: Env, conn: Conn, ack: int) -> None:
+def advance(env: Env, conn: Conn, ack: int) -> None:
     """Some of what is in flight has arrived."""
     snd = conn.snd
     size = ack - snd.una
@@ -41,13 +42,12 @@ def _advance(env: Env, conn: Conn, ack: int) -> None:
         env.wake(conn.sock, WRITABLE)
 
 
-def window(env: Env, conn: Conn, seg: Segment, shift: int) -> None:
-    """Take over the window that the segment offers (SND.WND, SND.WL1, SND.WL2)."""
+def window(env: Env, conn: Conn, seq: int, ack: int, wnd: int) -> None:
+    """Take over the window (bytes) that a segment offers: SND.WND, SND.WL1, SND.WL2."""
     snd = conn.snd
-    wnd = seg.wnd << shift
     if wnd != snd.wnd:
         env.note("9293/3.10.7.4/ack/window", conn.sock, snd.wnd, wnd)
     if snd.wnd == 0 and wnd:
         timeouts.stop_probing(env, conn)
-    snd.wnd, snd.wl1, snd.wl2 = wnd, seg.seq, seg.ack
+    snd.wnd, snd.wl1, snd.wl2 = wnd, seq, ack
     snd.max_wnd = max(snd.max_wnd, wnd)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from labstack.core.env import Env
 from labstack.ip.net import Net
-from labstack.tcp import ackgen, acks, closing, opening, output, predict, receive
+from labstack.tcp import ackgen, acks, closing, opening, output, receive
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, FIN, RST, SYN, Segment
 from labstack.tcp.seq import unwrap
@@ -25,8 +25,6 @@ def arrive(env: Env, net: Net, conn: Conn, seg: Segment) -> None:
     """A segment for this connection."""
     if conn.state == SYN_SENT:
         _syn_sent(env, net, conn, seg)
-        return
-    if predict.text(env, conn, seg):
         return
     seg.seq = unwrap(seg.seq, conn.rcv.nxt)
     seg.ack = unwrap(seg.ack, conn.snd.nxt)

@@ -93,6 +93,7 @@ class Conn(State):
     version: int = -1  # of the network layer, when mss and gso were last fitted to the path
     gso: int = 0  # greatest super-segment on this path, bytes of payload; 0: one segment per frame
     pseudo: int = 0  # sum over the pseudo-header without the length
+    approved: tuple[int, int] = (-1, 0)  # (Net.version, interface) for which IP found its addresses in order
     scaling: bool = False  # we offer (later: both agreed on) window scaling (RFC 7323 §2.2)
     challenged: int = -(1 << 62)  # when the last rate-limited ACK went out
     ttl: int = 0  # 0: the default

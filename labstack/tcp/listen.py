@@ -71,7 +71,7 @@ def passive(env: Env, conn: Conn, listener: Listener, seg: Segment) -> None:
     conn.passive, conn.parent = True, listener.sock
     listener.half[conn.sock] = None
     opening.take_syn(env, conn, seg)
-    acks.window(env, conn, seg, 0)
+    acks.window(env, conn, seg.seq, seg.ack, seg.wnd)
     become(env, conn, LISTEN)
     become(env, conn, SYN_RECEIVED)
     env.dirty[conn.sock] = None

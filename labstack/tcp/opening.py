@@ -117,7 +117,7 @@ def _syn_arrived(env: Env, conn: Conn, seg: Segment) -> None:
         env.note("9293/3.10.7.3/simultaneous", conn.sock)
         become(env, conn, SYN_RECEIVED)
         conn.snd.cursor = conn.snd.iss
-        acks.window(env, conn, seg, 0)
+        acks.window(env, conn, seg.seq, seg.ack, seg.wnd)
 
 
 def take_syn(env: Env, conn: Conn, seg: Segment) -> None:

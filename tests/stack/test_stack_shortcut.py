@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The shortcut equals the long way: the same frames, with and without it, leave equal states and actions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labstack.core.event import Call, Rx, Tick
+from labstack.core.frame import Frame
+from labstack.stack import Stack, make, shortcut
+from layers import IP, TCP, Ether, IPv6, Raw
+
+SECOND = 1_000_000_000
+MACS = "02:00:00:00:00:02", "02:00:00:00:00:01"
+
+
+class Link(NamedTuple):
+    v6: bool
+    ether: bool
+
+    def frame(self, flags: str, seq: int, ack: int, data: bytes = b"", window: int = 500, **more: object) -> Frame:
+        """A segment from the peer, whole and with right checksums."""
+        tcp = TCP(sport=999, dport=80, flags=flags, seq=seq % 2**32, ack=ack % 2**32, window=window, **more)
+        ip = IPv6(src="fd00::2", dst="fd00::1") if self.v6 else IP(src="10.0.0.2", dst="10.0.0.1")
+        packet = ip / tcp / Raw(data)
+        if self.ether:
+            return Frame(bytes(Ether(src=MACS[0], dst=MACS[1]) / packet))
+        return Frame(bytes(packet), net=0)
+
+    def connected(self) -> tuple[Stack, int]:
+        """A host with an accepted connection whose peer is at sequence number 1, and its socket."""
+        host = make("h1")
+        host.call("link_add", "eth0", MACS[1] if self.ether else b"", link_local=False)
+        host.call("addr_add", 1, "fd00::1/64" if self.v6 else "10.0.0.1/24", False)
+        if self.ether:
+            host.call("neigh_add", 1, "fd00::2" if self.v6 else "10.0.0.2", MACS[0])
+        listener = host.call("listen", 80)
+        host.handle(Rx(1, self.frame("S", 0, 0, options=[("MSS", 1000), ("WScale", 7)])), SECOND)
+        (answer,) = host.drain(SECOND)
+        ours = TCP.parse(answer.frame.cuts()[0], (14 if self.ether else 0) + (40 if self.v6 else 20))
+        assert isinstance(ours, TCP)
+        host.handle(Rx(1, self.frame("A", 1, ours.seq + 1)), SECOND)
+        host.drain(SECOND)
+        return host, host.call("accept", listener)[0]
+
+
+LINKS = [Link(v6, ether) for v6 in (False, True) for ether in (False, True)]
+links = st.sampled_from(LINKS)
+
+
+@contextmanager
+def the_long_way() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shortcut, "taken", lambda *_: False)
+        yield
+
+
+def both_ways(host: Stack, other: Stack, frame: Frame, now: int) -> None:
+    """Hand the frame to both hosts, which were equal, and see that they are equal still."""
+    host.handle(Rx(1, frame), now)
+    with the_long_way():
+        other.handle(Rx(1, frame), now)
+    assert host.diff(other) == []
+    assert host.drain(now) == other.drain(now)
+    assert host.diff(other) == []
+
+
+@pytest.mark.parametrize("link", LINKS, ids=str)
+@pytest.mark.parametrize("partial", [False, True], ids=["whole", "with a body and a partial checksum"])
+def test_the_common_text_and_the_common_ack_take_it(link: Link, partial: bool) -> None:
+    host, sock = link.connected()
+    conn = host.conns[sock]
+    assert host.handle(Call("send", (sock, b"x" * 300)), SECOND) == 300
+    host.drain(SECOND)
+    ack = link.frame("A", 1, conn.snd.nxt)
+    assert shortcut.taken(host, 1, ack)
+    assert conn.snd.una == conn.snd.nxt
+    text = link.frame("PA", 1, conn.snd.nxt, b"hello")
+    if partial:
+        at = text.net + (40 if link.v6 else 20)
+        text = Frame(text.head[:-5], (b"he", b"llo"), None, (at, 16), 0, text.net)
+    assert shortcut.taken(host, 1, text)
+    assert host.call("recv", sock) == b"hello"
+
+
+@pytest.mark.parametrize("link", LINKS, ids=str)
+def test_it_leaves_alone_what_is_unusual(link: Link) -> None:
+    host, sock = link.connected()
+    nxt = host.conns[sock].snd.nxt
+    good = link.frame("PA", 1, nxt, b"hello")
+    bad_sum = Frame(good.head[:-1] + b"!", (), net=good.net)
+    padded = Frame(good.head + b"\0\0", (), net=good.net)
+    options = link.frame("PA", 1, nxt, b"hello", options=[("NOP", None), ("NOP", None), ("Timestamp", (1, 2))])
+    frames = [bad_sum, padded, options, link.frame("A", 1, nxt), link.frame("PAF", 1, nxt, b"x")]
+    before = host.clone()
+    assert [shortcut.taken(host, 1, frame) for frame in frames] == [False] * len(frames)
+    assert host.diff(before) == []
+    host.call("addr_add", 1, "10.9.9.9/24")  # addresses changed: IP has to look again
+    assert not shortcut.taken(host, 1, good)
+    host.env.tracing = True
+    host.handle(Rx(1, good), SECOND)
+    assert any("text/accept" in str(note) for note in host.take_trace())
+
+
+segments = st.tuples(
+    st.sampled_from(["A", "PA", "PA", "A", "FA", "R", "S", "UA", ""]),
+    st.sampled_from([0, 0, 0, 0, 0, 0, 5, -3, 1000, 70_000, -70_000]),  # from RCV.NXT
+    st.sampled_from(["una", "una", "nxt", "nxt", "half", "before", "beyond"]),
+    st.integers(0, 1200) | st.just(0),
+    st.sampled_from([500, 500, 500, 400, 0]),
+    st.sampled_from(["", "", "read", "send", "send", "wait", "close"]),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(links, st.lists(segments, max_size=14))
+def test_it_changes_nothing(link: Link, script: list[tuple[str, int, str, int, int, str]]) -> None:
+    host, sock = link.connected()
+    other = host.clone()
+    now = SECOND
+    for flags, seq, where, size, window, then in script:
+        conn = host.conns.get(sock)
+        if conn is None:
+            break
+        now += 100_000_000 if then == "wait" else 1000
+        calls = []
+        if then == "read" and conn.rcv.queued and conn.held:
+            calls.append(Call("recv", (sock,)))
+        elif then == "send" and conn.state == "ESTABLISHED" and conn.held:
+            calls.append(Call("send", (sock, b"y" * 2500)))
+        elif then == "close" and conn.held:
+            calls.append(Call("close", (sock,)))
+        for event in [Tick(), *calls]:
+            assert host.handle(event, now) == other.handle(event, now)
+        assert host.drain(now) == other.drain(now)
+        una, nxt = conn.snd.una, conn.snd.nxt
+        ack = {"una": una, "nxt": nxt, "half": (una + nxt) // 2, "before": una - 1, "beyond": nxt + 1}[where]
+        both_ways(host, other, link.frame(flags, conn.rcv.nxt + seq, ack, bytes(size), window), now)
+
+
+@settings(max_examples=300, deadline=None)
+@given(links, st.data())
+def test_it_takes_no_broken_frame(link: Link, data: st.DataObject) -> None:
+    host, sock = link.connected()
+    whole = bytearray(link.frame("PA", 1, host.conns[sock].snd.nxt, b"hello, world").head)
+    for _ in range(data.draw(st.integers(0, 2))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(whole)) | st.just(len(whole)))
+    sure = data.draw(st.booleans())
+    frame = Frame(bytes(whole[:cut]), (), net=14 if link.ether else 0, sure=sure)
+    both_ways(host, host.clone(), frame, SECOND)
