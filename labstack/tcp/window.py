@@ -21,13 +21,13 @@ def advertise(rcv: Rcv, syn: bool = False) -> int:
     """The value of the window field now; moves the right edge, which never goes back (SHLD-14)."""
     shift = 0 if syn else rcv.shift
     if rcv.nxt + rcv.limit - rcv.queued - rcv.edge < min(rcv.limit // 2, rcv.mss):
-        return (rcv.edge - rcv.nxt) >> shift  # nothing worth telling, without the details
+        return min((rcv.edge - rcv.nxt) >> shift, MAX_UNSCALED)  # nothing worth telling, without the details
     room = min(free(rcv), MAX_UNSCALED << shift)
     room = room >> shift << shift
     # RFC 9293 §3.8.6.2.2: keep the edge where it is until it can move by a worthwhile amount
     if rcv.nxt + room - rcv.edge >= min(rcv.limit // 2, rcv.mss):
         rcv.edge = rcv.nxt + room
-    return (rcv.edge - rcv.nxt) >> shift
+    return min((rcv.edge - rcv.nxt) >> shift, MAX_UNSCALED)  # a SYN again says less than an ACK in between
 
 
 def opened(env: Env, conn: Conn) -> None:

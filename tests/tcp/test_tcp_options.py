@@ -267,3 +267,14 @@ def test_setopt_says_what_is_possible(tcp: Tcp) -> None:
     assert "1..255" in str(s.fails(errno.EINVAL, "setopt", s.sock, "ttl", 0))
     s.fails(errno.EINVAL, "setopt", s.sock, "ttl", "5")
     s.fails(errno.EBADF, "setopt", 99, "ttl", 5)
+
+
+def test_a_syn_ack_again_after_a_scaled_ack_says_what_16_bits_can(tcp: Tcp) -> None:
+    """RFC 7323 §2.2: found by mutated frames."""
+    s = tcp()
+    s.listen()
+    s.rx("S", ws=7)
+    s.tx("SA", win=65535)
+    s.rx("A", seq=-5)
+    assert s.tx("A").win << 2 == 131_072
+    s.tx("SA", after=1000, win=65535)
