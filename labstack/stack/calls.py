@@ -197,6 +197,7 @@ def abort(host: Host, sock: int) -> None:
     conn = _conn(host, sock)
     closing.abort(host.env, conn)
     conn.held = False
+    host.env.dirty[sock] = None
 
 
 def bind_udp(host: Host, port: int = 0, addr: Addr = b"", sock: int = 0) -> int:

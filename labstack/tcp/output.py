@@ -26,7 +26,7 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         _fit(env, net, conn)
     if conn.reset:
         conn.reset = False
-        _emit(env, net, conn, send.quiet_seq(conn.snd), RST | ACK, 0, (), 0)
+        _emit(env, net, conn, send.reset_seq(conn.snd), RST | ACK, 0, (), 0)
     if conn.state == CLOSED:
         return False
     for _ in range(BURST):
@@ -37,7 +37,7 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
     else:
         return True
     if conn.rcv.ack == NOW:
-        _emit(env, net, conn, send.quiet_seq(conn.snd), ACK, 0, (), window.advertise(conn.rcv))
+        _emit(env, net, conn, send.ack_seq(conn.snd), ACK, 0, (), window.advertise(conn.rcv))
         ackgen.sent(env, conn)
     return False
 

@@ -99,10 +99,16 @@ def _blocked(env: Env, conn: Conn, probe: bool) -> Span | None:
     return _span(snd, snd.una, min(1, snd.out.end - snd.una), snd.una + 1)
 
 
-def quiet_seq(snd: Snd) -> int:
-    """The sequence number of a segment without text: SND.NXT, unless the peer's window ends before it (Linux's
-    tcp_acceptable_seq): the peer would not listen to what stands outside."""
-    return snd.nxt if snd.una == snd.iss else min(snd.nxt, snd.una + snd.wnd)
+def ack_seq(snd: Snd) -> int:
+    """The sequence number of an ACK: SND.NXT, unless the peer's window was shrunk and ends before it (Linux's
+    tcp_acceptable_seq), where the peer would not listen. One byte beyond is a probe: the peer may have taken it."""
+    edge = snd.una + snd.wnd
+    return snd.nxt if snd.nxt <= edge + 1 else edge
+
+
+def reset_seq(snd: Snd) -> int:
+    """The sequence number of a RST, which must be exactly the peer's RCV.NXT (RFC 5961 §3): a probe will not count."""
+    return min(snd.nxt, snd.una + snd.wnd)
 
 
 def _span(snd: Snd, seq: int, size: int, edge: int) -> Span:

@@ -163,6 +163,14 @@ def test_abort_resets_and_lets_go(tcp: Tcp) -> None:
     s.fails(errno.EBADF, "recv", s.sock)
 
 
+def test_abort_of_a_dead_connection_forgets_it(tcp: Tcp) -> None:
+    """Nothing is sent, nothing is left."""
+    s = tcp().passive()
+    s.rx("R")
+    s.call("abort", s.sock)
+    s.gone()
+
+
 def test_the_rst_after_a_window_probe_is_one_that_the_peer_believes(tcp: Tcp) -> None:
     """RFC 5961 §3.2: exactly the peer's RCV.NXT."""
     s = tcp().passive(win=0)

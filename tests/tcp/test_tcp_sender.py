@@ -134,15 +134,23 @@ def test_unacknowledged_data_inside_a_shrunken_window_is_retransmitted(tcp: Tcp)
     s.tx(seq=501, size=500)
 
 
-def test_an_ack_after_a_probe_stays_inside_the_window(tcp: Tcp) -> None:
-    """Linux's tcp_acceptable_seq: while a probe byte is beyond the window, an ACK that counts it would be dropped."""
-    s = tcp().passive(win=0)
+def test_an_ack_from_behind_a_shrunken_window_stands_at_its_edge(tcp: Tcp) -> None:
+    """Linux's tcp_acceptable_seq: SND.NXT is outside, and the peer would not listen."""
+    s = tcp().passive(win=4000, mss=1000)
+    s.call("send", s.sock, bytes(4000))
+    assert len(s.burst()) == 4
+    s.rx("PA", data=b"x", ack=1001, win=500)
+    s.tx("A", after=40, seq=1501, ack=2)
+
+
+def test_an_ack_after_a_window_probe_counts_the_probe(tcp: Tcp) -> None:
+    """RFC 9293 §3.10.7.4: SND.NXT. If both sides probe, and both bytes were taken, anything less would be unacceptable
+    to both for ever."""
+    s = tcp().passive(win=0, rcvbuf=1000)
     s.call("send", s.sock, b"abc")
     s.tx(after=200, seq=1, size=1)
-    s.rx("A", ack=1, win=0)
-    s.pack = 1
-    s.rx("PA", data=b"x" * 10, win=0)
-    s.tx("A", after=40, seq=1, ack=11)
+    s.rx("PA", ack=1, data=b"x" * 10, win=0)
+    s.tx("A", after=40, seq=2, ack=11)
 
 
 # ---- the closed window ----------------------------------------------------------------------------------------------
