@@ -155,7 +155,11 @@ def fifth_ack(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
 
 
 def seventh_text(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
-    """Seventh, process the segment text. (Sixth is the URG bit: urgent data stays in line.)"""
+    """Seventh, process the segment text.
+
+    DEVIATES: sixth is the URG bit (RFC 9293 §3.8.5, MUST-30 to 33); the pointer is ignored and urgent data stays in
+    line, as RFC 6093 §3.1 advises applications to have it.
+    """
     if seg.flags & FIN and conn.state in RECEIVING:
         receive.fin(env, conn, seg.seq + seg.size)
     if not seg.size:

@@ -24,6 +24,7 @@ def arrive(env: Env, conn: Conn, quoted: Quoted) -> None:
         env.note("9293/3.9.2.2/hard", conn.sock, what)
         closing.die(env, conn, quoted.errno)
     else:
-        # RFC 9293 §3.9.2.2 and RFC 5927 §5: once synchronized, even a hard error is only remembered
+        # DEVIATES: RFC 9293 §3.9.2.2 (SHLD-26) aborts on a hard error in any state; RFC 5927 §5 and Linux only remember
+        # it once the connection is synchronized, because whoever guesses the addresses could send it.
         env.note("9293/3.9.2.2/soft", conn.sock, what)
         conn.soft = quoted.errno

@@ -39,6 +39,7 @@ def wants(env: Env, net: Net, listener: Listener, seg: Segment) -> bool:
         # fourth
         env.drop("drop.tcp.listen_nothing", seg.names)
     elif seg.flags & 1:
+        # DEVIATES: RFC 9293 §3.10.7.2 would look at the FIN after the SYN; Linux drops both, only scanners send them.
         env.drop("drop.tcp.syn_fin")
     else:
         # third: the SYN bit
@@ -64,7 +65,11 @@ def _half_room(env: Env, listener: Listener) -> bool:
 
 
 def passive(env: Env, conn: Conn, listener: Listener, seg: Segment) -> None:
-    """A SYN for a listener: the new connection answers with SYN,ACK at the next drain."""
+    """A SYN for a listener: the new connection answers with SYN,ACK at the next drain.
+
+    DEVIATES: RFC 9293 §3.10.7.2 keeps text that comes with a SYN; we acknowledge the SYN alone, as Linux without TCP
+    Fast Open, so that a spoofed SYN costs no memory. The peer sends the text again.
+    """
     env.count["TcpPassiveOpens"] += 1
     env.count["TcpInDelivers"] += 1
     env.note("9293/3.10.7.2/syn", conn.sock)

@@ -78,6 +78,7 @@ def _retransmit(env: Env, conn: Conn) -> None:
 def _allowed(env: Env, conn: Conn) -> int:
     """R2, in retransmissions."""
     if conn.state == SYN_SENT:
+        # DEVIATES: RFC 9293 §3.8.3 (MUST-23) wants 3 minutes of SYNs; Linux's tcp_syn_retries gives 127 s.
         return env.config["net.ipv4.tcp_syn_retries"]
     if conn.state == SYN_RECEIVED:
         return env.config["net.ipv4.tcp_synack_retries"]
