@@ -21,6 +21,7 @@ class Shape(NamedTuple):
 
     params: dict[str, Parameter]
     required: int
+    types: tuple[tuple[type, ...], ...]
 
 
 def shape(op: Callable[..., Any]) -> Shape:
@@ -32,7 +33,8 @@ def shape(op: Callable[..., Any]) -> Shape:
         types = _types(hints[param.name])
         says = " or ".join("None" if t is type(None) else t.__name__ for t in types)
         found[param.name] = Parameter((*types, bytearray) if memoryview in types else types, says)
-    return Shape(found, sum(param.default is param.empty for param in params))
+    required = sum(param.default is param.empty for param in params)
+    return Shape(found, required, tuple(it.types for it in found.values()))
 
 
 def _types(hint: Any) -> tuple[type, ...]:
@@ -43,22 +45,25 @@ def _types(hint: Any) -> tuple[type, ...]:
 
 def check(op: str, wanted: Shape, args: tuple[Any, ...], named: Mapping[str, Any]) -> None:
     """Raise StackError EINVAL if there are too many arguments, or too few, or one that op cannot take."""
-    params, required = wanted
-    if len(args) < required and any(name not in named for name in list(params)[len(args) : required]):
-        raise _wrong(op, wanted, f"{len(args) + len(named)} arguments are too few")
-    if len(args) > len(params):
-        raise _wrong(op, wanted, f"{len(args)} arguments are too many")
-    for value, name in zip(args, params, strict=False):
-        if not isinstance(value, params[name].types):
-            raise _wrong(op, wanted, f"{name} = {value!r}: expected {params[name].says}")
-    for name in list(params)[: len(args)]:
-        if name in named:
-            raise _wrong(op, wanted, f"{name} was given twice")
+    if named or not wanted.required <= len(args) <= len(wanted.types):
+        _check_names(op, wanted, args, named)
+    for value, types, name in zip(args, wanted.types, wanted.params, strict=False):
+        if not isinstance(value, types):
+            raise _wrong(op, wanted, f"{name} = {value!r}: expected {wanted.params[name].says}")
     for name, value in named.items():
-        if name not in params:
-            raise _wrong(op, wanted, f"no argument {name!r}")
-        if not isinstance(value, params[name].types):
-            raise _wrong(op, wanted, f"{name} = {value!r}: expected {params[name].says}")
+        if not isinstance(value, wanted.params[name].types):
+            raise _wrong(op, wanted, f"{name} = {value!r}: expected {wanted.params[name].says}")
+
+
+def _check_names(op: str, wanted: Shape, args: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+    names = list(wanted.params)
+    if len(args) > len(names):
+        raise _wrong(op, wanted, f"{len(args)} arguments are too many")
+    for name in named:
+        if name not in names[len(args) :]:
+            raise _wrong(op, wanted, f"{name} was given twice" if name in names else f"no argument {name!r}")
+    if any(name not in named for name in names[len(args) : wanted.required]):
+        raise _wrong(op, wanted, f"{len(args) + len(named)} arguments are too few")
 
 
 def _wrong(op: str, wanted: Shape, why: str) -> StackError:

@@ -167,3 +167,29 @@ def test_a_clock_that_jumps_far_is_one_timeout_not_many(tcp: Tcp, family: int, m
     s.tx(data=b"x")
     s.nothing()
     s.tx(after=2 * min_rto, data=b"x")
+
+
+def test_a_link_that_was_down_for_a_while_costs_only_time(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.3: no route is no reason to give up before R2."""
+    s = tcp().passive()
+    s.call("link_set", 1, False)
+    s.call("send", s.sock, b"patience")
+    s.nothing(5000)
+    assert s.count("TcpOutNoRoutes") == 5
+    s.call("link_set", 1, True)
+    assert s.soon().data == b"patience"
+    s.rx("A")
+    s.nothing(1000)
+
+
+def test_a_call_to_open_without_a_link_is_retried_like_any_syn(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.3, MUST-22."""
+    s = tcp()
+    s.connect()
+    s.tx("S")
+    s.call("link_set", 1, False)
+    s.nothing(10_000)
+    s.call("link_set", 1, True)
+    assert s.soon().flags == "S"
+    s.rx("SA", mss=1460)
+    s.tx("A")
