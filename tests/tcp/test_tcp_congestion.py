@@ -99,6 +99,19 @@ def test_three_duplicate_acks_retransmit_and_halve(tcp: Tcp) -> None:
     assert not s.conn.snd.recovering
 
 
+def test_ssthresh_is_never_below_two_segments(tcp: Tcp) -> None:
+    """RFC 5681 §3.1, equation (4)."""
+    s = start(tcp(), size=3 * MSS)
+    assert len(sizes(s)) == 3
+    ack(s, 0, times=3)
+    assert sizes(s) == [(0, 1)]
+    assert s.conn.snd.cc.ssthresh == 2 * MSS
+    s = start(tcp(), size=MSS)
+    s.burst()
+    s.tx(after=200)
+    assert s.conn.snd.cc.ssthresh == 2 * MSS
+
+
 def test_a_full_ack_ends_recovery_with_ssthresh(tcp: Tcp) -> None:
     """RFC 6582 §3.2 (3), full acknowledgment: everything up to recover, not a byte more is asked for."""
     s = start(tcp(), cwnd=10, ssthresh=10)

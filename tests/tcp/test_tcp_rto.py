@@ -193,3 +193,18 @@ def test_a_call_to_open_without_a_link_is_retried_like_any_syn(tcp: Tcp) -> None
     assert s.soon().flags == "S"
     s.rx("SA", mss=1460)
     s.tx("A")
+
+
+def test_a_fast_retransmit_spoils_the_sample_too(tcp: Tcp) -> None:
+    """RFC 6298 §3, Karn: the ACK may be for either copy."""
+    s = tcp().passive(mss=1000)
+    s.call("send", s.sock, bytes(4000))
+    assert len(s.burst()) == 4
+    before = s.conn.snd.rtt.srtt
+    s.wait(100)
+    for _ in range(3):
+        s.rx("A", ack=1)
+    s.tx(seq=1)
+    s.wait(30)
+    s.rx("A", ack=4001)
+    assert s.conn.snd.rtt.srtt == before
