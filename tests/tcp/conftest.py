@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`tcp` makes Scripts, and ends each of them when the test is over."""
+"""`tcp` makes Scripts, and ends each of them when the test is over.
+
+Every test runs twice: with a trace, where each rule is followed in full, and without, where shortcuts may be taken.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -16,12 +19,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
-@pytest.fixture
+@pytest.fixture(params=[True, False], ids=["traced", "quick"])
 def tcp(request: pytest.FixtureRequest) -> Iterator[Callable[..., Script]]:
     made: list[Script] = []
 
     def factory(**settings: object) -> Script:
-        made.append(Script(**settings))
+        made.append(Script(**{"tracing": request.param, **settings}))
         return made[-1]
 
     yield factory

@@ -116,6 +116,18 @@ def test_r2_ends_a_connection_that_gets_no_answer(tcp: Tcp) -> None:
     assert s.count("TcpExtTCPAbortOnTimeout") == 1
 
 
+def test_at_r1_the_next_hop_is_doubted_once(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.3, MUST-20 (a), SHLD-10: tcp_retries1 = 3."""
+    s = tcp(tracing=True).passive()
+    s.call("send", s.sock, b"x")
+    s.tx()
+    noted = []
+    for _ in range(6):
+        s.soon()
+        noted.append(s.noted("9293/3.8.3/r1"))
+    assert noted == [0, 0, 1, 1, 1, 1]
+
+
 def test_an_answer_starts_the_count_of_retransmissions_anew(tcp: Tcp) -> None:
     """RFC 9293 §3.8.3: R2 counts transmissions of the same segment."""
     s = tcp(sysctl={"net.ipv4.tcp_retries2": 2}).passive(nodelay=1)

@@ -209,6 +209,18 @@ def test_a_fin_for_a_closed_window_is_the_probe(tcp: Tcp) -> None:
     s.state("FIN_WAIT_2")
 
 
+def test_a_fin_waits_when_the_data_fill_the_window(tcp: Tcp) -> None:
+    """RFC 9293 §3.4: the FIN occupies a place of its own."""
+    s = tcp().passive(win=10)
+    s.call("send", s.sock, b"0123456789")
+    s.call("shutdown", s.sock, 1)
+    s.tx("PA", seq=1, size=10)
+    s.rx("A", ack=11, win=0)
+    s.tx("FA", seq=11, size=0, after=200)
+    s.rx("A", ack=11, win=5)
+    s.tx("FA", seq=11, size=0)
+
+
 def test_an_orphan_does_not_probe_for_ever(tcp: Tcp) -> None:
     """Linux's tcp_orphan_retries: nobody holds the socket, the peer keeps its window closed."""
     s = tcp().passive(win=0)
