@@ -173,10 +173,10 @@ def close(host: Host, sock: int) -> None:
         closing.release(host.env, _conn(host, sock))
         host.env.dirty[sock] = None
     elif sock in host.listeners:
-        _close_listener(host, host.listeners.pop(sock))
+        _close_listener(host, host.listeners[sock])
     elif sock in host.udps:
-        del host.udps[sock]
         ports.unbind(host, sock)
+        del host.udps[sock]
     elif sock in host.echoes:
         del host.echoes[sock]
     else:
@@ -185,11 +185,14 @@ def close(host: Host, sock: int) -> None:
 
 def _close_listener(host: Host, listener: Listener) -> None:
     """Connections that nobody accepted are reset, as Linux does."""
+    while listener.half or listener.ready:
+        conn = host.conns[next(iter(listener.half)) if listener.half else listener.ready.popleft()]
+        listener.half.pop(conn.sock, None)
+        conn.parent = 0
+        host.env.dirty[conn.sock] = None
+        closing.abort(host.env, conn)
     ports.unbind(host, listener.sock)
-    for sock in [*listener.half, *listener.ready]:
-        host.conns[sock].parent = 0
-        host.env.dirty[sock] = None
-        closing.abort(host.env, host.conns[sock])
+    del host.listeners[listener.sock]
 
 
 def abort(host: Host, sock: int) -> None:
