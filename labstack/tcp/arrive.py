@@ -17,7 +17,6 @@ from labstack.tcp.seq import unwrap
 from labstack.tcp.states import ESTABLISHED, RECEIVING, SYN_RECEIVED, SYN_SENT, TIME_WAIT
 
 CONTINUE, STOP, DROPPED = 0, 1, 2
-SYN_ACK_RST = SYN | ACK | RST
 Check = Callable[[Env, Net, Conn, Segment], int]
 
 
@@ -28,14 +27,18 @@ def arrive(env: Env, net: Net, conn: Conn, seg: Segment) -> None:
         return
     seg.seq = unwrap(seg.seq, conn.rcv.nxt)
     seg.ack = unwrap(seg.ack, conn.snd.nxt)
-    verdict = CONTINUE
-    for check in CHECKS:
-        verdict = check(env, net, conn, seg)
-        if verdict:
-            break
-    if verdict != DROPPED:
+    if _passes(CHECKS, env, net, conn, seg) != DROPPED:
         env.count["TcpInDelivers"] += 1
     env.dirty[conn.sock] = None
+
+
+def _passes(checks: tuple[Check, ...], env: Env, net: Net, conn: Conn, seg: Segment) -> int:
+    """CONTINUE, or the verdict of the check where the segment's way ends."""
+    for check in checks:
+        verdict = check(env, net, conn, seg)
+        if verdict:
+            return verdict
+    return CONTINUE
 
 
 def _syn_sent(env: Env, net: Net, conn: Conn, seg: Segment) -> None:
@@ -46,7 +49,7 @@ def _syn_sent(env: Env, net: Net, conn: Conn, seg: Segment) -> None:
         output.reset(env, net, seg, seg.ack, 0, RST)
     elif conn.state == ESTABLISHED:
         seg.seq += 1
-        _ = seventh_text(env, net, conn, seg) or eighth_fin(env, net, conn, seg)
+        _passes((seventh_text, eighth_fin), env, net, conn, seg)
 
 
 def first_sequence(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
@@ -59,13 +62,17 @@ def first_sequence(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         acceptable = rcv.nxt <= seg.seq <= rcv.edge
     else:
         acceptable = seg.seq < rcv.edge and seg.seq + length > rcv.nxt and wnd > 0
-    if acceptable:
+    if acceptable or _same_syn(conn, seg):
         return CONTINUE
-    if conn.state == SYN_RECEIVED and not conn.passive and seg.flags & SYN_ACK_RST == SYN | ACK and seg.seq == rcv.irs:
-        return CONTINUE  # the second half of a simultaneous open repeats the SYN that we have
     if wnd == 0 and seg.seq == rcv.nxt and not seg.flags & SYN:
         return _window_closed(env, conn, seg)
     return _unacceptable(env, conn, seg)
+
+
+def _same_syn(conn: Conn, seg: Segment) -> bool:
+    """The peer's SYN again: it has not heard ours, or it is the second half of a simultaneous open."""
+    again = conn.state == SYN_RECEIVED and seg.flags & (SYN | RST) == SYN and seg.seq == conn.rcv.irs
+    return again and not (conn.passive and seg.flags & ACK)
 
 
 def _window_closed(env: Env, conn: Conn, seg: Segment) -> int:
@@ -84,10 +91,6 @@ def _unacceptable(env: Env, conn: Conn, seg: Segment) -> int:
         return DROPPED
     if conn.state == TIME_WAIT and seg.flags & FIN:
         closing.again(env, conn)
-        return STOP
-    if conn.state == SYN_RECEIVED and seg.flags & SYN and not seg.flags & ACK and seg.seq == conn.rcv.irs:
-        env.note("linux/tcp_check_req/synack", conn.sock)
-        conn.snd.cursor = conn.snd.iss
         return STOP
     env.note("9293/3.10.7.4/seq/ack", conn.sock)
     if seg.size or seg.flags & FIN:
@@ -114,15 +117,18 @@ def fourth_syn(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     """Fourth, check the SYN bit: no SYN has a place here, so ask (RFC 5961 §4)."""
     if not seg.flags & SYN:
         return CONTINUE
+    if _same_syn(conn, seg):
+        seg.seq += 1
+        if seg.flags & ACK:
+            env.note("9293/3.5/simultaneous-ack", conn.sock)
+            return CONTINUE
+        env.note("linux/tcp_check_req/synack", conn.sock)
+        conn.snd.cursor = conn.snd.iss
+        return STOP
     if conn.state == SYN_RECEIVED and conn.passive:
         env.note("9293/3.10.7.4/syn/listen", conn.sock)
         closing.die(env, conn, errno.ECONNRESET)
         return STOP
-    if conn.state == SYN_RECEIVED and seg.flags & ACK and seg.seq == conn.rcv.irs:
-        # simultaneous open: the SYN,ACK repeats the SYN that we already have and acknowledges ours
-        env.note("9293/3.5/simultaneous-ack", conn.sock)
-        seg.seq += 1
-        return CONTINUE
     env.note("9293/3.10.7.4/syn/challenge", conn.sock)
     ackgen.challenge(env, conn)
     return STOP

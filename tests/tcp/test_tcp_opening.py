@@ -209,6 +209,19 @@ def test_the_syn_again_brings_the_syn_ack_again(tcp: Tcp) -> None:
     s.state("ESTABLISHED")
 
 
+def test_the_syn_again_with_text_is_the_same_syn(tcp: Tcp) -> None:
+    """RFC 9293 §3.10.7.2: text with a SYN may be sent, and is sent again."""
+    s = tcp()
+    s.listen()
+    for _ in range(3):
+        s.rx("S", seq=0, data=b"early")
+        s.tx("SA", seq=0, ack=1)
+    s.rx("PA", seq=1, data=b"early")
+    s.tx("A", after=40, ack=6)
+    s.accept()
+    assert s.call("recv", s.sock) == b"early"
+
+
 def test_another_syn_in_syn_received_of_a_passive_open_returns_to_listen(tcp: Tcp) -> None:
     """RFC 9293 §3.10.7.4, fourth, SYN-RECEIVED."""
     s = tcp()
