@@ -219,13 +219,14 @@ def gone(pid: int) -> bool:
 
 
 VICTIM = """
-import subprocess, sys, time
+import signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with it ignored
 sys.path.insert(0, sys.argv[1])
 from labstack.live.wire import open_wire
 wire = open_wire(sys.argv[2])
 program = wire.popen(["sleep", "1000"])
 print(wire.space.pid, program.pid, flush=True)
-time.sleep(1000)
+time.sleep(60)
 """
 
 
