@@ -133,12 +133,16 @@ class Pair:
                 at = self.now + mood.delay
                 if faulty and rng.random() < mood.reorder:
                     at += rng.randrange(300 * MS)
-                if faulty and isinstance(raw, bytes) and rng.random() < mood.corrupt:
-                    broken = bytearray(raw)
-                    broken[rng.randrange(len(raw))] ^= 1 << rng.randrange(8)
-                    raw = bytes(broken)
                 self.number += 1
-                heapq.heappush(self.flying, (at, self.number, to, raw))
+                heapq.heappush(self.flying, (at, self.number, to, self._spoiled(raw) if faulty else raw))
+
+    def _spoiled(self, raw: bytes | Frame) -> bytes | Frame:
+        """Perhaps one bit of a copy is wrong; of two wrong ones a 16-bit sum may see nothing."""
+        if not isinstance(raw, bytes) or self.rng.random() >= self.mood.corrupt:
+            return raw
+        broken = bytearray(raw)
+        broken[self.rng.randrange(len(raw))] ^= 1 << self.rng.randrange(8)
+        return bytes(broken)
 
     def run(self) -> None:
         """Until both applications are done."""
