@@ -28,7 +28,7 @@ _OTHER = Struct("!I"), ("unused",)
 
 #: type: what follows the checksum
 REST: dict[int, tuple[Struct, tuple[str, ...]]] = {
-    **dict.fromkeys((0, 8, 15, 16), _ECHO),
+    **dict.fromkeys((0, 8, 15, 16, 37, 38), _ECHO),
     **dict.fromkeys((13, 14), _STAMPS),
     **dict.fromkeys((17, 18), _MASK),
     3: (Struct("!BBH"), ("reserved", "length", "nexthopmtu")),

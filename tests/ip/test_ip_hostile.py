@@ -101,7 +101,7 @@ def mutants(draw: Callable[..., object]) -> bytes:
 
 
 @given(st.lists(st.tuples(mutants(), st.integers(0, 3 * SECOND)), min_size=1, max_size=12))
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None)
 def test_mutated_frames_never_raise_and_are_all_accounted_for(
     life: list[tuple[bytes, int]],
 ) -> None:
@@ -120,7 +120,7 @@ def test_mutated_frames_never_raise_and_are_all_accounted_for(
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", *(s[:14] for s in SEEDS), *(s[:20] for s in SEEDS)]))
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None)
 @example(b"", b"")
 def test_random_bytes_never_raise(tail: bytes, head: bytes) -> None:
     host = Host()
@@ -130,7 +130,7 @@ def test_random_bytes_never_raise(tail: bytes, head: bytes) -> None:
 
 
 @given(st.sampled_from(SEEDS), st.lists(st.integers(14, 200), max_size=4), st.booleans())
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None)
 def test_how_a_frame_is_cut_into_pieces_changes_nothing(raw: bytes, cuts: list[int], padded: bool) -> None:
     """Headers stay in `head`; a frame in pieces means what the same frame in one piece means."""
     raw += b"padding" * padded
@@ -150,7 +150,7 @@ def test_how_a_frame_is_cut_into_pieces_changes_nothing(raw: bytes, cuts: list[i
 
 
 @given(st.lists(mutants(), max_size=8), st.lists(mutants(), min_size=1, max_size=8))
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None)
 def test_a_clone_lives_the_same_life(before: list[bytes], after: list[bytes]) -> None:
     host = Host(**{"net.ipv6.conf.all.dad_transmits": 1})
     for raw in before:

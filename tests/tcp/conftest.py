@@ -2,17 +2,12 @@
 """`tcp` makes Scripts, and ends each of them when the test is over.
 
 Every test runs twice: with a trace, where each rule is followed in full, and without, where shortcuts may be taken.
-What Hypothesis tries is the same in every run.
 """
 
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import settings
 from tcp_script import Script
-
-settings.register_profile("fixed", derandomize=True)
-settings.load_profile("fixed")
 
 FAILED = pytest.StashKey[bool]()
 
