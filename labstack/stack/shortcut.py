@@ -27,29 +27,34 @@ def taken(host: Host, dev: int, frame: Frame) -> bool:
     if env.tracing or not isinstance(buf, bytes) or len(buf) < net_at + 40:
         return False
     version = buf[net_at] >> 4
+    if buf[net_at + (9 if version == 4 else 6)] != TCP:
+        return False
     iface = host.net.ifaces[dev]
     if not iface.up or (iface.mac and not _ours(buf, start, net_at, iface.mac, version)):
         return False
     if version == 4:
-        vihl, _, total, _, frag, _, proto, _, flow, seq, ack, offset, flags, wnd = _V4.unpack_from(buf, net_at)
+        vihl, _, total, _, frag, _, _, _, flow, seq, ack, offset, flags, wnd = _V4.unpack_from(buf, net_at)
         at, size = net_at + 20, total - 20 - TCP_HLEN
         if vihl != 0x45 or frag & 0x3FFF or int.from_bytes(buf[net_at:at], "big") % 0xFFFF:
             return False
     elif version == 6 and len(buf) >= net_at + 60:
-        _, length, proto, _, flow, seq, ack, offset, flags, wnd = _V6.unpack_from(buf, net_at)
+        _, length, _, _, flow, seq, ack, offset, flags, wnd = _V6.unpack_from(buf, net_at)
         at, size = net_at + 40, length - TCP_HLEN
     else:
         return False
     sock = host.flows.get(flow)
-    if sock is None or proto != TCP or offset >> 4 != TCP_HLEN // 4:
+    if sock is None or offset >> 4 != TCP_HLEN // 4:
         return False
     conn = host.conns[sock]
     if conn.approved != (host.net.version, dev) or not predict.quiet(env, conn, seq, flags & 0x3F):
         return False
     first = at + TCP_HLEN
-    pieces = (memoryview(buf)[first:], *frame.body) if first < len(buf) else frame.body
-    if sum(map(len, pieces)) != size or not (frame.sure or frame.csum is not None or _sum_holds(frame, at, flow, size)):
+    have = len(buf) - first
+    for piece in frame.body:
+        have += len(piece)
+    if have != size or not (frame.sure or frame.csum is not None or _sum_holds(frame, at, flow, size)):
         return False
+    pieces = (memoryview(buf)[first:], *frame.body) if first < len(buf) else frame.body
     if not (predict.text(env, conn, ack, wnd, size, pieces) if size else predict.acknowledgment(env, conn, ack, wnd)):
         return False
     count = env.count
