@@ -44,9 +44,9 @@ class Namespace:
         self.lock = Lock()
         self.fds: list[int] = []
         argv = [*_python("holder"), str(theirs.fileno())]
+        self.start = within.popen if within else subprocess.Popen  # from where a program can enter
         with theirs:
-            start = within.popen if within else subprocess.Popen
-            self.child = start(argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+            self.child = self.start(argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         try:
             self.fds = self.ask("enter", user)[1]
         except OSError:
@@ -76,7 +76,7 @@ class Namespace:
     def popen(self, argv: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
         """Start a program inside; options as for subprocess.Popen."""
         options["pass_fds"] = [*options.get("pass_fds", ()), *self.fds]
-        return subprocess.Popen([*_python("enter"), ",".join(map(str, self.fds)), *argv], **options)
+        return self.start([*_python("enter"), ",".join(map(str, self.fds)), *argv], **options)
 
     def close(self) -> None:
         """End the holder, and with it every program and device inside."""

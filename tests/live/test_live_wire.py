@@ -205,9 +205,9 @@ def test_programs_inside_end_with_the_namespace(space: Namespace) -> None:
 
 
 def test_a_program_that_is_not_there_is_said_to_be_missing(space: Namespace) -> None:
-    with space.popen(["no-such-program"], stderr=subprocess.PIPE, text=True) as program:
+    with space.popen(["/no/such/program"], stderr=subprocess.PIPE, text=True) as program:
         _, err = program.communicate()
-    assert (program.returncode, err) == (127, "no-such-program: No such file or directory\n")
+    assert (program.returncode, err) == (127, "/no/such/program: No such file or directory\n")
 
 
 def gone(pid: int) -> bool:
