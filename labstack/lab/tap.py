@@ -24,7 +24,7 @@ from labstack.lab.rows import KERNEL
 from labstack.live.host import LiveHost, up
 from labstack.sim.world import outcome
 
-PATIENCE = 1_000_000_000  # ns that a step waits for something to happen
+PATIENCE = 1_000_000_000  # ns that a step, or a condition, waits for something to happen
 LOOK = 20_000_000  # ns between two looks at whether a program has ended
 CALM = 300_000_000  # ns without an event after which `continue` returns
 KEPT = 20_000  # records
@@ -101,7 +101,10 @@ class TapHistory:
         self.stepping = False
         made: list[Record] = []
         while True:
-            wait = until - self.world.now if isinstance(until, int) else CALM
+            if isinstance(until, int):
+                wait = until - self.world.now
+            else:
+                wait = CALM if until is None or until is quiet else PATIENCE
             record = self._next(wait) if wait > 0 else None
             if record is None:
                 return made
