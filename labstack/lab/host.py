@@ -65,12 +65,12 @@ class Host(View):
         return tables.sockets([self])
 
     @property
-    def arp(self) -> View:
+    def arp(self) -> tables.Neighbours:
         """Its IPv4 neighbours, as `ip neigh`."""
         return tables.neighbours([self], (4,))
 
     @property
-    def nd(self) -> View:
+    def nd(self) -> tables.Neighbours:
         """Its IPv6 neighbours, as `ip -6 neigh`."""
         return tables.neighbours([self], (16,))
 

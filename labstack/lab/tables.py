@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from labstack.core import kinds
-from labstack.ip.family import text
+from labstack.ip.family import parse_addr, text
 from labstack.lab.view import Line, Lines, Span, table
+from labstack.link.iface import Neighbour
 
 SS = {"ESTABLISHED": "ESTAB"}  # the words of ss, where they are not the RFC's
 
@@ -49,15 +50,31 @@ def _tcp_info(it: dict[str, Any]) -> str:
     )
 
 
-def neighbours(hosts: Sequence[Any], sizes: Sequence[int]) -> Lines:
+class Neighbours(Lines):
+    """The neighbour tables as lines, and as a mapping: h1.arp["10.0.0.2"].state, "10.0.0.2" in h1.arp."""
+
+    def __init__(self, lines: Sequence[Line], entries: dict[str, Neighbour]) -> None:
+        super().__init__(lines, "no neighbours known")
+        self.entries = entries
+
+    def __getitem__(self, address: str) -> Neighbour:
+        return self.entries.get(address) or Neighbour(parse_addr(address))
+
+    def __contains__(self, address: str) -> bool:
+        return address in self.entries
+
+
+def neighbours(hosts: Sequence[Any], sizes: Sequence[int]) -> Neighbours:
     """The neighbour tables, for addresses of these sizes (4, 16)."""
     lines: list[Line] = []
+    entries: dict[str, Neighbour] = {}
     for host in hosts:
         for iface in host.stack.net.ifaces.values():
             for entry in iface.neigh.table.values():
                 if len(entry.address) in sizes:
                     lines.append(_neighbour(host.name, iface.name, entry, host.lab.now))
-    return Lines(lines, "no neighbours known")
+                    entries.setdefault(text(entry.address), entry)
+    return Neighbours(lines, entries)
 
 
 def _neighbour(host: str, dev: str, entry: Any, now: int) -> Line:
