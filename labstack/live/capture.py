@@ -13,7 +13,9 @@ from typing import Self
 
 from labstack.core.event import Became, Quarantine, Rx, Trace
 from labstack.core.frame import Frame
+from labstack.core.rules import cite, sentence
 from labstack.live.device import Device
+from labstack.stack.rules import RULES
 from layers import pcapng
 
 INBOUND, OUTBOUND = "in", "out"
@@ -61,5 +63,10 @@ class Capture:
 
 
 def comment(trace: Sequence[Trace]) -> str:
-    """The rules that were followed and the states that changed, for a person with a capture."""
-    return "; ".join([f"{t.what} {t.old} -> {t.new}" if isinstance(t, Became) else t.rule for t in trace])
+    """The rules that were followed and the states that changed, one a line, for a person with a capture."""
+    return "\n".join(
+        f"{it.what} {it.old or '(none)'} → {it.new or '(none)'}"
+        if isinstance(it, Became)
+        else f"{cite(it.rule)}: {sentence(RULES, it.rule, it.values)}"
+        for it in trace
+    )

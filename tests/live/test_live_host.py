@@ -258,8 +258,8 @@ def test_every_frame_is_captured_with_the_rule_behind_it(tmp_path: Path) -> None
     assert {p.interface for p in packets} == {"lab0"}
     assert {p.direction for p in packets} == {"in", "out"}
     assert sum(p.direction == "in" for p in packets) >= count["LinkInFrames"]
-    assert any("SYN_RECEIVED -> ESTABLISHED" in p.comment for p in packets)
-    assert any("9293/" in p.comment for p in packets)
+    assert any("tcp SYN_RECEIVED → ESTABLISHED" in p.comment for p in packets)
+    assert any("RFC 9293 §3.10.7.2: a SYN for a listening port" in p.comment for p in packets)
     assert [r.n for r in records] == list(range(records[0].n, records[0].n + len(records)))
     assert any(isinstance(r.event, Rx) and r.sent for r in records)
 
