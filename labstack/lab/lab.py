@@ -40,7 +40,7 @@ class Lab(View):
     seed:  the same seed is the same run, bit for bit
     delay: of the wire, one way: '10ms', or a number of seconds
     wire:  'memory', in virtual time; or 'tap': h1 alone, in real time, and the Linux kernel is the other host
-    Raises LabError for a wrong argument, live.NoWire (an OSError) when there is no TAP to be had.
+    Raises LabError for a wrong argument, live.wire.NoWireError (an OSError) when there is no TAP to be had.
     """
 
     def __init__(
