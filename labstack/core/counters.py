@@ -24,13 +24,18 @@ def drops(count: Mapping[str, int]) -> dict[str, int]:
     return {name: n for name, n in sorted(count.items()) if name.startswith("drop.") and n}
 
 
-def unbalanced(count: Mapping[str, int]) -> list[str]:
-    """The layers whose arrivals are not all delivered or dropped, as sentences; empty when all is well."""
-    found = []
+def missing(count: Mapping[str, int]) -> dict[str, int]:
+    """For each layer whose balance is not even: how many arrivals are neither delivered nor dropped."""
+    found = {}
     for layer, (arrived, delivered) in LAYERS.items():
         came = sum(count.get(name, 0) for name in arrived)
         went = sum(count.get(name, 0) for name in delivered)
         lost = sum(n for name, n in count.items() if name.startswith(f"drop.{layer}."))
         if came != went + lost:
-            found.append(f"{layer}: {came} in, {went} delivered, {lost} dropped")
+            found[layer] = came - went - lost
     return found
+
+
+def unbalanced(count: Mapping[str, int]) -> list[str]:
+    """The layers that lost count, as sentences; empty when all is well."""
+    return [f"{layer}: {n} arrivals are neither delivered nor dropped" for layer, n in missing(count).items()]

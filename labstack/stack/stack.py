@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from labstack.core.config import Config
+from labstack.core.counters import missing
 from labstack.core.env import Env
 from labstack.core.errors import StackError
 from labstack.core.event import FAILED, Action, Call, Event, Quarantine, Rx, Tick, Trace
@@ -176,6 +177,8 @@ class Stack(Host):
     def _contain(self, counter: str, event: Event) -> None:
         """The boundary: count, keep the evidence, go on."""
         self.env.count[counter] += 1
+        for layer, n in missing(self.env.count).items():  # what the handler took in and did not account for
+            self.env.count[f"drop.{layer}.fault"] += n
         self.env.actions.append(Quarantine(event, traceback.format_exc()))
 
     def _sacrifice(self, conn: Conn) -> None:

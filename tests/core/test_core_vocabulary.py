@@ -9,7 +9,7 @@ import pytest
 
 from labstack.core import kinds
 from labstack.core.config import SYSCTLS, Config
-from labstack.core.counters import LAYERS, drops, unbalanced
+from labstack.core.counters import LAYERS, drops, missing, unbalanced
 from labstack.core.env import Env
 from labstack.core.errors import StackError
 from labstack.core.event import Became, Note, Tx, Wake
@@ -80,8 +80,9 @@ def test_a_layer_balances_only_if_all_that_came_in_is_accounted_for() -> None:
         good = {arrived[-1]: 5, delivered[0]: 3, f"drop.{layer}.why": 1, f"drop.{layer}.also": 1}
         assert unbalanced(good) == []
         lost = {**good, arrived[0]: good.get(arrived[0], 0) + 1}
-        assert unbalanced(lost) == [f"{layer}: 6 in, 3 delivered, 2 dropped"]
-        assert unbalanced({f"drop.{layer}.why": 1}) == [f"{layer}: 0 in, 0 delivered, 1 dropped"]
+        assert missing(lost) == {layer: 1}
+        assert unbalanced(lost) == [f"{layer}: 1 arrivals are neither delivered nor dropped"]
+        assert missing({f"drop.{layer}.why": 1}) == {layer: -1}
 
 
 def test_drops_are_those_that_occurred() -> None:

@@ -13,6 +13,7 @@ import pytest
 from tcp_script import Script
 
 from labstack.core import kinds
+from labstack.core.counters import unbalanced
 from labstack.core.errors import StackError
 from labstack.core.event import Call, Event, Quarantine, Rx, Tick
 from labstack.core.frame import Frame
@@ -90,6 +91,7 @@ def test_a_check_of_segment_arrives(monkeypatch: pytest.MonkeyPatch, at: int) ->
     assert isinstance(kept.event, Rx)
     assert kept.event.frame.cuts() == [s.packet("PA", 1, data=kept.event.frame.cuts()[0][40:])]
     assert s.count("ContainedFrames") == 1
+    assert (s.count("drop.tcp.fault"), unbalanced(s.stack.env.count)) == (1, [])
     still_works(s)
     s.state("ESTABLISHED")
 
