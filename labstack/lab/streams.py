@@ -5,6 +5,7 @@ Both tell by SHA-256 what went through. They run in the loop's thread; `wait` is
 """
 
 import hashlib
+from abc import ABC, abstractmethod
 from errno import EAGAIN
 from threading import Event
 from typing import Any
@@ -15,7 +16,7 @@ from labstack.core.event import ACCEPTABLE
 PIECE = 1 << 20
 
 
-class Stream:
+class Stream(ABC):
     """What both have: the host (live.LiveHost), a socket, a SHA-256, and an end that one can wait for."""
 
     def __init__(self, host: Any) -> None:
@@ -41,8 +42,9 @@ class Stream:
                 self.error = str(error)
                 self.ended.set()
 
+    @abstractmethod
     def go_on(self, sock: int) -> None:
-        raise NotImplementedError
+        """Do what can be done now; StackError EAGAIN ends it until the next wake."""
 
 
 class Taker(Stream):

@@ -6,6 +6,7 @@ style is in a terminal and in HTML; packet styles are Wireshark's default colour
 words say the same. rich is imported only when something is shown in colour.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any, NamedTuple
@@ -48,14 +49,14 @@ STYLES: dict[str, Style] = {
 }
 
 
-class View:
+class View(ABC):
     """Something that shows itself. Subclasses give `lines(width)`, and `svg()` when they have a picture."""
 
     wide = 170  # columns of the plain text
 
+    @abstractmethod
     def lines(self, width: int) -> Iterable[Line]:
         """The view as lines of spans, no wider than `width` columns where that can be helped."""
-        raise NotImplementedError
 
     def svg(self) -> str:
         """The view as a picture, or '' when it has none."""
