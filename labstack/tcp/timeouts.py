@@ -31,7 +31,10 @@ def persist(env: Env, conn: Conn) -> None:
     """Nothing in flight, something to send, and no window for it: probe after an RTO (RFC 9293 §3.8.6.1)."""
     key = (kinds.TCP_PERSIST, conn.sock)
     if key not in env.timers.at:
-        env.note("9293/3.8.6.1/persist", conn.sock)
+        if conn.snd.wnd:
+            env.note("9293/3.8.6.2.1/wait", conn.sock, conn.snd.wnd)
+        else:
+            env.note("9293/3.8.6.1/persist", conn.sock)
         env.timers.set(key, env.now + _patience(env, conn))
         env.timers.stop((kinds.TCP_RETRANSMIT, conn.sock))
 
@@ -86,17 +89,21 @@ def _allowed(env: Env, conn: Conn) -> int:
 
 
 def _probe(env: Env, conn: Conn) -> None:
-    """RFC 9293 §3.8.6.1: send one byte into the closed window, again and again, ever more slowly."""
+    """A closed window: send one byte into it, again and again, ever more slowly (RFC 9293 §3.8.6.1). A small one: fill
+    it after all, the override of silly-window avoidance (§3.8.6.2.1)."""
     snd = conn.snd
     if snd.cursor > snd.una or snd.cursor >= snd.out.end + snd.fin:
         return
     snd.probes += 1
-    env.count["TcpExtTCPWinProbe"] += 1
     if not conn.held and snd.probes > env.config["net.ipv4.tcp_orphan_retries"]:
         env.note("linux/tcp_probe_timer/orphan", conn.sock)
         closing.die(env, conn, errno.ETIMEDOUT)
         return
-    env.note("9293/3.8.6.1/probe", conn.sock, snd.probes)
+    if snd.wnd:
+        env.note("9293/3.8.6.2.1/override", conn.sock, snd.wnd)
+    else:
+        env.count["TcpExtTCPWinProbe"] += 1
+        env.note("9293/3.8.6.1/probe", conn.sock, snd.probes)
     snd.probe = True
     env.timers.set((kinds.TCP_PERSIST, conn.sock), env.now + _patience(env, conn))
 
