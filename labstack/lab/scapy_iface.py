@@ -15,6 +15,7 @@ from scapy.interfaces import InterfaceProvider, NetworkInterface
 from scapy.layers.inet6 import IPv6  # noqa: F401 - teaches conf.l2types and Ether about IPv6
 from scapy.layers.l2 import Ether
 from scapy.supersocket import SuperSocket
+from scapy.utils import atol
 
 from labstack.core.env import Env
 from labstack.core.record import Record
@@ -24,7 +25,6 @@ from labstack.sim.wire import Delay
 
 NAME, INDEX = "lab0", 9001
 MAC, IP, IP6 = "02:00:00:00:01:00", "10.0.0.100", "fd00::100"
-NETS = ("10.0.0.0/24", "fd00::/64")
 QUIET = 100_000_000  # ns: timers due sooner than this belong to an exchange
 MOST = 10_000  # events after one frame
 
@@ -170,4 +170,13 @@ def attach(lab: Any) -> str:
         conf.ifaces.register_provider(Provider)
         conf.route.ifadd(NAME, f"{IP}/24")
         conf.route6.ifadd(NAME, f"{IP6}/64")
+    for host in lab.hosts:  # the machine may have routes to such addresses, or the addresses themselves
+        _route(conf.route, (atol(host.ip), 0xFFFFFFFF, "0.0.0.0", NAME, IP, 0))
+        _route(conf.route6, (host.ip6, 128, "::", NAME, [IP6], 0))
     return NAME
+
+
+def _route(table: Any, entry: tuple[Any, ...]) -> None:
+    """Put a route in front of one of Scapy's tables."""
+    table.routes = [entry, *(other for other in table.routes if other != entry)]
+    table.invalidate_cache()

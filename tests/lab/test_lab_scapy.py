@@ -37,6 +37,15 @@ def test_the_interface_and_the_route_to_it_are_there(lab: Lab) -> None:
     assert conf.route.route("10.0.0.2")[:2] == (NAME, HERE)
 
 
+def test_the_lab_is_reached_even_where_the_machine_has_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conf.route6, "routes", [("fd00::2", 128, "::", "eth0", ["fd00::2"], 0), *conf.route6.routes])
+    lab = Lab()
+    attach(lab)
+    assert conf.route6.route("fd00::2")[:2] == (NAME, "fd00::100")
+    answer = sr1(IPv6(dst="fd00::2") / ICMPv6EchoRequest(data=b"hello"), timeout=5, verbose=0)
+    assert answer.data == b"hello"
+
+
 def test_srp1_gets_an_arp_answer(lab: Lab) -> None:
     answer = srp1(WHO_HAS, iface=NAME, timeout=5, verbose=0)
     assert (answer[ARP].op, answer[ARP].hwsrc) == (2, lab.h2.mac)
