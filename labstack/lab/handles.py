@@ -15,6 +15,7 @@ from labstack.lab.errors import LabError
 from labstack.lab.units import known, port
 from labstack.lab.view import Line, Span, View
 
+SNDBUF = "net.ipv4.tcp_wmem"
 HOW = {"r": 0, "w": 1, "rw": 2}
 
 
@@ -82,8 +83,13 @@ class Connection(Handle):
     kind = "connection"
 
     def send(self, data: bytes | str) -> "Connection":
-        """Queue data for the peer; it is sent with the next steps."""
-        self._queue("send", _bytes(data))
+        """Queue data for the peer; it is sent with the next steps. Raises LabError if it can never fit the send buffer."""
+        raw = _bytes(data)
+        room = self.host.stack.env.config[SNDBUF]
+        if len(raw) > room:
+            advice = f"send it in pieces, with steps between, or first: {self.host.name}.sysctl({SNDBUF!r}, {len(raw)})"
+            raise LabError(f"{len(raw)} bytes are more than the send buffer of {room}; {advice}")
+        self._queue("send", raw)
         return self
 
     def recv(self, n: int = 65536) -> bytes:

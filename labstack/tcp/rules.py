@@ -70,7 +70,7 @@ RULES: dict[str, Rule] = {
     ),
     # the sender
     "9293/3.7.4/nagle": Rule("Nagle: {0} bytes wait for an ACK or for more", ("SHLD-7", "MUST-17")),
-    "9293/3.8.6.2.1/wait": Rule("the window has {0} bytes, less than a segment: wait for more, an RTO at most", ("MUST-38",)),
+    "9293/3.8.6.2.1/wait": Rule("the window has {0} bytes, less than a segment: wait an RTO for more", ("MUST-38",)),
     "9293/3.8.6.2.1/override": Rule("the window stayed at {0} bytes for an RTO: fill it after all", ("MUST-38",)),
     "9293/3.8.6.1/persist": Rule("something to send and no window for it: probe after an RTO", ("MUST-35", "MUST-36")),
     "9293/3.8.6.1/probe": Rule("window probe {0}: one byte into the closed window", ("MUST-35", "MUST-37")),

@@ -110,9 +110,17 @@ def test_run_stops_at_a_window_that_nobody_opens_and_goes_on_when_it_is_read() -
 
 def test_a_send_that_did_not_fit_says_how_much_did() -> None:
     lab, client, _ = connected()
-    client.send(b"x" * 2_000_000)
-    lab.step()
-    assert "only 1048576 bytes fitted" in str(lab.why())
+    client.send(b"x" * 1_000_000)
+    client.send(b"x" * 1_000_000)
+    lab.step(2)
+    assert "only 48576 bytes fitted" in str(lab.why())
+
+
+def test_a_send_that_can_never_fit_is_refused_with_what_to_do() -> None:
+    lab, client, _ = connected()
+    with pytest.raises(LabError, match=r"more than the send buffer of 1048576; .*h1.sysctl"):
+        client.send(b"x" * 2_000_000)
+    assert lab.history.world.calendar == []
 
 
 def test_until_stops_after_the_event_that_made_it_true() -> None:
