@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Bare words at the prompt: `step 3`, `back; step 2; continue` become line magics before Python reads them.
+"""Bare words at the prompt: `step 3`, `back; step 2; continue`, `h1.ping(h2.ip); step` become line magics.
 
-`break` and `continue` are keywords and `next` is a builtin, so IPython's automagic is not enough: this rewrites single
-top-level lines that begin with a verb. A variable of the user's own wins over a verb of the same name, and whatever
-looks like Python (a call, an assignment, an operator between spaces) stays Python.
+`break` and `continue` are keywords and `next` is a builtin, so IPython's automagic is not enough: this rewrites the
+parts of a single top-level line that begin with a verb, before Python reads it. A variable of the user's own wins over
+a verb of the same name, and what looks like Python (a call, an assignment, an operator between spaces) stays Python.
 """
 
 import re
@@ -15,6 +15,20 @@ _OPERATOR = r"[-+*/|&<>%^@!=]"
 _ATTACHED = rf"{_OPERATOR}|[.(\[,:]"  # directly behind the word
 _APART = rf"\s+(?:{_OPERATOR}+\s|=|,|:=?)"  # behind a space
 _CALL = r"\s+[(\[]"  # `step (3)` is a call; `until (a or b)` is not
+_WHOLE = re.compile(r"[!%?,;/@]|(?:async|class|def|for|if|try|while|with)\b|[\w.,\s]+=\s*[!%]")  # one part, as it is
+_PIECE = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|#(?!\d).*|.""")  # text, comment (#3: an event), other
+
+
+def parts(line: str) -> list[str]:
+    """A line cut at the semicolons that are in no text, bracket or comment; a loop, or a shell's line, is one part."""
+    found, depth = [""], 0
+    for piece in _PIECE.findall(line):
+        depth += (piece in "([{") - (piece in ")]}")
+        if piece == ";" and not depth:
+            found.append("")
+        else:
+            found[-1] += piece
+    return [line] if depth or _WHOLE.match(line) else [part.strip() for part in found if part.strip()]
 
 
 def rewriter(
@@ -39,13 +53,10 @@ def rewriter(
         code = [line for line in lines if line.strip()]
         if len(code) != 1 or lines[0][:1].isspace():
             return lines
-        line = code[0].rstrip("\n")
-        parts = [part.strip() for part in line.split(";")]
-        if not all(word.match(part) for part in parts):
-            parts = [line]
-        if not any(ours(part) for part in parts):
+        typed = parts(code[0].rstrip("\n"))
+        if not any(ours(part) for part in typed):
             return lines
-        *first, last = parts
+        *first, last = typed
         begin = [f"%{SHOW} {part}\n" if ours(part) else f"{part}\n" for part in first]
         return [*begin, f"%{last}\n" if ours(last) else f"{last}\n"]
 
