@@ -4,7 +4,9 @@
 What is the terminal's own is here: banner, colours (NO_COLOR is honoured), toolbar, keys. The rest is shell.py's.
 """
 
+import select
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -107,11 +109,18 @@ def dress(ip: Any, session: Session) -> None:
 
 
 def serve(ip: Any, session: Session) -> None:
-    """On a TAP, let the stack answer the kernel while the prompt waits for the user."""
-    if session.lab.kind == "memory" or getattr(ip, "pt_app", None) is None:
-        return
-    register("labstack", lambda context: session.lab.history.serve(context.input_is_ready, context.fileno()))
-    ip.enable_gui("labstack")
+    """While the prompt waits for the user, let the stack of a lab on a TAP answer the kernel."""
+    if getattr(ip, "pt_app", None) is not None:
+        register("labstack", lambda context: wait(session.lab, context.input_is_ready, context.fileno()))
+        ip.enable_gui("labstack")
+
+
+def wait(lab: Lab, over: Callable[[], bool], fd: int) -> None:
+    """Wait for the user, who is there when over() is true and fd readable; a lab on a TAP goes on meanwhile."""
+    if lab.kind == "tap":
+        lab.history.serve(over, fd)
+    else:
+        select.select([fd], [], [])
 
 
 def _press(word: str) -> Any:

@@ -70,14 +70,20 @@ class Session:
 
     def _follow(self, result: Any = None) -> None:
         """After each cell: `lab` may have become another one."""
-        lab = self.ip.user_ns.get("lab")
-        if isinstance(lab, Lab) and lab is not self.lab:
-            for host in self.lab.hosts:
-                if self.ip.user_ns.get(host.name) is host:
-                    del self.ip.user_ns[host.name]
+        lab, old = self.ip.user_ns.get("lab"), self.lab
+        if isinstance(lab, Lab) and lab is not old:
+            for name, host in [*((h.name, h) for h in old.hosts), *((p.name, p) for p in old.peers)]:
+                if self.ip.user_ns.get(name) is host:
+                    del self.ip.user_ns[name]
             self.lab = lab
             self._give({h.name: h for h in lab.hosts})
             self._attach(lab)
+            self._leave(old)
+
+    def _leave(self, old: Lab) -> None:
+        """Give back the TAP of a lab that no name stands for any more."""
+        if old.kind == "tap" and not any(value is old for value in self.ip.user_ns.values()):
+            old.close()
 
     # verbs
 

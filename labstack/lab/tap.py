@@ -119,7 +119,7 @@ class TapHistory:
             self.poll.register(fd, select.POLLIN)
         try:
             while not over():
-                if self.stepping:
+                if self.stepping or self.device.fd < 0:  # closed
                     select.select([fd] if fd >= 0 else [], [], [], patience / 1e9)
                 else:
                     self._next(patience, fd)

@@ -5,10 +5,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pexpect
 import pyte
 import pytest
+
+from labstack.lab import repl
+from labstack.lab.lab import Lab
+from labstack.live.wire import NoWireError
 
 ROOT = Path(__file__).parents[2]
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from labstack.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -17,10 +22,10 @@ START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from labstack.cli impo
 class Terminal(pyte.Screen):
     """A terminal that shows what the prompt draws, and answers when it asks where the cursor is."""
 
-    def __init__(self, env: dict[str, str]) -> None:
+    def __init__(self, env: dict[str, str], *args: str) -> None:
         super().__init__(140, 40)
         self.stream = pyte.Stream(self)
-        argv = ["-c", START, str(ROOT)]
+        argv = ["-c", START, str(ROOT), *args]
         self.child = pexpect.spawn(sys.executable, argv, env=env, dimensions=(40, 140), encoding="utf-8", timeout=60)
 
     def write_process_input(self, data: str) -> None:
@@ -136,3 +141,34 @@ def test_load_ext_brings_the_lab_into_any_ipython(env: dict[str, str]) -> None:
     done = subprocess.run(argv, input=lines, capture_output=True, text=True, timeout=120, env=env | more, check=False)
     assert "ARP 10.0.0.2 is-at" in done.stdout, done.stderr
     assert "10000000" in done.stdout
+
+
+def test_while_the_prompt_waits_only_a_lab_on_a_tap_is_served() -> None:
+    served: list[int] = []
+    read, write = os.pipe()
+    os.write(write, b"x")  # the user typed
+    history = SimpleNamespace(serve=lambda over, fd: served.append(fd))
+    repl.wait(SimpleNamespace(kind="memory"), lambda: True, read)  # type: ignore[arg-type]
+    assert served == []
+    repl.wait(SimpleNamespace(kind="tap", history=history), lambda: True, read)  # type: ignore[arg-type]
+    assert served == [read]
+    os.close(read)
+    os.close(write)
+
+
+@pytest.mark.live
+def test_the_prompt_goes_from_a_tap_to_memory_and_back(env: dict[str, str]) -> None:
+    try:
+        Lab(wire="tap").close()
+    except NoWireError as error:
+        pytest.skip(f"no TAP to be had here: {error}")
+    terminal = Terminal(env, "--wire", "tap")
+    terminal.until("real time")
+    terminal.type("first = lab.history.host.wire; lab = Lab()\r", "event #0/0")
+    terminal.type("h1.ping(h2.ip); step\r", "event #1/1")
+    terminal.type("'kernel' in dir() or first.device.fd\r", "-1")
+    terminal.type("lab = Lab(wire='tap')\r", "In [5]")
+    ask = "p = lab.history.host.wire.popen(['ping', '-c1', h1.ip])"  # answered while the prompt waits, or never
+    terminal.type(ask + "\r", "1 received")
+    terminal.child.send("exit\r")
+    terminal.child.expect(pexpect.EOF)
