@@ -98,7 +98,7 @@ class Connection(Handle):
 
     def shutdown(self, how: str = "w") -> "Connection":
         """Close one half: 'w' sends a FIN and still receives, 'r' receives no more, 'rw' is both."""
-        if how not in HOW:
+        if not isinstance(how, str) or how not in HOW:
             raise LabError(f"shutdown({how!r}): expected 'r', 'w' or 'rw'")
         self._queue("shutdown", HOW[how])
         return self

@@ -11,7 +11,7 @@ from typing import Any
 from labstack.core.event import Call
 from labstack.lab import tables
 from labstack.lab.handles import Connection, Listener, Ping, Udp
-from labstack.lab.units import known, port
+from labstack.lab.units import known, port, whole
 from labstack.lab.view import Line, Span, View
 from labstack.stack import status
 
@@ -34,8 +34,9 @@ class Host(View):
     # what makes packets: queued, and done by the next steps
 
     def ping(self, addr: str, size: int = 56) -> Ping:
-        """Send one ICMP echo request with `size` bytes of data."""
-        return Ping(self, self._make("ping", known(addr), bytes(range(size % 256)).ljust(size, b".")))
+        """Send one ICMP echo request with `size` bytes of data, 0..65507."""
+        size = whole(size, "a size of a ping, in bytes", 0, 65507)
+        return Ping(self, self._make("ping", known(addr), (bytes(range(256)) * 256)[:size]))
 
     def connect(self, addr: str, dport: int) -> Connection:
         """Open a TCP connection to addr and dport."""

@@ -7,6 +7,7 @@ The memory lab lives in virtual time and needs no thread, socket or privilege.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
+from os import PathLike, fspath
 from typing import Any, Self
 
 from labstack.core.record import Record
@@ -28,6 +29,7 @@ from labstack.sim.world import UnendingError
 from labstack.stack.rules import RULES
 
 FIRST_SOCK = 101  # numbers of the sockets that the lab makes
+EVENTS = "a number of events"
 MOST = 200_000  # events in one run
 
 Condition = str | Callable[[], Any]
@@ -46,7 +48,7 @@ class Lab(View):
     def __init__(
         self, hosts: int = 2, *, seed: int = 1, delay: str | float = "10ms", wire: str = "memory"
     ) -> None:
-        self.seed = seed
+        self.seed = units.whole(seed, "a seed")
         self.kind = wire
         if wire == "memory":
             world, plan = build.world(hosts, seed, units.nanoseconds(delay))
@@ -101,16 +103,19 @@ class Lab(View):
 
     def step(self, n: int = 1) -> Events:
         """The next n events anywhere: a frame arrives, a timer, an application's call."""
-        return self._seen(self.history.step(_count(n)), "nothing is left to happen: queue a call, or inject a packet")
+        made = self.history.step(units.whole(n, EVENTS, 1))
+        return self._seen(made, "nothing is left to happen: queue a call, or inject a packet")
 
     def back(self, n: int = 1) -> Place:
         """Undo the last n events completely: tables, buffers, timers, clock, randomness, counters."""
-        self.history.back(_count(n))
+        self.history.back(units.whole(n, EVENTS, 1))
         return self.where()
 
     def run(self, time: str | float | None = None) -> Events:
         """Run until nothing is under way any more (ageing and TIME-WAIT may go on waiting), or for a span of time."""
-        until = quiet if time is None else self.now + units.nanoseconds(time)
+        return self._run_to(quiet if time is None else self.now + units.nanoseconds(time))
+
+    def _run_to(self, until: Any) -> Events:
         try:
             made = [] if until is quiet and quiet(self.history.world) else self.history.run(until, MOST)
             return self._seen(made, "nothing is under way; `step` or `advance 60s` let the timers run that are armed")
@@ -121,7 +126,7 @@ class Lab(View):
 
     def advance(self, time: str | float) -> Events:
         """Let time pass: '200ms', or a number of seconds."""
-        return self.run(time)
+        return self._run_to(self.now + units.nanoseconds(time))
 
     def until(self, condition: Condition, names: Mapping[str, Any] | None = None) -> Events:
         """Run until a condition holds after an event.
@@ -141,8 +146,9 @@ class Lab(View):
     def _condition(self, condition: Condition, names: Mapping[str, Any]) -> Callable[[], Any]:
         if callable(condition):
             return condition
+        typed = units.text(condition, "a condition such as 'c.state == \"CLOSED\"', nor a function").strip()
         try:
-            code = compile(condition.strip(), "until", "eval")
+            code = compile(typed, "until", "eval")
         except SyntaxError as error:
             raise LabError(f"{condition!r} is not an expression: {error.msg}") from None
 
@@ -170,12 +176,12 @@ class Lab(View):
 
     def ladder(self, n: int = 0) -> Ladder:
         """The picture of what happened; n: only the last so many rows."""
-        return Ladder(self.records, self.names, RULES, n, self.script)
+        return Ladder(self.records, self.names, RULES, units.whole(n, "a number of rows"), self.script)
 
     def why(self, n: int = 0) -> Why:
         """The rules behind event n (0: the last one), layer by layer."""
         records = self.records
-        at = n or len(records)
+        at = units.whole(n, "the number of an event") or len(records)
         if not 1 <= at <= len(records):
             known = f"they are #1 to #{len(records)}" if records else "nothing has happened yet"
             raise LabError(f"there is no event #{at}: {known}")
@@ -184,7 +190,7 @@ class Lab(View):
     def events(self, words: str = "") -> Events:
         """The list of events; words: only those whose line mentions them."""
         nothing = "no event mentions that" if words else "nothing has happened yet"
-        return Events(self.records, 0, self.script, RULES, words, nothing)
+        return Events(self.records, 0, self.script, RULES, units.text(words, "what to look for"), nothing)
 
     def ss(self, host: str | Host = "") -> View:
         """Sockets, as `ss -ti` prints them."""
@@ -261,7 +267,7 @@ class Lab(View):
 
     def fork(self, name: str = "") -> "Lab":
         """Another lab with the same past and present; neither ever sees what the other does."""
-        name = name or f"fork{len(self.worlds)}"
+        name = units.text(name, "a world's name") or f"fork{len(self.worlds)}"
         if name in self.worlds:
             raise LabError(f"there is a world {name!r} already; go there with: enter {name}")
         other = object.__new__(Lab)
@@ -294,9 +300,10 @@ class Lab(View):
         except OSError as error:
             raise LabError(f"{argv[0]}: {error.strerror}") from None
 
-    def export(self, path: str) -> View:
+    def export(self, path: str | PathLike[str]) -> View:
         """Write all frames to a pcapng file, with the reasons as comments, for Wireshark."""
-        return write_pcapng(path, self.records, self.names, RULES)
+        path = path if isinstance(path, PathLike) else units.text(path, "a file's name")
+        return write_pcapng(fspath(path), self.records, self.names, RULES)
 
     # how it looks
 
@@ -307,9 +314,3 @@ class Lab(View):
             line.append(Span(f" {it.ip} {it.ip6} {it.mac}"))
         yield line
         yield from self.where().lines(width)
-
-
-def _count(n: int) -> int:
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise LabError(f"{n!r} is not a number of events: expected 1 or more")
-    return n

@@ -145,6 +145,9 @@ class TapHistory:
     def fork(self, name: str) -> NoReturn:
         raise LabError("a world with the Linux kernel in it cannot be copied; Lab() in memory can")
 
+    def diff(self, other: Any) -> NoReturn:
+        raise LabError("the world with the Linux kernel in it is the only one, with no other to compare; Lab() can fork")
+
     def close(self) -> None:
         """Give back the TAP and its namespace."""
         self.host.close()

@@ -279,7 +279,7 @@ def damaged(raw: bytes, first: int, burst: int, rng: Rng) -> bytes:
 
 def _probability(**values: float) -> None:
     for name, value in values.items():
-        if not 0 <= value <= 1:
+        if not isinstance(value, (int, float)) or not 0 <= value <= 1:
             raise ValueError(f"{name} = {value!r}: expected a probability, 0..1 (10 % is 0.1)")
 
 

@@ -338,3 +338,38 @@ def test_every_view_shows_itself_as_text_rich_and_for_jupyter() -> None:
 def test_a_lab_is_a_context() -> None:
     with Lab() as lab:
         assert lab.records == []
+
+
+@pytest.mark.parametrize("size", [0, 56, 255, 1000])
+def test_a_ping_has_as_many_bytes_as_was_said(size: int) -> None:
+    """RFC 792."""
+    lab = Lab()
+    ping = lab.h1.ping(lab.h2.ip, size=size)
+    lab.run()
+    data = ping.reply()[0]
+    assert (len(data), data[:256]) == (size, bytes(range(256))[:size])
+
+
+@pytest.mark.parametrize("size", [-1, 65508, "x", 1.5, True, None])
+def test_a_ping_of_no_possible_size_is_refused(size: Any) -> None:
+    with pytest.raises(LabError, match=r"is not a size of a ping, in bytes: expected a number in 0\.\.65507"):
+        Lab().h1.ping("10.0.0.2", size=size)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        *("advance(float('inf'))", "advance(float('nan'))", "advance(10**400)", "advance(True)", "advance(None)"),
+        *("wire.loss('x')", "wire.loss(None)", "why(1.5)", "why('1')", "ladder('x')", "ladder(-1)", "events(5)"),
+        *("until(5)", "until(None)", "export(None)", "fork(5)", "step(True)", "back(1.5)"),
+        "h1.connect('10.0.0.2', 80).shutdown([])",
+    ],
+)
+def test_a_wrong_argument_is_answered_with_what_was_expected(call: str) -> None:
+    with pytest.raises(LabError, match=r"expected|write it"):
+        eval(f"lab.{call}", {"lab": Lab()})
+
+
+def test_a_seed_is_a_whole_number() -> None:
+    with pytest.raises(LabError, match="'x' is not a seed: expected 0 or more"):
+        Lab(seed="x")  # type: ignore[arg-type]

@@ -51,6 +51,8 @@ def test_there_is_no_way_back_and_it_says_so(lab: Lab) -> None:
         lab.back()
     with pytest.raises(LabError, match="cannot be copied"):
         lab.fork()
+    with pytest.raises(LabError, match="no other to compare"):
+        lab.diff("main")
     with pytest.raises(LabError, match="does what the kernel does"):
         _ = lab.wire
     assert lab.exec("no-such-program").returncode != 0
