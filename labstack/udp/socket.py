@@ -105,7 +105,10 @@ def transmit(env: Env, net: Net, path: Path, lport: int, rport: int, data: Piece
 
 def icmp(env: Env, sock: Udp, quoted: Quoted) -> None:
     """An ICMP error about a datagram of ours: the next call of a connected socket fails (RFC 1122 §4.1.3.3)."""
-    env.note("1122/4.1.3.3/error", sock.sock, f"{quoted.type}/{quoted.code}")
+    what = f"{quoted.type}/{quoted.code}"
     if sock.remote == quoted.dst and sock.rport == int.from_bytes(quoted.transport[2:4], "big"):
+        env.note("1122/4.1.3.3/error", sock.sock, what)
         sock.error = quoted.errno
         env.wake(sock.sock, FAILED)
+    else:
+        env.note("1122/4.1.3.3/unconnected", sock.sock, what)
