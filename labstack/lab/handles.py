@@ -52,8 +52,19 @@ class Handle(View):
         yield [Span(f"{self.host.name} ", "host"), Span(f"{self.kind} {self.sock} "), Span(self._now_words(), "state")]
 
     def _now_words(self) -> str:
-        if self.host.waits(self.sock):
-            return "(queued: it happens with the next steps)"
+        queued = self.host.queued(self.sock)
+        if not queued:
+            return self._state_words()
+        state = f"{self._state_words()} " if self._exists() else ""
+        return f"{state}(queued: {', '.join(queued)}; done by the next steps)"
+
+    def _exists(self) -> bool:
+        try:
+            return bool(self.status())
+        except LabError:
+            return False
+
+    def _state_words(self) -> str:
         return self.state
 
     def _queue(self, op: str, *args: Any) -> "Handle":
@@ -125,9 +136,7 @@ class Ping(Handle):
 
     kind = "ping"
 
-    def _now_words(self) -> str:
-        if self.host.waits(self.sock):
-            return super()._now_words()
+    def _state_words(self) -> str:
         replies = self.status()["recv_q"]
         return f"{replies or 'no'} repl{'y' if replies == 1 else 'ies'}"
 

@@ -15,6 +15,8 @@ from labstack.lab.units import known, port, whole
 from labstack.lab.view import Line, Span, View
 from labstack.stack import status
 
+MAKE = ("ping", "connect", "listen", "udp")  # these calls make a socket, and its number comes last; elsewhere, first
+
 
 class Host(View):
     """name; ip, ip6, mac: its addresses as text; stack: its present state."""
@@ -102,10 +104,10 @@ class Host(View):
         """Call an op that only looks, on a copy: no event. Raises StackError."""
         return self.stack.clone().handle(Call(op, args), self.lab.history.world.now)
 
-    def waits(self, sock: int) -> bool:
-        """True while the call that makes this socket is still queued."""
-        calls = [event for _, _, name, event, _ in self.lab.history.world.calendar if name == self.name]
-        return any(isinstance(event, Call) and event.args[-1:] == (sock,) for event in calls)
+    def queued(self, sock: int) -> list[str]:
+        """The calls about this socket that the next steps will do, first one first."""
+        calls = [event for _, _, name, event, _ in sorted(self.lab.history.world.calendar) if name == self.name]
+        return [it.op for it in calls if isinstance(it, Call) and it.args[-1 if it.op in MAKE else 0] == sock]
 
     def _make(self, op: str, *args: Any) -> int:
         sock: int = self.lab.new_sock()
