@@ -8,6 +8,7 @@ The memory lab lives in virtual time and needs no thread, socket or privilege.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from os import PathLike, fspath
+from shutil import which
 from typing import Any, Self
 
 from labstack.core.record import Record
@@ -108,7 +109,10 @@ class Lab(View):
 
     def back(self, n: int = 1) -> Place:
         """Undo the last n events completely: tables, buffers, timers, clock, randomness, counters."""
-        self.history.back(units.whole(n, EVENTS, 1))
+        n = units.whole(n, EVENTS, 1)
+        if self.kind == "memory" and not self.history.n:
+            raise LabError("this is event #0, the beginning: there is nothing to undo")
+        self.history.back(n)
         return self.where()
 
     def run(self, time: str | float | None = None) -> Events:
@@ -139,7 +143,8 @@ class Lab(View):
             made = self.history.run(lambda world: holds(), MOST)
         except UnendingError as error:
             raise LabError(f"it never held ({error})") from None
-        if not made or not holds():
+        held = holds()
+        if not made or not held:
             raise LabError(f"nothing is left to happen, and this does not hold: {condition}")
         return self._seen(made, "")
 
@@ -295,8 +300,13 @@ class Lab(View):
         """Run a program on the kernel's side of a TAP while we answer it: returncode, stdout, stderr."""
         if self.kind != "tap":
             raise LabError("exec runs a program on the kernel's side of a TAP; this wire is in memory: Lab(wire='tap')")
+        if not argv or which(units.text(argv[0], "a program's name")) is None:
+            missing = f"there is no program {argv[0]!r} here" if argv else "which program?"
+            raise LabError(f"{missing}; give its name and arguments: lab.exec('ping', '-c1', h1.ip)")
         try:
             return self.history.exec(*argv)
+        except KeyboardInterrupt:
+            raise LabError(f"interrupted: {argv[0]} was ended") from None
         except OSError as error:
             raise LabError(f"{argv[0]}: {error.strerror}") from None
 

@@ -124,7 +124,8 @@ class _Story:
         )
         if told.came is not None:
             label, style = told.came
-            return row._replace(src=self.outside, to=(me,), label=label, style=style, mark="")
+            src = self.outside if record.flight else OUTSIDE
+            return row._replace(src=src, to=(me,), label=label, style=style, mark="")
         if isinstance(event, Call):
             return row._replace(label=why.call_words(event), style="head", mark="app")
         chief = why.choose(record.trace, bool(record.sent))

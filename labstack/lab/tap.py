@@ -27,6 +27,7 @@ from labstack.sim.world import outcome
 PATIENCE = 1_000_000_000  # ns that a step, or a condition, waits for something to happen
 LOOK = 20_000_000  # ns between two looks at whether a program has ended
 CALM = 300_000_000  # ns without an event after which `continue` returns
+FROM_KERNEL = -1  # the flight of its frames, which nobody here saw leave
 KEPT = 20_000  # records
 NO_WAY_BACK = "on a TAP the world outside cannot be rewound; look at what was with ladder, events, why N"
 
@@ -135,7 +136,11 @@ class TapHistory:
         pipe = subprocess.PIPE
         with self.host.wire.popen(argv, stdout=pipe, stderr=pipe, text=True) as program:
             self.stepping = False
-            self.serve(lambda: program.poll() is not None)
+            try:
+                self.serve(lambda: program.poll() is not None)
+            except KeyboardInterrupt:
+                program.kill()
+                raise
             out, err = program.communicate()
         return subprocess.CompletedProcess(argv, program.returncode, out, err)
 
@@ -146,7 +151,7 @@ class TapHistory:
         raise LabError("a world with the Linux kernel in it cannot be copied; Lab() in memory can")
 
     def diff(self, other: Any) -> NoReturn:
-        raise LabError("the world with the Linux kernel in it is the only one, with no other to compare; Lab() can fork")
+        raise LabError("a world with the Linux kernel in it is the only one: there is no other to compare it with")
 
     def close(self) -> None:
         """Give back the TAP and its namespace."""
@@ -164,13 +169,13 @@ class TapHistory:
             if fd in ready:
                 return None
             if ready and (frame := self.device.read()) is not None:
-                return self._happen(Rx(self.host.dev, frame))
+                return self._happen(Rx(self.host.dev, frame), FROM_KERNEL)
             if due is not None and due <= self.world.now:
                 return self._happen(Tick())
             if self.world.now >= end:
                 return None
 
-    def _happen(self, event: Event) -> Record:
+    def _happen(self, event: Event, flight: int = 0) -> Record:
         now = self.world.now
         try:
             result = self.stack.handle(event, now)
@@ -186,7 +191,7 @@ class TapHistory:
             at=now - self.world.start,
             host=self.stack.name,
             event=event,
-            flight=-isinstance(event, Rx),
+            flight=flight,
             result=result,
             trace=self.stack.take_trace(),
             sent=tuple(Sent(0, a.dev, a.frame) for a in actions if type(a) is Tx),

@@ -373,3 +373,25 @@ def test_a_wrong_argument_is_answered_with_what_was_expected(call: str) -> None:
 def test_a_seed_is_a_whole_number() -> None:
     with pytest.raises(LabError, match="'x' is not a seed: expected 0 or more"):
         Lab(seed="x")  # type: ignore[arg-type]
+
+
+def test_back_at_the_beginning_says_so() -> None:
+    with pytest.raises(LabError, match="event #0, the beginning"):
+        Lab().back()
+
+
+def test_a_condition_that_raises_is_reported_also_when_nothing_is_pending() -> None:
+    with pytest.raises(LabError, match="ZeroDivisionError"):
+        Lab().until("1/0")
+
+
+def test_a_handle_tells_which_of_its_calls_are_queued() -> None:
+    lab, client, server = connected()
+    client.send(b"hello").close()
+    lab.h2.udp(client.sock)  # a port of that number is another thing
+    assert str(client).endswith("ESTABLISHED (queued: send, close; done by the next steps)")
+    assert "queued" not in str(server)
+    lab.run()
+    assert "queued" not in str(client)
+    assert str(lab.h1.connect(lab.h2.ip, 80)).endswith("(queued: connect; done by the next steps)")
+    assert str(lab.h1.ping(lab.h2.ip)).endswith("(queued: ping; done by the next steps)")

@@ -2,13 +2,16 @@
 """Labs on a TAP: the Linux kernel in a namespace of its own is the other host."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from labstack.lab import demo_tap
 from labstack.lab.errors import LabError
 from labstack.lab.lab import Lab
+from labstack.lab.rows import OUTSIDE
 from labstack.live.wire import NoWireError
+from layers import ARP, Ether
 
 pytestmark = pytest.mark.live
 
@@ -55,7 +58,28 @@ def test_there_is_no_way_back_and_it_says_so(lab: Lab) -> None:
         lab.diff("main")
     with pytest.raises(LabError, match="does what the kernel does"):
         _ = lab.wire
-    assert lab.exec("no-such-program").returncode != 0
+
+
+def test_a_program_that_cannot_be_is_named(lab: Lab) -> None:
+    with pytest.raises(LabError, match="no program 'no-such-program'"):
+        lab.exec("no-such-program")
+    with pytest.raises(LabError, match=r"which program\?"):
+        lab.exec()
+
+
+def test_a_program_is_ended_by_an_interrupt(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(over: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lab.history, "serve", interrupted)
+    with pytest.raises(LabError, match="interrupted: sleep was ended"):
+        lab.exec("sleep", "1000")
+
+
+def test_an_injected_frame_is_not_drawn_as_the_kernels(lab: Lab) -> None:
+    lab.inject(Ether(dst=lab.h1.mac) / ARP(pdst=lab.h1.ip, psrc="10.0.0.9", hwsrc="02:00:00:00:00:09"), to="h1")
+    row = next(row for row in lab.ladder().rows if "10.0.0.9" in row.label)
+    assert row.src == OUTSIDE
 
 
 def test_step_waits_for_one_event_and_gives_up_after_a_while(lab: Lab) -> None:
