@@ -48,7 +48,10 @@ class WireControl(View):
         return self._each(only, lambda old: wire.Exactly(old, which))
 
     def drop(self, match: Match, count: int = 1, only: str = "") -> "WireControl":
-        """Drop the next `count` frames for which match(packet) is true; packet is ours, such as Ether()/IP()/TCP()."""
+        """Drop the next `count` frames for which match(packet) is true; packet is ours, such as Ether()/IP()/TCP().
+
+        If match raises, the rule switches itself off, and the verb that let it happen says so.
+        """
         if not callable(match):
             raise LabError("drop: expected a function of a packet, as in lab.wire.drop(lambda pkt: TCP in pkt)")
         lost = wire.Lost("drop rule")
@@ -70,3 +73,17 @@ class WireControl(View):
     def lines(self, width: int) -> Iterable[Line]:
         for (name, _), there in self.history.world.net.wires.items():
             yield [Span(f"{name:<8} ", "host"), Span(str(there))]
+        for fault in faults(self.history.world):
+            yield [Span(fault, "bad")]
+
+
+def faults(world: Any) -> list[str]:
+    """A line for each drop rule that has switched itself off, because its function raised."""
+    found = []
+    for (name, _), wires in (world.net.wires.items() if hasattr(world, "net") else ()):
+        there = wires
+        while there is not None:
+            if fault := getattr(there, "fault", ""):
+                found.append(f"✗ drop on the wire from {name}: the function raised, and the rule is off now: {fault}")
+            there = getattr(there, "inner", None)
+    return found

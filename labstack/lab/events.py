@@ -15,6 +15,7 @@ class Events(View):
 
     history: all records up to the last one of these; first: the index in it of the first of these
     script: their frames in words; containing: show only events whose line mentions this text
+    faults: what went wrong meanwhile, line by line
     """
 
     def __init__(
@@ -25,6 +26,7 @@ class Events(View):
         rules: Mapping[str, Rule],
         containing: str = "",
         nothing: str = "",
+        faults: Sequence[str] = (),
     ) -> None:
         self.history = history
         self.records = history[first:]
@@ -32,6 +34,7 @@ class Events(View):
         self.rules = rules
         self.containing = containing
         self.nothing = nothing or "no events"
+        self.faults = faults
 
     def __len__(self) -> int:
         return len(self.records)
@@ -60,6 +63,8 @@ class Events(View):
                 yield from lines
         if not shown:
             yield [Span(f"({self.nothing})", "dim")]
+        for fault in self.faults:
+            yield [Span(fault, "bad")]
 
 
 def _lines(record: Record, told: Told, rules: Mapping[str, Rule], width: int) -> list[Line]:

@@ -14,7 +14,7 @@ from typing import Any, Self
 from labstack.core.record import Record
 from labstack.lab import build, tables, units
 from labstack.lab.capture import write_pcapng
-from labstack.lab.control import WireControl
+from labstack.lab.control import WireControl, faults
 from labstack.lab.errors import LabError
 from labstack.lab.events import Events
 from labstack.lab.host import Host
@@ -69,6 +69,7 @@ class Lab(View):
         self.peers: list[build.Entry] = getattr(history, "peers", [])  # hosts that are not ours
         self.watchers: list[Callable[[Record], None]] = []
         self.next_sock = FIRST_SOCK
+        self.faults: list[str] = []  # of the wire's rules, as last told
         self.script = Script()
 
     def __getattr__(self, name: str) -> Any:
@@ -170,8 +171,10 @@ class Lab(View):
         for record in made:
             for watch in self.watchers:
                 watch(record)
-        records = self.records
-        return Events(records, len(records) - len(made), self.script, RULES, nothing=nothing)
+        records, known = self.records, self.faults
+        self.faults = faults(self.history.world)
+        new = [fault for fault in self.faults if fault not in known]
+        return Events(records, len(records) - len(made), self.script, RULES, nothing=nothing, faults=new)
 
     # views
 

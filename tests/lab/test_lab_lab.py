@@ -395,3 +395,22 @@ def test_a_handle_tells_which_of_its_calls_are_queued() -> None:
     assert "queued" not in str(client)
     assert str(lab.h1.connect(lab.h2.ip, 80)).endswith("(queued: connect; done by the next steps)")
     assert str(lab.h1.ping(lab.h2.ip)).endswith("(queued: ping; done by the next steps)")
+
+
+def test_a_drop_function_that_raises_is_told_once_and_shown_on_the_wire() -> None:
+    lab = Lab()
+    lab.wire.drop(lambda pkt: pkt.nonsense, only="h1")
+    lab.h1.ping(lab.h2.ip)
+    said = "✗ drop on the wire from h1: the function raised, and the rule is off now: AttributeError"
+    assert said in str(lab.step())
+    assert "✗" not in str(lab.run())
+    assert said in str(lab.wire)
+    lab.wire.delay("10ms")
+    assert "✗" not in str(lab.wire)
+
+
+def test_a_drop_rule_is_for_one_frame_unless_a_count_is_given() -> None:
+    lab = Lab()
+    lab.wire.drop(lambda pkt: ARP in pkt, only="h1")
+    lab.h1.ping(lab.h2.ip)
+    assert sum(bool(sent.fate) for record in lab.run() for sent in record.sent) == 1
