@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Export: the frames of a run as pcapng, with the reasons as comments.
 
-Each frame is there once, on the interface of the host that sent it; its comments are the sender's reason and state
+Each frame is there once, on the interface of the host that sent it (or received it, if the sender is not ours); its comments are the sender's reason and state
 change, what became of it, and what its receivers made of it. Wireshark shows them inline and in its expert list.
 """
 
@@ -27,8 +27,8 @@ def write_pcapng(path: str, records: Sequence[Record], hosts: Sequence[str], rul
             came.setdefault(record.flight, []).append(record)
     for record in records:
         where = number[record.host]
-        if isinstance(record.event, Rx) and not record.flight:
-            words = _together("injected", comment(record, rules))
+        if isinstance(record.event, Rx) and record.flight <= 0:  # no host of ours sent it
+            words = _together("" if record.flight else "injected", comment(record, rules))
             blocks += [pcapng.packet(where, record.at, raw, words, "in") for raw in record.event.frame.cuts()]
         for sent in record.sent:
             there = [comment(r, rules) for r in came.get(sent.flight, ())]

@@ -94,7 +94,7 @@ class Connection(Handle):
     kind = "connection"
 
     def send(self, data: bytes | str) -> "Connection":
-        """Queue data for the peer; it is sent with the next steps. Raises LabError if it can never fit the send buffer."""
+        """Queue data for the peer; it is sent with the next steps. Raises LabError if it can never fit the buffer."""
         raw = _bytes(data)
         room = self.host.stack.env.config[SNDBUF]
         if len(raw) > room:

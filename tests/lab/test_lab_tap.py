@@ -2,6 +2,7 @@
 """Labs on a TAP: the Linux kernel in a namespace of its own is the other host."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from labstack.lab.errors import LabError
 from labstack.lab.lab import Lab
 from labstack.lab.rows import OUTSIDE
 from labstack.live.wire import NoWireError
-from layers import ARP, Ether
+from layers import ARP, Ether, pcapng
 
 pytestmark = pytest.mark.live
 
@@ -101,3 +102,12 @@ def test_the_demo_moves_the_megabytes_and_tells_both_sides(capsys: pytest.Captur
     counters = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.startswith(("Tcp", "Icmp"))}
     assert counters["TcpActiveOpens"] == counters["TcpPassiveOpens"] == ["2", "2"]
     assert counters["TcpInErrs"] == ["0", "0"]
+
+
+def test_export_has_what_the_kernel_sent_and_what_we_did(lab: Lab, tmp_path: Path) -> None:
+    lab.exec("ping", "-c1", lab.h1.ip)
+    lab.export(str(tmp_path / "run.pcapng"))
+    packets = list(pcapng.read((tmp_path / "run.pcapng").read_bytes()))
+    told = {(packet.direction, bytes(packet.data[12:14])) for packet in packets}
+    assert {("in", b"\x08\x06"), ("out", b"\x08\x06"), ("in", b"\x08\x00"), ("out", b"\x08\x00")} <= told
+    assert any("asks whether we are there" in packet.comment for packet in packets if packet.direction == "in")
