@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Export: the frames of a run as pcapng, with the reasons as comments.
 
-Each frame is there once, on the interface of the host that sent it (or received it, if the sender is not ours); its comments are the sender's reason and state
-change, what became of it, and what its receivers made of it. Wireshark shows them inline and in its expert list.
+Each frame is there once, on the interface of the host that sent it, or that received it if the sender is not ours;
+its comments are the sender's reason and state change, what became of it, and what its receivers made of it. Wireshark
+shows them inline and in its expert list.
 """
 
 from collections.abc import Mapping, Sequence
