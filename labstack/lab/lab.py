@@ -145,9 +145,9 @@ class Lab(View):
         except UnendingError as error:
             raise LabError(f"it never held ({error})") from None
         held = holds()
-        if not made or not held:
+        if not held:
             raise LabError(f"nothing is left to happen, and this does not hold: {condition}")
-        return self._seen(made, "")
+        return self._seen(made, "nothing happened, and it holds already")
 
     def _condition(self, condition: Condition, names: Mapping[str, Any]) -> Callable[[], Any]:
         if callable(condition):
