@@ -4,6 +4,7 @@
 What is the terminal's own is here: banner, colours (NO_COLOR is honoured), toolbar, keys. The rest is shell.py's.
 """
 
+import os
 import select
 import sys
 from collections.abc import Callable
@@ -32,6 +33,8 @@ def open_prompt(lab: Lab, more: dict[str, Any] | None = None) -> int:
     settings.TerminalInteractiveShell.confirm_exit = False
     settings.TerminalInteractiveShell.term_title = False
     settings.TerminalInteractiveShell.warn_venv = False
+    if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
+        settings.TerminalInteractiveShell.colors = "nocolor"  # of tracebacks, too
     settings.IPCompleter.use_jedi = False
     shell = Shell.instance(config=settings, user_ns=names() | (more or {}))
     session = Session(shell, lab)

@@ -172,3 +172,9 @@ def test_the_prompt_goes_from_a_tap_to_memory_and_back(env: dict[str, str]) -> N
     terminal.type(ask + "\r", "1 received")
     terminal.child.send("exit\r")
     terminal.child.expect(pexpect.EOF)
+
+
+def test_no_colour_where_nobody_wants_it(env: dict[str, str]) -> None:
+    out = piped({**env, "NO_COLOR": "1"}, "1/0", "ladder")
+    assert "ZeroDivisionError" in out
+    assert "\x1b[" not in out
