@@ -54,6 +54,8 @@ class Tap:
 
     def send(self, raw: bytes) -> None:
         """Scapy sends a frame; the lab goes on until its wire is quiet."""
+        if self.lab.kind != "memory":
+            raise OSError("lab0 sends on wires in memory; on a TAP use lab.exec(...), or inject")
         with self.lock:
             history = self.lab.history
             if NAME not in history.world.hosts:

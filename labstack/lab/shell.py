@@ -13,7 +13,7 @@ from IPython.core.error import TryNext
 from labstack.lab import bare, verbs
 from labstack.lab.errors import LabError
 from labstack.lab.lab import Lab
-from labstack.lab.scapy_iface import attach
+from labstack.lab.scapy_iface import TAP, attach
 from labstack.lab.view import Lines, Span, View
 
 
@@ -57,10 +57,12 @@ class Session:
         self._attach(lab)
 
     def _attach(self, lab: Lab) -> None:
-        """Let lab0 be on this lab's wire, if that is in memory."""
+        """Let lab0 belong to this lab."""
         self._give({peer.name: peer for peer in lab.peers})
         if lab.kind == "memory":
             attach(lab)
+        else:
+            TAP.attach(lab)  # where it can only listen
 
     def _give(self, new: dict[str, Any]) -> None:
         """Put names into the namespace, hidden from %who."""

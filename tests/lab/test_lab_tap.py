@@ -11,6 +11,7 @@ from labstack.lab import demo_tap
 from labstack.lab.errors import LabError
 from labstack.lab.lab import Lab
 from labstack.lab.rows import OUTSIDE
+from labstack.lab.scapy_iface import TAP
 from labstack.live.wire import NoWireError
 from layers import ARP, Ether, pcapng
 
@@ -111,3 +112,12 @@ def test_export_has_what_the_kernel_sent_and_what_we_did(lab: Lab, tmp_path: Pat
     told = {(packet.direction, bytes(packet.data[12:14])) for packet in packets}
     assert {("in", b"\x08\x06"), ("out", b"\x08\x06"), ("in", b"\x08\x00"), ("out", b"\x08\x00")} <= told
     assert any("asks whether we are there" in packet.comment for packet in packets if packet.direction == "in")
+
+
+def test_lab0_does_not_send_on_a_tap(lab: Lab) -> None:
+    before = TAP.lab
+    TAP.attach(lab)
+    with pytest.raises(OSError, match="wires in memory"):
+        TAP.send(bytes(60))
+    if before is not None:
+        TAP.attach(before)
