@@ -24,7 +24,7 @@ def taken(host: Host, dev: int, frame: Frame) -> bool:
     """True if the frame was the common one and is dealt with; False leaves everything as it was."""
     env, buf, start = host.env, frame.head, frame.start
     net_at = start + frame.net
-    if env.tracing or not isinstance(buf, bytes) or len(buf) < net_at + 40:
+    if not isinstance(buf, bytes) or len(buf) < net_at + 40:
         return False
     version = buf[net_at] >> 4
     if buf[net_at + (9 if version == 4 else 6)] != TCP:

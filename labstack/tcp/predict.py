@@ -30,13 +30,7 @@ def quiet(env: Env, conn: Conn, seq: int, flags: int) -> bool:
 def text(env: Env, conn: Conn, ack: int, wnd: int, size: int, pieces: tuple[Piece, ...]) -> bool:
     """Take the text of a quiet segment that says nothing else; False if it is not so simple."""
     snd, rcv = conn.snd, conn.rcv
-    if (
-        ack != snd.una & MASK
-        or wnd << snd.shift != snd.wnd
-        or rcv.nxt + size > rcv.edge
-        or rcv.islands
-        or not (conn.held or conn.parent)
-    ):
+    if ack != snd.una & MASK or wnd << snd.shift != snd.wnd or rcv.nxt + size > rcv.edge:
         return False
     snd.wl1, snd.wl2 = rcv.nxt, snd.una
     receive.advance(env, conn, rcv.nxt + size, pieces)
@@ -47,7 +41,7 @@ def acknowledgment(env: Env, conn: Conn, ack: int, wnd: int) -> bool:
     """Take the ACK of a quiet segment without text that acknowledges something new; False if it is not so simple."""
     snd = conn.snd
     ack = unwrap(ack, snd.nxt)
-    if not snd.una < ack <= snd.nxt or snd.recovering or snd.fin:
+    if not snd.una < ack <= snd.nxt:
         return False
     acks.advance(env, conn, ack)
     acks.window(env, conn, conn.rcv.nxt, ack, wnd << snd.shift)

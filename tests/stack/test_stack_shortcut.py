@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The shortcut equals the long way: the same frames, with and without it, leave equal states and actions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from labstack.core.event import Call, Rx, Tick
 from labstack.core.frame import Frame
 from labstack.stack import Stack, make, shortcut
-from layers import IP, TCP, Ether, IPv6, Raw
+from labstack.tcp.conn import Conn
+from layers import IP, TCP, Ether, IPv6, Raw, checksum
 
 SECOND = 1_000_000_000
 MACS = "02:00:00:00:00:02", "02:00:00:00:00:01"
@@ -153,3 +154,51 @@ def test_it_takes_no_broken_frame(link: Link, data: st.DataObject) -> None:
     sure = data.draw(st.booleans())
     frame = Frame(bytes(whole[:cut]), (), net=14 if link.ether else 0, sure=sure)
     both_ways(host, host.clone(), frame, SECOND)
+
+
+def in_flight(conn: Conn) -> None:
+    """As after three duplicate ACKs for the 2500 bytes that are in flight."""
+    conn.snd.recovering, conn.snd.recover = True, conn.snd.nxt
+    conn.snd.cc.enter_recovery(2500)
+
+
+CONDITIONS: dict[str, Callable[[Conn], None]] = {
+    "nothing unusual": lambda conn: None,
+    "a window with room for three bytes": lambda conn: setattr(conn.rcv, "edge", conn.rcv.nxt + 3),
+    "an island beyond": lambda conn: conn.rcv.islands.append((conn.rcv.nxt + 9, conn.rcv.nxt + 12, (b"abc",))),
+    "an island that it reaches": lambda conn: conn.rcv.islands.append((conn.rcv.nxt + 5, conn.rcv.nxt + 7, (b"ab",))),
+    "a FIN that waits for it": lambda conn: setattr(conn.rcv, "fin", conn.rcv.nxt + 5),
+    "a window known from a later segment": lambda conn: setattr(conn.snd, "wl1", conn.rcv.nxt + 10),
+    "loss recovery": in_flight,
+}
+
+
+@pytest.mark.parametrize("where", ["una", "middle", "nxt"])
+@pytest.mark.parametrize("size", [0, 5])
+@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("link", LINKS, ids=str)
+def test_it_sees_what_is_unusual_about_the_connection(link: Link, condition: str, size: int, where: str) -> None:
+    host, sock = link.connected()
+    host.call("send", sock, b"y" * 2500)
+    host.drain(SECOND)
+    CONDITIONS[condition](host.conns[sock])
+    snd = host.conns[sock].snd
+    ack = {"una": snd.una, "middle": snd.una + 1000, "nxt": snd.nxt}[where]
+    for window in (500, 400):
+        both_ways(host.clone(), host.clone(), link.frame("PA", 1, ack, bytes(size), window), SECOND)
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "reason"),
+    [(6, 0x03, "drop.link.group_source"), (20, 0x20, "drop.ip.fragment"), (0, 0x03, "drop.link.other_host")],
+)
+def test_it_sees_what_is_unusual_about_the_frame(at: int, value: int, reason: str) -> None:
+    """A group as source, a fragment with a right header checksum, a group as destination: none may pass as common."""
+    link = Link(v6=False, ether=True)
+    host, sock = link.connected()
+    raw = bytearray(link.frame("PA", 1, host.conns[sock].snd.nxt, b"hello").head)
+    raw[at] = value
+    raw[24:26] = bytes(2)
+    raw[24:26] = checksum.checksum(raw[14:34]).to_bytes(2, "big")
+    both_ways(host, host.clone(), Frame(bytes(raw)), SECOND)
+    assert host.env.count[reason] == 1
