@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Target: a host under test as a scenario sees it: system calls, packets in and out, a clock.
+
+`calls.Calls` is our stack in virtual time, `kernel.Kernel` is Linux in a namespace of our own. Runners know nothing
+else. Times are ns since the target was made; packets are IP packets, or Ethernet frames where link is "ether".
+"""
+
+from typing import Any, NamedTuple, Protocol
+
+
+class Result(NamedTuple):
+    """What a system call returned: result as in C (-1 for an error), errno (0: none), and what it handed back."""
+
+    result: int
+    errno: int = 0
+    data: Any = None
+
+
+class Ticket(NamedTuple):
+    """A call that blocks; it returns later."""
+
+    number: int
+
+
+class Packet(NamedTuple):
+    at: int
+    data: bytes
+
+
+class Target(Protocol):
+    name: str  # "lab" or "kernel"
+    link: str  # "ip" or "ether"
+
+    @property
+    def now(self) -> int: ...
+
+    def call(self, name: str, *args: Any) -> Result | Ticket:
+        """Make a system call now; see Calls for the names, the arguments and what they hand back."""
+
+    def finished(self, ticket: Ticket) -> tuple[int, Result] | None:
+        """When and with what a blocking call returned; None if it still blocks."""
+
+    def inject(self, packet: bytes) -> None:
+        """A packet arrives at the host now."""
+
+    def wait(self, until: int, ticket: Ticket | None = None) -> Packet | None:
+        """The next packet that the host sends, or has sent and nobody has taken; None if there is none by `until`,
+        or if `ticket` returned first."""
+
+    def info(self, fd: int) -> dict[str, int]:
+        """TCP_INFO, congestion control's own figures and SK_MEMINFO_* of a socket, by name."""
+
+    def sysctl(self, name: str, value: str | None = None) -> str:
+        """Read or set a sysctl; values as /proc/sys has them. Raises KeyError, ValueError with a sentence."""
+
+    def counters(self) -> dict[str, int]:
+        """Counters by the names of nstat, TcpExt... among them."""
+
+    def close(self) -> None:
+        """The host is gone, and everything that belonged to it."""
