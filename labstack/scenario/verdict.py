@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What became of a scenario: runners make Failures, collect makes Outcomes, and reports read them."""
+
+from typing import NamedTuple
+
+from labstack.packetdrill.script import Place
+
+PASS, FAIL, XFAIL, XPASS, REFUSED, SKIP, ERROR = "pass", "fail", "xfail", "xpass", "refused", "skip", "error"
+VERDICTS = (PASS, FAIL, XFAIL, XPASS, REFUSED, SKIP, ERROR)
+BAD = frozenset({FAIL, XPASS, REFUSED, ERROR})  # what makes a run a failed one
+
+
+class Field(NamedTuple):
+    """One row of the table side by side; "" is nothing."""
+
+    name: str
+    expected: str
+    actual: str
+
+    @property
+    def differs(self) -> bool:
+        return self.expected != self.actual
+
+
+class Failure(NamedTuple):
+    """Where a scenario and its target parted.
+
+    kind: "packet" (it differs), "missing", "early", "late" (time), "result", "errno", "data", "code", "shell",
+    "refused" (says what we do not do), "endless", "silence" (something came), "crash" (of ours). why: one sentence.
+    at: ns on the target's clock. event: index in Script.events, or the step of a Python scenario.
+    """
+
+    place: Place
+    kind: str
+    why: str
+    fields: tuple[Field, ...] = ()
+    at: int = 0
+    event: int = 0
+
+
+class Outcome(NamedTuple):
+    """One scenario on one target in one family.
+
+    verdict: "pass", "fail", "xfail" (failed as expected), "xpass" (passed against expectation: counts as a failure),
+    "refused" (says what we do not do), "skip" (does not apply here), "error" (cannot be read, or we crashed).
+    line: where it failed, 0 if it did not. rules: ids of the stack's rules that were reached, where that was asked for.
+    """
+
+    file: str
+    target: str
+    ip: str
+    verdict: str
+    reason: str = ""
+    line: int = 0
+    ms: float = 0.0
+    failure: Failure | None = None
+    rules: frozenset[str] = frozenset()
+    covers: tuple[str, ...] = ()
+
+    @property
+    def bad(self) -> bool:
+        """Is it one that makes the run a failed one?"""
+        return self.verdict in BAD
