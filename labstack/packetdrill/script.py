@@ -182,9 +182,10 @@ class Command(NamedTuple):
 
 
 class Code(NamedTuple):
-    """Python between %{ and }%."""
+    """Python between %{ and }%, without blanks at its ends; line: of its first character, 0 if unknown."""
 
     text: str
+    line: int = 0
 
 
 class Event(NamedTuple):

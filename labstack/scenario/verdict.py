@@ -10,8 +10,11 @@ VERDICTS = (PASS, FAIL, XFAIL, XPASS, REFUSED, SKIP, ERROR)
 BAD = frozenset({FAIL, XPASS, REFUSED, ERROR})  # what makes a run a failed one
 
 
+ANYTHING = "*"
+
+
 class Field(NamedTuple):
-    """One row of the table side by side; "" is nothing."""
+    """One row of the table side by side; "" is nothing, expected ANYTHING was not asked for."""
 
     name: str
     expected: str
@@ -19,7 +22,7 @@ class Field(NamedTuple):
 
     @property
     def differs(self) -> bool:
-        return self.expected != self.actual
+        return self.expected not in (ANYTHING, self.actual)
 
 
 class Failure(NamedTuple):
