@@ -22,7 +22,18 @@ class Ticket(NamedTuple):
     number: int
 
 
+class Message(NamedTuple):
+    """What recvmsg hands back; control: (level, type, data) of each control message, data as the kernel lays it out."""
+
+    data: bytes
+    address: tuple[str, int] | None
+    flags: int
+    control: tuple[tuple[int, int, bytes], ...]
+
+
 class Packet(NamedTuple):
+    """A packet that the host sent at `at` (ns)."""
+
     at: int
     data: bytes
 
@@ -30,6 +41,7 @@ class Packet(NamedTuple):
 class Target(Protocol):
     name: str  # "lab" or "kernel"
     link: str  # "ip" or "ether"
+    fault: str  # where the host failed inside, as a traceback; "" if it did not
 
     @property
     def now(self) -> int: ...
@@ -56,5 +68,5 @@ class Target(Protocol):
     def counters(self) -> dict[str, int]:
         """Counters by the names of nstat, TcpExt... among them."""
 
-    def close(self) -> None:
+    def end(self) -> None:
         """The host is gone, and everything that belonged to it."""

@@ -117,6 +117,10 @@ class History:
             made.append(record)
         return made
 
+    def step_by(self, by: int) -> Record | None:
+        """The record of the next event, or None if none is due by the time `by` (ns)."""
+        return self._step(by)
+
     def back(self, n: int = 1) -> int:
         """Undo n steps (or all there are); returns the step that is now the last."""
         return self.goto(max(0, self.n - n))

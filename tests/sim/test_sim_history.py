@@ -119,6 +119,13 @@ def test_the_step_at_a_time_is_found() -> None:
     assert [history.when(t) for t in (0, 9, 10, 20, 99)] == [1, 1, 2, 3, 3]
 
 
+def test_a_step_can_be_asked_for_only_if_it_is_due() -> None:
+    history = History(pair(Delay(10)))
+    history.call("h1", "say", H2, b"hi")
+    assert [record.at if record else None for record in map(history.step_by, (0, 9, 10))] == [0, None, 10]
+    assert (history.n, history.world.now) == (2, 10)
+
+
 def test_a_fork_and_its_original_never_see_each_other() -> None:
     history = busy()
     history.step(20)

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Calls: a host of ours in virtual time: its system calls, and the packets that go in and come out.
+
+    calls = Calls()
+    fd = calls.socket(AF_INET, SOCK_STREAM).result
+    calls.bind(fd, ("192.168.0.1", 8080)); calls.listen(fd, 1)
+    calls.inject(syn)                                    an IP packet as bytes arrives now
+    packet = calls.wait(calls.now + 1_000_000_000)       Packet(at, data): the SYN-ACK, or None within a second
+    ticket = calls.accept(fd)                            Ticket(1): it blocks
+    calls.inject(ack); calls.finished(ticket)            (at, Result(4, 0, ("192.0.2.1", 1024)))
+
+Nothing happens but in here: time stands still unless wait() or advance() lets it pass, and one seed and the same
+calls give the same bytes. The world is a History of the host and a Station at the other end of a wire without delay.
+All times are ns since the beginning. docs: syscalls.Syscalls has the system calls.
+"""
+
+import re
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from labstack.core.config import SYSCTLS
+from labstack.core.counters import unbalanced
+from labstack.core.env import Env
+from labstack.core.event import Call
+from labstack.core.frame import ETHER_HLEN
+from labstack.core.record import Record
+from labstack.core.rng import Rng
+from labstack.ip.family import V4, of, parse_addr, parse_prefix
+from labstack.scenario.station import DEV, Station
+from labstack.scenario.syscalls import Back, Syscalls
+from labstack.scenario.target import Message, Packet, Result, Ticket
+from labstack.sim.history import History
+from labstack.sim.wire import Delay
+from labstack.sim.world import UnendingError, World
+from labstack.stack.stack import Stack, make
+
+PEER = "peer"
+LOCAL = ("192.168.0.1/16", "fd3d:a0b:17d6::1/64")
+MAC = "02:00:00:00:00:01"
+_NUMBER = re.compile(r"-?[0-9]+|0x[0-9a-f]+", re.IGNORECASE)
+LIMIT = 1_000_000  # events that one wait() may take
+
+
+class Calls(Syscalls):
+    """A host of ours as a target: see the module's head for how it is used.
+
+    seed:     what every random choice of the host follows from (ISNs, ports, identifications, ...)
+    local:    its addresses with their prefix lengths; in use at once, without duplicate detection
+    gateway:  where packets beyond its subnets go, at most one address of each family; (): straight to the wire
+              (with link "ether" the host then asks for each destination itself)
+    mtu:      of its interface, bytes of an IP packet
+    sysctls:  what differs from Linux's defaults, by name, values as in /proc/sys
+    link:     "ip": packets are bare IP, as on a TUN, and nothing is sent unasked; "ether": Ethernet frames, the host
+              has the MAC 02:00:00:00:00:01, asks with ARP and ND, and whoever injects answers
+    neighbours: address -> MAC, with link "ether": known from the beginning, never asked for
+    name:     of the host, in what is shown
+
+    history:  the whole run: to be looked at, and a fork of it to be stepped both ways
+    Raises StackError (an OSError) with a sentence for an address, prefix, MTU or sysctl that cannot be.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 1,
+        local: Sequence[str] = LOCAL,
+        gateway: Sequence[str] = (),
+        mtu: int = 1500,
+        sysctls: Mapping[str, int | str] | None = None,
+        link: str = "ip",
+        neighbours: Mapping[str, str] | None = None,
+        name: str = "lab",
+    ) -> None:
+        if link not in ("ip", "ether"):
+            raise ValueError(f"link={link!r}: expected 'ip' (bare IP packets) or 'ether' (Ethernet frames)")
+        self.name = name
+        self.link = link
+        host = make(name, seed)
+        host.call("link_add", "tun0" if link == "ip" else "eth0", b"" if link == "ip" else MAC, mtu, 0, False)
+        for cidr in local:
+            host.call("addr_add", DEV, cidr, False)
+        _routes(host, local, gateway)
+        for address, mac in (neighbours or {}).items():
+            host.call("neigh_add", DEV, address, mac)
+        self.history = History(_world(host, seed, 0 if link == "ip" else ETHER_HLEN))
+        self._sent: deque[Packet] = deque()
+        self._parked: dict[int, str] = {}  # ticket: the call
+        self._returned: dict[int, tuple[int, Result]] = {}
+        self._failed = ""
+        self._ended = False
+        for key, value in (sysctls or {}).items():
+            self.sysctl(key, str(value))
+
+    @property
+    def now(self) -> int:
+        """ns since the beginning."""
+        return self.history.world.now
+
+    @property
+    def host(self) -> Stack:
+        """The present state of the host, to be looked at only."""
+        return self.history.world.hosts[self.name]
+
+    @property
+    def fault(self) -> str:
+        """What is wrong inside the host, always a bug of ours: a traceback or a sentence; "" if all is well."""
+        return self._failed or _wrong(self.host)
+
+    # system calls
+
+    def call(self, name: str, *args: Any) -> Back:
+        """Make the system call `name` now; see Syscalls for names and arguments, and a wrong one raises StackError."""
+        back = self._op(self.name, "sys", name, *args)
+        if not isinstance(back, int):
+            return _result(name, back)
+        self._parked[back] = name
+        return Ticket(back)
+
+    def finished(self, ticket: Ticket) -> tuple[int, Result] | None:
+        """When (ns) and with what a call that blocked returned; None if it still blocks."""
+        number = ticket.number
+        if number in self._parked and number in self.host.files.done:
+            at, back = self._op(self.name, "sys_result", number)
+            self._returned[number] = at, _result(self._parked.pop(number), back)
+        return self._returned.get(number)
+
+    # packets and time
+
+    def inject(self, packet: bytes, at: int | None = None) -> None:
+        """A packet arrives at the host: now, or (without any waiting here) at a time to come, `at` in ns.
+
+        packet: bytes of an IP packet, or of an Ethernet frame; whatever is in it, nothing is raised for it.
+        Raises TypeError for what is no bytes, ValueError for a time that is over.
+        """
+        if not isinstance(packet, bytes | bytearray | memoryview):
+            raise TypeError(f"inject({packet!r}): expected bytes; bytes(packet) makes them of a packet of layers/Scapy")
+        if at is not None and at < self.now:
+            raise ValueError(f"inject at {at} ns: it is {self.now} ns already")
+        self._op(PEER, "send", bytes(packet), self.now if at is None else at)
+
+    def wait(self, until: int, ticket: Ticket | None = None) -> Packet | None:
+        """Let time pass, up to `until` (ns), to the next packet that the host sends; one already sent comes at once.
+
+        Returns Packet(at, data), or None: nothing came by `until` and it is that time now, or `ticket` returned.
+        """
+        for _ in range(LIMIT):
+            if self._sent:
+                return self._sent.popleft()
+            if ticket is not None and self.finished(ticket) is not None:
+                return None
+            if not self._step(until):
+                self._pass(until)
+                return None
+            self._settle()
+        raise _unending(self.now)
+
+    def packets(self) -> list[Packet]:
+        """All packets that the host has sent and nobody has taken, each with its time; no time passes."""
+        taken = list(self._sent)
+        self._sent.clear()
+        return taken
+
+    def advance(self, until: int) -> None:
+        """Let time pass up to `until` (ns), whatever happens. Raises ValueError for a time that is over."""
+        if until < self.now:
+            raise ValueError(f"advance to {until} ns: it is {self.now} ns already")
+        for _ in range(LIMIT):
+            if not self._step(until):
+                self._pass(until)
+                return
+        raise _unending(self.now)
+
+    # what there is to know
+
+    def info(self, fd: int) -> dict[str, int]:
+        """What TCP_INFO (without tcpi_), TCP_CC_INFO and SO_MEMINFO say of a socket, by name; units as Linux's.
+
+        Raises StackError EBADF, ENOTSOCK.
+        """
+        return dict(self._look("tcp_info", fd))
+
+    def sysctl(self, name: str, value: str | None = None) -> str:
+        """Read a sysctl ("net.ipv4.tcp_rmem" is "4096 131072 6291456"), or set it; returns what it is now.
+
+        Raises KeyError for one that this host does not have, ValueError for a value that it cannot be.
+        """
+        names = [name] if name in SYSCTLS else [it for it in SYSCTLS if it.rpartition(".")[0] == name]
+        if not names:
+            raise KeyError(f"no sysctl {name!r} in this host")
+        if value is not None:
+            for each, number in zip(names, _numbers(name, value, len(names)), strict=True):
+                entry = SYSCTLS[each]
+                if not entry.least <= number <= entry.most:
+                    raise ValueError(f"{each} = {number}: expected {entry.least}..{entry.most}")
+                self._op(self.name, "sysctl", each, number)
+        return " ".join(str(self.host.env.config[each]) for each in names)
+
+    def counters(self) -> dict[str, int]:
+        """What the host has counted, by the names of nstat, and its drops by reason: "drop.tcp.csum"."""
+        return {name: n for name, n in self.host.env.count.items() if n}
+
+    def end(self) -> None:
+        """The host is gone: no call, packet or time from now on; `history` stays."""
+        self._ended = True
+
+    # how
+
+    def _op(self, where: str, op: str, *args: Any) -> Any:
+        """Have the host or the station do something now, as an event, and all that follows at this time."""
+        if self._ended:
+            raise ValueError(f"{self.name} is gone: end() was called")
+        before = self.history.n
+        try:
+            return self.history.now_call(where, op, *args)
+        finally:
+            if self.history.n > before:
+                self._take(self.history.last)
+                self._settle()
+
+    def _look(self, op: str, *args: Any) -> Any:
+        """What an operation says that changes nothing: asked of a copy, so that it is no event."""
+        return self.host.clone().handle(Call(op, args), self.now)
+
+    def _settle(self) -> None:
+        """Let everything happen that is due now."""
+        for _ in range(LIMIT):
+            if not self._step(self.now):
+                return
+        raise _unending(self.now)
+
+    def _step(self, by: int) -> bool:
+        """Let the next event happen, if it is due by then."""
+        record = self.history.step_by(by)
+        self._take(record)
+        return record is not None
+
+    def _pass(self, until: int) -> None:
+        if until > self.now:
+            self.history.run(until)
+
+    def _take(self, record: Record | None) -> None:
+        """Keep what the host sent with an event, and how it failed."""
+        if record is None or record.host != self.name:
+            return
+        self._failed = self._failed or record.fault
+        for sent in record.sent:
+            self._sent.extend(Packet(record.at, raw) for raw in sent.frame.cuts())
+
+
+def _world(host: Stack, seed: int, hlen: int) -> World:
+    """The host, the station, and a wire without delay; every rule is traced."""
+    world = World(Rng(seed))
+    world.add(host)
+    world.add(cast(Stack, Station(PEER, Env(Rng(seed)), hlen)))
+    world.net.cable((host.name, DEV), (PEER, DEV), Delay(0))
+    world.trace()
+    return world
+
+
+def _routes(host: Stack, local: Sequence[str], gateway: Sequence[str]) -> None:
+    """A default route for each family that the host has addresses of."""
+    via = {of(parse_addr(it)): it for it in gateway}
+    for family in dict.fromkeys(of(parse_prefix(cidr)[0]) for cidr in local):
+        host.call("route_add", "0.0.0.0/0" if family is V4 else "::/0", via.get(family, ""), DEV)
+
+
+def _result(name: str, back: tuple[int, int, Any]) -> Result:
+    result, errno, data = back
+    return Result(result, errno, Message(*data) if name == "recvmsg" and data is not None else data)
+
+
+def _numbers(name: str, value: str, n: int) -> list[int]:
+    """The n numbers in a value of a sysctl, decimal or 0x..."""
+    words = value.split()
+    if len(words) != n or not all(_NUMBER.fullmatch(word) for word in words):
+        raise ValueError(f"{name} = {value!r}: expected {n} number{'s' * (n > 1)}")
+    return [int(word, 16 if "x" in word.lower() else 10) for word in words]
+
+
+def _wrong(host: Stack) -> str:
+    """The invariant that does not hold, as a sentence; or ""."""
+    try:
+        host.check()
+    except AssertionError as error:
+        return str(error)
+    return "; ".join(unbalanced(host.env.count))
+
+
+def _unending(now: int) -> UnendingError:
+    return UnendingError(f"{LIMIT} events and no end: it is {now} ns; the host has something to do again and again")
