@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The world of a memory lab: that of sim.lan, whose hosts say which rules they follow; and who is who in it."""
+"""The world of a memory lab: that of sim.lan, whose hosts say which rules they follow; and who is who in a world."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from labstack.ip.family import text
 from labstack.lab.errors import LabError
 from labstack.sim.lan import MOST, lan
 from labstack.sim.wire import Delay
 from labstack.sim.world import World
+from labstack.stack.stack import Stack
 
 
 class Entry(NamedTuple):
@@ -30,3 +32,18 @@ def world(hosts: int, seed: int, delay: int) -> tuple[World, list[Entry]]:
     made = lan(hosts, seed, Delay(delay))
     made.trace()
     return made, [entry(i + 1) for i in range(hosts)]
+
+
+def who(world: Any) -> tuple[list[Entry], list[Entry]]:
+    """The hosts in a World that have a stack of ours, and whatever else stands on its wires."""
+    ours = [_entry(name, host) for name, host in world.hosts.items() if isinstance(host, Stack)]
+    others = [Entry(name, "", "", "") for name, host in world.hosts.items() if not isinstance(host, Stack)]
+    return ours, others
+
+
+def _entry(name: str, host: Stack) -> Entry:
+    """Its first addresses that others can reach."""
+    outside = [iface for iface in host.net.ifaces.values() if iface.name != "lo"]
+    addrs = [addr.ip for iface in outside for addr in iface.addrs]
+    ip, ip6 = (next((text(it) for it in addrs if len(it) == size), "") for size in (4, 16))
+    return Entry(name, ip, ip6, outside[0].mac.hex(":") if outside else "")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from labstack.core.event import Rx
+from labstack.core.frame import Frame
 from labstack.core.record import Record
 from labstack.core.rules import Rule
 from labstack.lab.errors import LabError
@@ -17,11 +18,30 @@ from labstack.lab.view import Lines, Span
 from labstack.lab.why import changes, short
 from layers import pcapng
 
+ETHERNET, RAW = 1, 101  # link types of pcapng
+
 
 def write_pcapng(path: str, records: Sequence[Record], hosts: Sequence[str], rules: Mapping[str, Rule]) -> Lines:
     """Write the frames of `records` to path. Raises LabError if the file cannot be written."""
+    blocks = packets(records, hosts, rules)
+    try:
+        Path(path).write_bytes(pcap(records, hosts, blocks))
+    except OSError as error:
+        raise LabError(f"cannot write {path}: {error.strerror}") from None
+    return Lines([[Span(f"{len(blocks)} frames → {path}")]])
+
+
+def pcap(records: Sequence[Record], hosts: Sequence[str], blocks: Sequence[bytes]) -> bytes:
+    """The whole file: an interface for each host, then its packets()."""
+    bare = {r.host for r in records for frame in _frames(r) if not frame.net}
+    links = [pcapng.interface(name, RAW if name in bare else ETHERNET) for name in hosts]
+    return b"".join((pcapng.section(), *links, *blocks))
+
+
+def packets(records: Sequence[Record], hosts: Sequence[str], rules: Mapping[str, Rule]) -> list[bytes]:
+    """A block of the file for each frame, in the order of the records."""
     number = {name: i for i, name in enumerate(hosts)}
-    blocks = [pcapng.section(), *(pcapng.interface(name) for name in hosts)]
+    blocks = []
     came: dict[int, list[Record]] = {}
     for record in records:
         if isinstance(record.event, Rx):
@@ -35,11 +55,12 @@ def write_pcapng(path: str, records: Sequence[Record], hosts: Sequence[str], rul
             there = [comment(r, rules) for r in came.get(sent.flight, ())]
             words = _together(comment(record, rules), sent.fate, *there)
             blocks += [pcapng.packet(where, record.at, raw, words, "out") for raw in sent.frame.cuts()]
-    try:
-        Path(path).write_bytes(b"".join(blocks))
-    except OSError as error:
-        raise LabError(f"cannot write {path}: {error.strerror}") from None
-    return Lines([[Span(f"{len(blocks) - 1 - len(hosts)} frames → {path}")]])
+    return blocks
+
+
+def _frames(record: Record) -> list[Frame]:
+    came = [record.event.frame] if isinstance(record.event, Rx) else []
+    return came + [sent.frame for sent in record.sent]
 
 
 def _together(*comments: str) -> str:

@@ -11,6 +11,7 @@ from os import PathLike, fspath
 from shutil import which
 from typing import Any, Self
 
+from labstack.core.frame import ETHER_HLEN, Frame
 from labstack.core.record import Record
 from labstack.lab import build, tables, units
 from labstack.lab.capture import write_pcapng
@@ -60,13 +61,24 @@ class Lab(View):
         else:
             raise LabError(f"wire={wire!r}: expected 'memory' or 'tap'")
 
-    def _begin(self, history: Any, plan: Sequence[build.Entry], worlds: dict[str, Any]) -> None:
+    @classmethod
+    def of(cls, history: History, seed: int = 1) -> "Lab":
+        """A lab around a history that somebody else made: at its present, with its past and its future."""
+        lab = object.__new__(cls)
+        lab.seed, lab.kind = seed, "memory"
+        plan, peers = build.who(history.world)
+        lab._begin(history, plan, {}, peers)
+        return lab
+
+    def _begin(
+        self, history: Any, plan: Sequence[build.Entry], worlds: dict[str, Any], peers: Sequence[build.Entry] = ()
+    ) -> None:
         self.history = history
         self.plan = plan
         self.hosts = [Host(self, *entry) for entry in plan]
         self.worlds = worlds
         self.worlds[history.name] = history
-        self.peers: list[build.Entry] = getattr(history, "peers", [])  # hosts that are not ours
+        self.peers: list[build.Entry] = list(getattr(history, "peers", peers))  # hosts that are not ours
         self.watchers: list[Callable[[Record], None]] = []
         self.next_sock = FIRST_SOCK
         self.faults: list[str] = []  # of the wire's rules, as last told
@@ -252,7 +264,7 @@ class Lab(View):
         raw = raw_frame(packet, self.hosts)
         targets = [self.host(to)] if to else aim(raw, self.hosts)
         for host in targets:
-            self.history.inject(raw, host.name)
+            self.history.inject(Frame(raw, net=ETHER_HLEN if host.mac else 0), host.name)
         return self.step(len(targets))
 
     def call(self, host: str, op: str, *args: Any) -> None:
@@ -280,7 +292,7 @@ class Lab(View):
             raise LabError(f"there is a world {name!r} already; go there with: enter {name}")
         other = object.__new__(Lab)
         other.seed, other.kind = self.seed, self.kind
-        other._begin(self.history.fork(name), self.plan, self.worlds)
+        other._begin(self.history.fork(name), self.plan, self.worlds, self.peers)
         other.next_sock = self.next_sock
         return other
 

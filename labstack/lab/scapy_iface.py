@@ -56,6 +56,8 @@ class Tap:
         """Scapy sends a frame; the lab goes on until its wire is quiet."""
         if self.lab.kind != "memory":
             raise OSError("lab0 sends on wires in memory; on a TAP use lab.exec(...), or inject")
+        if not any(host.mac for host in self.lab.hosts):
+            raise OSError("lab0 needs an Ethernet; this wire carries bare IP: use inject")
         with self.lock:
             history = self.lab.history
             if NAME not in history.world.hosts:

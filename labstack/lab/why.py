@@ -76,13 +76,15 @@ CALLS = {
     "connect": "connect to {0} port {1}", "listen": "listen on port {0}", "udp": "open UDP port {0}",
     "ping": "ping {0}", "send": "send {1}", "sendto": "send {1} to {2} port {3}", "recv": "recv",
     "recvfrom": "recvfrom", "take": "take", "accept": "accept", "close": "close",
-    "abort": "abort", "shutdown": "shutdown {1}", "Scapy": "Scapy with a frame of {0}",
+    "abort": "abort", "shutdown": "shutdown {1}", "inject": "inject {0}", "Scapy": "Scapy with a frame of {0}",
 }  # fmt: skip
 
 
 def call_words(call: Call) -> str:
-    """An application's call: 'connect to 10.0.0.2 port 80', 'send 100 B'."""
+    """An application's call: 'connect to 10.0.0.2 port 80', 'send 100 B', and a system call as 'send(4, 100 B, 0)'."""
     args = [f"{len(a)} B" if isinstance(a, (bytes, memoryview)) else a for a in call.args]
+    if call.op == "sys":
+        return f"{args[0]}({', '.join(map(str, args[1:]))})"
     told = CALLS.get(call.op)
     return told.format(*args) if told else " ".join([call.op, *map(str, args)])
 
