@@ -137,7 +137,7 @@ class Calls(Syscalls):
             raise TypeError(f"inject({packet!r}): expected bytes; bytes(packet) makes them of a packet of layers/Scapy")
         if at is not None and at < self.now:
             raise ValueError(f"inject at {at} ns: it is {self.now} ns already")
-        self._op(PEER, "send", bytes(packet), self.now if at is None else at)
+        self._op(PEER, "inject", bytes(packet), self.now if at is None else at)
 
     def wait(self, until: int, ticket: Ticket | None = None) -> Packet | None:
         """Let time pass, up to `until` (ns), to the next packet that the host sends; one already sent comes at once.

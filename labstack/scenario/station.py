@@ -26,7 +26,7 @@ class Station(State):
     told: int = 0  # packets so far
 
     def handle(self, event: Event, now: int) -> None:
-        """Call("send", (packet, at)): send it at `at` (ns), now if that is over; Tick: send what is due."""
+        """Call("inject", (packet, at)): send it at `at` (ns), now if that is over; Tick: send what is due."""
         self.env.now = now
         if isinstance(event, Call):
             packet, at = event.args
