@@ -98,7 +98,7 @@ class Mode:
     def __init__(self, offload: bool, cpus: tuple[int, int], stack: ExitStack) -> None:
         self.offload = offload
         self.cpus = cpus
-        config = Config().replace({"net.ipv4.tcp_rmem": WINDOW, "net.ipv4.tcp_wmem": WINDOW})
+        config = Config().replace(dict.fromkeys(("net.ipv4.tcp_rmem.default", "net.ipv4.tcp_wmem.default"), WINDOW))
         self.ours: LiveHost = stack.enter_context(up("tap", plan=Plan(offload=offload), config=config))
         self.server = Server(self.ours)
         self.kernel = Kernel(offload, cpus[0], stack)

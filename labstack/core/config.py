@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Configuration: Linux's sysctl names with Linux's defaults. `SYSCTLS` is the whole list, with what each means.
 
-A Config is immutable and shared by clones; `replace` makes another one.
+A Config is immutable and shared by clones; `replace` makes another one. What /proc/sys has as one line of several
+numbers is several entries here, net.ipv4.tcp_rmem.min, .default and .max; a word is the number of the word. `spoken`
+and `understood` translate. What Linux has and we do not offer yet has one value only: the one that says so.
 """
 
 from collections.abc import Mapping
@@ -13,14 +15,47 @@ EINVAL = 22
 
 
 class Sysctl(NamedTuple):
+    """words: what the values 0, 1, ... are called, where Linux has words."""
+
     default: int
     least: int
     most: int
     means: str
+    words: tuple[str, ...] = ()
 
 
 MS = 1_000_000  # ns
 SECOND = 1_000_000_000  # ns
+
+BUFFER = 1 << 30  # bytes that a buffer may have
+
+# what Linux would do at another value than 0
+NOT_YET: dict[str, str] = {
+    "tcp_sack": "selective acknowledgments (RFC 2018)",
+    "tcp_dsack": "reporting duplicates in SACK (RFC 2883)",
+    "tcp_fack": "forward acknowledgment; Linux ignores it, too",
+    "tcp_timestamps": "the timestamps option (RFC 7323)",
+    "tcp_ecn": "explicit congestion notification (RFC 3168)",
+    "tcp_ecn_fallback": "a SYN without ECN after one that was lost",
+    "tcp_ecn_option": "the options of accurate ECN",
+    "tcp_syncookies": "SYN cookies (RFC 4987)",
+    "tcp_fastopen": "TCP Fast Open (RFC 7413)",
+    "tcp_early_retrans": "tail loss probes (RFC 8985)",
+    "tcp_recovery": "RACK (RFC 8985)",
+    "tcp_frto": "F-RTO (RFC 5682)",
+    "tcp_mtu_probing": "path MTU discovery without ICMP (RFC 4821)",
+    "tcp_moderate_rcvbuf": "receive buffers that grow",
+    "tcp_autocorking": "small writes that wait for earlier ones to leave the device",
+    "tcp_syn_linear_timeouts": "SYN retransmissions without back-off",
+    "tcp_thin_linear_timeouts": "thin streams without back-off",
+    "tcp_abort_on_overflow": "a RST where the accept queue is full",
+    "tcp_tw_reuse": "a port in TIME-WAIT for a new connection of ours",
+    "tcp_rfc1337": "TIME-WAIT that ignores resets",
+    "tcp_shrink_window": "a window that shrinks",
+    "tcp_workaround_signed_windows": "windows below 32 KiB without scaling",
+    "tcp_reflect_tos": "a SYN,ACK with the TOS of the SYN",
+    "tcp_plb_enabled": "protective load balancing",
+}
 
 SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.ip_default_ttl": Sysctl(64, 1, 255, "TTL of packets that we originate"),
@@ -49,10 +84,20 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv6.conf.all.dad_transmits": Sysctl(1, 0, 10, "duplicate address probes; 0 switches detection off"),
     "net.ipv4.ip_local_port_range.min": Sysctl(32768, 1, 65535, "first ephemeral port"),
     "net.ipv4.ip_local_port_range.max": Sysctl(60999, 1, 65535, "last ephemeral port"),
-    "net.core.rmem_default": Sysctl(212_992, 256, 1 << 30, "bytes a UDP socket may queue for its reader"),
+    "net.core.rmem_default": Sysctl(212_992, 256, BUFFER, "bytes a UDP socket may queue for its reader"),
+    "net.core.rmem_max": Sysctl(4 << 20, 256, BUFFER, "greatest SO_RCVBUF, before it is doubled"),
+    "net.core.wmem_max": Sysctl(4 << 20, 256, BUFFER, "greatest SO_SNDBUF, before it is doubled"),
     "net.core.somaxconn": Sysctl(4096, 1, 65535, "greatest backlog of a listener"),
-    "net.ipv4.tcp_rmem": Sysctl(131_072, 4096, 1 << 30, "bytes of a TCP receive buffer"),
-    "net.ipv4.tcp_wmem": Sysctl(1 << 20, 4096, 1 << 30, "bytes of a TCP send buffer"),
+    "net.ipv4.tcp_rmem.min": Sysctl(4096, 1, BUFFER, "bytes of a TCP receive buffer under memory pressure: unused"),
+    "net.ipv4.tcp_rmem.default": Sysctl(131_072, 256, BUFFER, "bytes of a TCP receive buffer"),
+    "net.ipv4.tcp_rmem.max": Sysctl(6_291_456, 256, BUFFER, "the window scale is made for a buffer of so many bytes"),
+    "net.ipv4.tcp_wmem.min": Sysctl(4096, 1, BUFFER, "bytes of a TCP send buffer under memory pressure: unused"),
+    # Linux begins with 16384 and lets the buffer grow to the maximum; ours has its whole size from the start
+    "net.ipv4.tcp_wmem.default": Sysctl(1 << 20, 256, BUFFER, "bytes of a TCP send buffer"),
+    "net.ipv4.tcp_wmem.max": Sysctl(4_194_304, 256, BUFFER, "bytes to which a TCP send buffer may grow: ours does not"),
+    "net.ipv4.tcp_notsent_lowat": Sysctl(
+        0xFFFFFFFF, 0, 0xFFFFFFFF, "a socket with so many unsent bytes is not writable"
+    ),
     "net.ipv4.tcp_window_scaling": Sysctl(1, 0, 1, "offer window scaling (RFC 7323)"),
     "net.ipv4.tcp_syn_retries": Sysctl(6, 1, 127, "retransmissions of a SYN before giving up"),
     "net.ipv4.tcp_synack_retries": Sysctl(5, 0, 255, "retransmissions of a SYN-ACK before giving up"),
@@ -72,6 +117,10 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.tcp_min_snd_mss": Sysctl(48, 48, 65_535, "least segment size a peer can make us use"),
     "net.ipv4.tcp_init_cwnd": Sysctl(10, 1, 1000, "segments in the initial window (RFC 6928)"),
     "net.ipv4.tcp_max_islands": Sysctl(1024, 1, 1 << 20, "separate pieces held beyond a gap"),
+    "net.ipv4.tcp_slow_start_after_idle": Sysctl(1, 0, 1, "start again from the initial window after an idle RTO"),
+    "net.ipv4.tcp_min_rtt_wlen": Sysctl(300, 0, 86_400, "seconds for which the least round-trip time is believed"),
+    "net.ipv4.tcp_congestion_control": Sysctl(0, 0, 0, "how cwnd grows; others are not offered yet", ("reno",)),
+    **{f"net.ipv4.{name}": Sysctl(0, 0, 0, f"{what}: not offered yet") for name, what in NOT_YET.items()},
 }
 
 
@@ -110,7 +159,54 @@ def _checked(changes: Mapping[str, Any]) -> dict[str, int]:
     for name, value in changes.items():
         entry = SYSCTLS.get(name)
         if entry is None:
-            raise StackError(EINVAL, f"no sysctl {name!r}; see labstack.core.config.SYSCTLS")
+            raise StackError(EINVAL, unknown(name))
         if not isinstance(value, int) or not entry.least <= value <= entry.most:
-            raise StackError(EINVAL, f"{name} = {value!r}: expected a number in {entry.least}..{entry.most}")
+            raise StackError(EINVAL, f"{name} = {value!r}: expected {expected(entry)}")
     return dict(changes)
+
+
+def expected(entry: Sysctl) -> str:
+    """What a sysctl may be, in words."""
+    if entry.least == entry.most:
+        only = entry.words[entry.least] if entry.words else entry.least
+        return f"{only} and nothing else ({entry.means})"
+    return f"a number in {entry.least}..{entry.most}"
+
+
+def unknown(name: str) -> str:
+    """Why there is no such sysctl."""
+    parts = parts_of(name)
+    if parts:
+        return f"the sysctl {name!r} is {len(parts)}: {', '.join(parts)}"
+    return f"no sysctl {name!r}; see labstack.core.config.SYSCTLS"
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """The entries that are one line of /proc/sys: (name,) itself, or its .min, .default, .max; () if unknown."""
+    return (name,) if name in SYSCTLS else tuple(it for it in SYSCTLS if it.rpartition(".")[0] == name)
+
+
+def spoken(config: Mapping[str, int], name: str) -> str:
+    """A sysctl as /proc/sys says it: '1', 'reno', '4096 131072 6291456'. Raises StackError EINVAL."""
+    parts = parts_of(name)
+    if not parts:
+        raise StackError(EINVAL, unknown(name))
+    return " ".join(SYSCTLS[it].words[config[it]] if SYSCTLS[it].words else str(config[it]) for it in parts)
+
+
+def understood(name: str, text: str) -> dict[str, int]:
+    """The changes for `replace` that a line written to /proc/sys means. Raises StackError EINVAL with a sentence."""
+    parts, said = parts_of(name), text.split()
+    if not parts:
+        raise StackError(EINVAL, unknown(name))
+    if len(said) != len(parts):
+        raise StackError(EINVAL, f"{name} = {text!r}: expected {len(parts)} of them, as in {spoken(Config(), name)!r}")
+    return _checked({part: _number(part, word) for part, word in zip(parts, said, strict=True)})
+
+
+def _number(name: str, word: str) -> int:
+    entry = SYSCTLS[name]
+    try:
+        return entry.words.index(word) if entry.words else int(word, 0)
+    except ValueError:
+        raise StackError(EINVAL, f"{name} = {word!r}: expected {expected(entry)}") from None

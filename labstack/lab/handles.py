@@ -15,7 +15,7 @@ from labstack.lab.errors import LabError
 from labstack.lab.units import known, port
 from labstack.lab.view import Line, Span, View
 
-SNDBUF = "net.ipv4.tcp_wmem"
+SNDBUF = "net.ipv4.tcp_wmem.default"
 HOW = {"r": 0, "w": 1, "rw": 2}
 
 

@@ -5,6 +5,7 @@ import errno
 from collections.abc import Callable
 from typing import Any
 
+from labstack.core.config import unknown
 from labstack.core.errors import StackError
 from labstack.ip import addrs, route
 from labstack.ip.family import parse_addr
@@ -66,7 +67,7 @@ def sysctl(host: Host, name: str, value: int | None = None) -> int:
     if value is not None:
         host.env.config = host.env.config.replace({name: value})
     if name not in host.env.config:
-        raise StackError(errno.EINVAL, f"no sysctl {name!r}; see labstack.core.config.SYSCTLS")
+        raise StackError(errno.EINVAL, unknown(name))
     return host.env.config[name]
 
 

@@ -37,7 +37,7 @@ def make(
     key = remote + local + ports
     iss = isn.choose(env, key, used)
     mss = path.mtu - family.header - TCP_HLEN
-    limit = env.config["net.ipv4.tcp_rmem"]
+    limit = env.config["net.ipv4.tcp_rmem.default"]
     snd = Snd(
         iss=iss,
         una=iss,
@@ -46,7 +46,7 @@ def make(
         out=Outbox(start=iss + 1, end=iss + 1),
         cc=Reno(mss=mss, cwnd=send.initial_window(env, mss)),
         rtt=Rtt(),
-        limit=env.config["net.ipv4.tcp_wmem"],
+        limit=env.config["net.ipv4.tcp_wmem.default"],
         mss=mss,
         recover=iss,
     )
@@ -67,7 +67,7 @@ def make(
         scaling=bool(env.config["net.ipv4.tcp_window_scaling"]),
     )
     if conn.scaling:
-        rcv.shift = window.shift_for(limit)
+        rcv.shift = window.scale(env, limit)
     return conn
 
 

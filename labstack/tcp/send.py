@@ -71,9 +71,10 @@ def _congestion_room(env: Env, conn: Conn, flight: int) -> int:
     """What cwnd leaves, with RFC 3042's two segments on the first two duplicate ACKs."""
     snd = conn.snd
     if flight == 0 and snd.nxt == snd.una and env.now - snd.sent_at > snd.rtt.rto and snd.sent_at:
-        env.note("5681/4.1/restart", conn.sock)
-        snd.cc.idle(initial_window(env, snd.mss))
         snd.sent_at = 0
+        if env.config["net.ipv4.tcp_slow_start_after_idle"]:
+            env.note("5681/4.1/restart", conn.sock)
+            snd.cc.idle(initial_window(env, snd.mss))
     if snd.dupacks and not snd.recovering:
         flight -= min(snd.dupacks, 2) * snd.mss
     return snd.cc.cwnd - flight

@@ -9,7 +9,12 @@ MAX_UNSCALED = 0xFFFF
 
 def shift_for(limit: int) -> int:
     """The smallest shift with which a window of limit bytes fits into 16 bits (RFC 7323 §2.3)."""
-    return min(max((limit // (MAX_UNSCALED + 1)).bit_length(), 0), 14)
+    return min((limit // (MAX_UNSCALED + 1)).bit_length(), 14)
+
+
+def scale(env: Env, limit: int) -> int:
+    """The shift for the largest buffer that a connection may ever get, as in Linux (tcp_select_initial_window)."""
+    return shift_for(max(limit, env.config["net.ipv4.tcp_rmem.max"], env.config["net.core.rmem_max"]))
 
 
 def free(rcv: Rcv) -> int:

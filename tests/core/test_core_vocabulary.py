@@ -3,12 +3,13 @@
 
 import copy
 import errno
+import re
 from typing import Any
 
 import pytest
 
 from labstack.core import kinds
-from labstack.core.config import SYSCTLS, Config
+from labstack.core.config import SYSCTLS, Config, spoken, understood
 from labstack.core.counters import LAYERS, drops, missing, unbalanced
 from labstack.core.env import Env
 from labstack.core.errors import StackError
@@ -17,7 +18,7 @@ from labstack.core.frame import Frame
 from labstack.core.rng import Rng
 from labstack.core.rules import Rule, cite, sentence
 
-RMEM = "net.ipv4.tcp_rmem"
+RMEM = "net.ipv4.tcp_rmem.default"
 
 
 def test_every_default_is_within_its_own_bounds_and_explained() -> None:
@@ -33,7 +34,7 @@ def test_a_config_is_replaced_and_never_changed() -> None:
     assert other.replace({"net.ipv4.tcp_retries2": 3})[RMEM] == 8192
     assert set(config) == set(SYSCTLS)
     assert len(config) == len(SYSCTLS)
-    assert repr(other) == "Config({'net.ipv4.tcp_rmem': 8192})"
+    assert repr(other) == "Config({'net.ipv4.tcp_rmem.default': 8192})"
     assert config == Config()
     assert hash(config) == hash(Config())
     assert config != other
@@ -61,9 +62,11 @@ def test_no_way_of_writing_to_a_dict_changes_a_config() -> None:
     ("changes", "says"),
     [
         ({"net.ipv4.tcp_rmen": 1}, "no sysctl 'net.ipv4.tcp_rmen'"),
-        ({RMEM: 1}, r"net.ipv4.tcp_rmem = 1: expected a number in 4096\.\."),
-        ({RMEM: "8192"}, "net.ipv4.tcp_rmem = '8192'"),
-        ({RMEM: None}, "net.ipv4.tcp_rmem = None"),
+        ({"net.ipv4.tcp_wmem": 1}, r"'net.ipv4.tcp_wmem' is 3: net.ipv4.tcp_wmem.min, .*default, .*max"),
+        ({"net.ipv4.tcp_sack": 1}, r"tcp_sack = 1: expected 0 and nothing else \(selective .* not offered yet\)"),
+        ({RMEM: 1}, r"net.ipv4.tcp_rmem.default = 1: expected a number in 256\.\."),
+        ({RMEM: "8192"}, "net.ipv4.tcp_rmem.default = '8192'"),
+        ({RMEM: None}, "net.ipv4.tcp_rmem.default = None"),
     ],
 )
 def test_a_wrong_sysctl_is_an_error_that_names_it(changes: dict[str, Any], says: str) -> None:
@@ -149,3 +152,34 @@ def test_the_kinds_of_timers_are_distinct_and_named() -> None:
     values = [value for name, value in vars(kinds).items() if name.isupper() and isinstance(value, int)]
     assert len(values) == len(set(values))
     assert set(kinds.NAMES) <= set(values)
+
+
+def test_what_proc_has_as_one_line_is_spoken_and_understood_as_one() -> None:
+    config = Config()
+    assert spoken(config, "net.ipv4.tcp_rmem") == "4096 131072 6291456"
+    assert spoken(config, "net.ipv4.ip_local_port_range") == "32768 60999"
+    assert spoken(config, "net.ipv4.tcp_congestion_control") == "reno"
+    assert spoken(config, "net.ipv4.tcp_retries2") == "15"
+    wide = config.replace(understood("net.ipv4.tcp_rmem", "4096\t540000 15728640"))
+    assert spoken(wide, "net.ipv4.tcp_rmem") == "4096 540000 15728640"
+    assert understood("net.ipv4.tcp_retries2", "0x7") == {"net.ipv4.tcp_retries2": 7}
+    assert all(config.replace(understood(name, spoken(config, name))) == config for name in SYSCTLS)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("net.ipv4.tcp_rmen", "1", "no sysctl 'net.ipv4.tcp_rmen'"),
+        ("net.ipv4.tcp_rmem", "4096", "expected 3 of them, as in '4096 131072 6291456'"),
+        ("net.ipv4.tcp_retries2", "many", "tcp_retries2 = 'many': expected a number in 1..255"),
+        ("net.ipv4.tcp_retries2", "0", "tcp_retries2 = 0: expected a number in 1..255"),
+        ("net.ipv4.tcp_congestion_control", "cubic", "= 'cubic': expected reno and nothing else"),
+        ("net.ipv4.tcp_timestamps", "1", "= 1: expected 0 and nothing else"),
+    ],
+)
+def test_a_line_that_cannot_be_is_refused_with_what_was_expected(name: str, text: str, says: str) -> None:
+    with pytest.raises(StackError, match=re.escape(says)) as caught:
+        understood(name, text)
+    assert caught.value.errno == errno.EINVAL
+    with pytest.raises(StackError, match="no sysctl"):
+        spoken(Config(), "net.ipv4.tcp_rmen")

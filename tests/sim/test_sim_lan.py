@@ -108,8 +108,8 @@ def test_nothing_happens_until_somebody_calls() -> None:
 
 
 def test_seeds_and_configuration_reach_the_hosts() -> None:
-    small = lan(seed=1, config=Config().replace({"net.ipv4.tcp_rmem": 8192}))
-    assert all(host.env.config["net.ipv4.tcp_rmem"] == 8192 for host in small.hosts.values())
+    small = lan(seed=1, config=Config().replace({"net.ipv4.tcp_rmem.default": 8192}))
+    assert all(host.env.config["net.ipv4.tcp_rmem.default"] == 8192 for host in small.hosts.values())
     seeds = {host.env.rng.seed for seed in (1, 2) for host in lan(seed=seed).hosts.values()}
     assert len(seeds) == 4
     with pytest.raises(ValueError, match=r"hosts = 0: expected 1\.\.250"):

@@ -244,6 +244,17 @@ def test_after_an_idle_rto_the_window_restarts(tcp: Tcp) -> None:
     assert len(s.burst()) == 10
 
 
+def test_without_slow_start_after_idle_the_window_stays(tcp: Tcp) -> None:
+    """Linux's tcp_slow_start_after_idle; RFC 5681 §4.1 only recommends the restart."""
+    s = start(tcp(sysctl={"net.ipv4.tcp_slow_start_after_idle": 0}), size=0, cwnd=40)
+    s.call("send", s.sock, bytes(MSS))
+    s.tx()
+    ack(s, 1)
+    s.wait(5000)
+    s.call("send", s.sock, bytes(60 * MSS))
+    assert len(s.burst()) == 40
+
+
 def test_a_lost_syn_begins_with_one_segment(tcp: Tcp) -> None:
     """RFC 5681 §3.1; RFC 6298 (5.7): and with an RTO of 3 s."""
     s = tcp()

@@ -182,13 +182,23 @@ def test_the_scale_is_the_smallest_that_covers_the_buffer(tcp: Tcp, rcvbuf: int,
     assert s.tx("S").ws == shift
 
 
+@pytest.mark.parametrize(("most", "shift"), [(6_291_456, 7), (15_728_640, 8), (33_554_432, 10), (4096, 7)])
+def test_the_scale_of_a_buffer_that_nobody_chose_is_for_the_greatest_there_may_be(
+    tcp: Tcp, most: int, shift: int
+) -> None:
+    """RFC 7323 §2.3; Linux's tcp_select_initial_window: of tcp_rmem's maximum and rmem_max, which is 4 MiB."""
+    s = tcp(sysctl={"net.ipv4.tcp_rmem.max": most})
+    s.connect()
+    assert s.tx("S").ws == shift
+
+
 def test_a_buffer_set_later_leaves_the_scale_alone_even_if_the_peers_isn_is_zero(tcp: Tcp) -> None:
     """RFC 7323 §2.2: the scale is settled by the SYNs."""
     s = tcp(irs=0).passive(ws=2)
     s.call("setopt", s.sock, "rcvbuf", 1 << 20)
-    assert s.call("status", s.sock)["wscale"] == (2, 2)
+    assert s.call("status", s.sock)["wscale"] == (2, 7)
     s.call("send", s.sock, b"x")
-    assert s.tx().win == 65535
+    assert s.tx().win << 7 == 1 << 20
 
 
 # ---- the header -----------------------------------------------------------------------------------------------------
@@ -276,5 +286,5 @@ def test_a_syn_ack_again_after_a_scaled_ack_says_what_16_bits_can(tcp: Tcp) -> N
     s.rx("S", ws=7)
     s.tx("SA", win=65535)
     s.rx("A", seq=-5)
-    assert s.tx("A").win << 2 == 131_072
+    assert s.tx("A").win << 7 == 131_072
     s.tx("SA", after=1000, win=65535)
