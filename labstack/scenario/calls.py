@@ -14,14 +14,14 @@ calls give the same bytes. The world is a History of the host and a Station at t
 All times are ns since the beginning. docs: syscalls.Syscalls has the system calls.
 """
 
-import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from labstack.core.config import SYSCTLS
+from labstack.core.config import parts_of, spoken, understood, unknown
 from labstack.core.counters import unbalanced
 from labstack.core.env import Env
+from labstack.core.errors import StackError
 from labstack.core.event import Call
 from labstack.core.frame import ETHER_HLEN
 from labstack.core.record import Record
@@ -38,7 +38,6 @@ from labstack.stack.stack import Stack, make
 PEER = "peer"
 LOCAL = ("192.168.0.1/16", "fd3d:a0b:17d6::1/64")
 MAC = "02:00:00:00:00:01"
-_NUMBER = re.compile(r"-?[0-9]+|0x[0-9a-f]+", re.IGNORECASE)
 LIMIT = 1_000_000  # events that one wait() may take
 
 
@@ -76,6 +75,7 @@ class Calls(Syscalls):
             raise ValueError(f"link={link!r}: expected 'ip' (bare IP packets) or 'ether' (Ethernet frames)")
         self.name = name
         self.link = link
+        self.epoch = 0
         host = make(name, seed)
         host.call("link_add", "tun0" if link == "ip" else "eth0", b"" if link == "ip" else MAC, mtu, 0, False)
         for cidr in local:
@@ -185,16 +185,16 @@ class Calls(Syscalls):
 
         Raises KeyError for one that this host does not have, ValueError for a value that it cannot be.
         """
-        names = [name] if name in SYSCTLS else [it for it in SYSCTLS if it.rpartition(".")[0] == name]
-        if not names:
-            raise KeyError(f"no sysctl {name!r} in this host")
+        if not parts_of(name):
+            raise KeyError(unknown(name))
         if value is not None:
-            for each, number in zip(names, _numbers(name, value, len(names)), strict=True):
-                entry = SYSCTLS[each]
-                if not entry.least <= number <= entry.most:
-                    raise ValueError(f"{each} = {number}: expected {entry.least}..{entry.most}")
-                self._op(self.name, "sysctl", each, number)
-        return " ".join(str(self.host.env.config[each]) for each in names)
+            try:
+                changes = understood(name, value)
+            except StackError as error:
+                raise ValueError(error.strerror) from None
+            for part, number in changes.items():
+                self._op(self.name, "sysctl", part, number)
+        return spoken(self.host.env.config, name)
 
     def counters(self) -> dict[str, int]:
         """What the host has counted, by the names of nstat, and its drops by reason: "drop.tcp.csum"."""
@@ -268,14 +268,6 @@ def _routes(host: Stack, local: Sequence[str], gateway: Sequence[str]) -> None:
 def _result(name: str, back: tuple[int, int, Any]) -> Result:
     result, errno, data = back
     return Result(result, errno, Message(*data) if name == "recvmsg" and data is not None else data)
-
-
-def _numbers(name: str, value: str, n: int) -> list[int]:
-    """The n numbers in a value of a sysctl, decimal or 0x..."""
-    words = value.split()
-    if len(words) != n or not all(_NUMBER.fullmatch(word) for word in words):
-        raise ValueError(f"{name} = {value!r}: expected {n} number{'s' * (n > 1)}")
-    return [int(word, 16 if "x" in word.lower() else 10) for word in words]
 
 
 def _wrong(host: Stack) -> str:

@@ -41,10 +41,14 @@ class Packet(NamedTuple):
 class Target(Protocol):
     name: str  # "lab" or "kernel"
     link: str  # "ip" or "ether"
-    fault: str  # where the host failed inside, as a traceback; "" if it did not
+    epoch: int  # ns: what the host's wall clock (in time stamps of control messages) shows at time 0
 
     @property
     def now(self) -> int: ...
+
+    @property
+    def fault(self) -> str:
+        """What is wrong inside the host, which is always a bug of ours: a traceback or a sentence; "" if all is well."""
 
     def call(self, name: str, *args: Any) -> Result | Ticket:
         """Make a system call now; see Calls for the names, the arguments and what they hand back."""
