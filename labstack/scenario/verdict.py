@@ -3,6 +3,7 @@
 
 from typing import NamedTuple
 
+from labstack.lab.view import Line
 from labstack.packetdrill.script import Place
 
 PASS, FAIL, XFAIL, XPASS, REFUSED, SKIP, ERROR = "pass", "fail", "xfail", "xpass", "refused", "skip", "error"
@@ -43,12 +44,28 @@ class Failure(NamedTuple):
     event: int = 0
 
 
+class Evidence(NamedTuple):
+    """What there was at the instant of a failure, ready to be shown and to be sent between processes.
+
+    ladder: the frames up to then, with the rules; state: sockets, variables, timers; pcapng: the frames as a capture
+    n: which event of the lab's history it was, 0 if there is no history to go to
+    """
+
+    ladder: tuple[Line, ...] = ()
+    state: tuple[Line, ...] = ()
+    pcapng: bytes = b""
+    n: int = 0
+
+
 class Outcome(NamedTuple):
     """One scenario on one target in one family.
+
+    file: its path; a Python scenario's name follows after "::"
 
     verdict: "pass", "fail", "xfail" (failed as expected), "xpass" (passed against expectation: counts as a failure),
     "refused" (says what we do not do), "skip" (does not apply here), "error" (cannot be read, or we crashed).
     line: where it failed, 0 if it did not. rules: ids of the stack's rules that were reached, where that was asked for.
+    covers: ids of the requirements that it tests. evidence: of a failure.
     """
 
     file: str
@@ -61,6 +78,7 @@ class Outcome(NamedTuple):
     failure: Failure | None = None
     rules: frozenset[str] = frozenset()
     covers: tuple[str, ...] = ()
+    evidence: Evidence | None = None
 
     @property
     def bad(self) -> bool:
