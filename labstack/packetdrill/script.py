@@ -46,7 +46,7 @@ class Option(NamedTuple):
     """One TCP option: name and values as the script writes them.
 
     nop, eol, sackOK: (); mss, wscale: (number,); TS: (val, ecr); sack: (start, end, start, end, ...);
-    md5: (bytes,); FO, FOEXP: (bytes,), empty for a cookie request; ECN: ("e0b", n, "ceb", n, ...)
+    md5: (bytes,); FO, FOEXP: (bytes,), or () for a cookie request; ECN: ("e0b", n, "ceb", n, ...)
     """
 
     name: str
@@ -195,13 +195,14 @@ class Event(NamedTuple):
 
 
 class Note(NamedTuple):
-    """A comment that says something to us: `// covers: MUST-10 SEC-1`."""
+    """A comment that says something to us: `// covers: MUST-10 SEC-1`; of `// xfail lab: why` the value is "lab: why"."""
 
     key: str
     value: str
     place: Place
 
 
+EXCERPT = 110  # columns of a line that are shown with an error
 NOTES = ("covers", "xfail", "profile", "ip", "target", "wait")  # the keys that a Note may have
 
 
@@ -216,9 +217,28 @@ class Script(NamedTuple):
 
 
 class ScriptError(ValueError):
-    """A script cannot be read, or says what we do not do. str() is 'file:line:column: found ..., expected ...'."""
+    """A script cannot be read. str() is 'file:line:column: found ..., expected ...'; line: the text of its line."""
 
-    def __init__(self, place: Place, why: str) -> None:
-        super().__init__(f"{place}: {why}")
-        self.place = place
-        self.why = why
+    def __init__(self, place: Place, why: str, line: str = "") -> None:
+        super().__init__(place, why, line)
+        self.place, self.why, self.line = place, why, line
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.why}"
+
+    def excerpt(self) -> str:
+        """str(), and below it the line with a caret under what was found."""
+        if not self.line:
+            return str(self)
+        start = max(0, self.place.column - 1 - EXCERPT // 2)
+        shown = "".join(c if c.isprintable() else " " for c in self.line[start : start + EXCERPT].expandtabs(1))
+        return f"{self}\n    {shown}\n    {' ' * (self.place.column - 1 - start)}^"
+
+
+class RefusedError(ScriptError):
+    """A script says something that is right and that we do not do; `what` is its name."""
+
+    def __init__(self, place: Place, what: str, line: str = "") -> None:
+        super().__init__(place, f"{what} is not supported", line)
+        self.args = (place, what, line)
+        self.what = what
