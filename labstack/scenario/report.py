@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Outcomes of many scenarios: for people a summary, for programs JSON, for test harnesses the Test Anything Protocol."""
+"""Outcomes of many scenarios: for people a summary, for programs JSON, for harnesses the Test Anything Protocol."""
 
 import json
 from collections import Counter
