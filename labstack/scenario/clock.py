@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Clock: from the times of a script to times of the target, and how far off one may be.
+
+A relative time counts from when the runner gets there; between two inbound packets, from the scripted time of the
+first. Tolerance: so many ns, or a share of the scripted time since the event before, whichever is more.
+"""
+
+from typing import NamedTuple
+
+from labstack.packetdrill.script import ABSOLUTE, ANYTIME, RANGE, Event, Packet
+
+SECOND = 1_000_000_000  # ns
+PATIENCE = 2 * SECOND  # how long after its time a packet is waited for, to be called late
+EVER = 300 * SECOND  # how long `*` waits: two retransmission timeouts at their greatest, and more
+
+
+class Span(NamedTuple):
+    """When an event may be, in ns since the script began: from first to last, and slack on either side."""
+
+    first: int
+    last: int
+    slack: int = 0
+
+    def early(self, at: int) -> bool:
+        return at < self.first - self.slack
+
+    def late(self, at: int) -> bool:
+        return at > self.last + self.slack
+
+    def __str__(self) -> str:
+        shown = seconds(self.first) if self.first == self.last else f"{seconds(self.first)}~{seconds(self.last)}"
+        return f"{shown} ± {seconds(self.slack)}" if self.slack else shown
+
+
+class Clock:
+    """start: ns of the target at which the script begins; tolerance: ns; percent: 0..100."""
+
+    def __init__(self, start: int, tolerance: int, percent: float) -> None:
+        self.start, self.tolerance, self.percent = start, tolerance, percent
+        self._before = 0  # scripted time of the event before
+        self._inbound = False  # was it an inbound packet?
+
+    def since(self, now: int) -> int:
+        """A time of the target, as one of the script."""
+        return now - self.start
+
+    def live(self, at: int) -> int:
+        """A time of the script, as one of the target."""
+        return self.start + at
+
+    def span(self, event: Event, now: int) -> Span:
+        """When the next event may be; `now` (of the target): the runner got there."""
+        inbound = isinstance(event.action, Packet) and event.action.inbound
+        when, here = event.when, self.since(now)
+        base = self._before if inbound and self._inbound else here
+        if when.kind == ANYTIME:
+            span = Span(0, here + EVER)
+        elif when.kind in (ABSOLUTE, RANGE):
+            span = self._loose(when.at, max(when.at, when.end))
+        else:
+            span = self._loose(base + when.at, base + max(when.at, when.end))
+        self._before = here if when.kind == ANYTIME else span.first
+        self._inbound = inbound
+        return span
+
+    def returns(self, end: int, event: Event, base: int, first: int) -> Span:
+        """When a blocking call returns that began at `first`; base: what its relative times count from."""
+        at = end if event.when.kind == ABSOLUTE else base + end
+        return Span(at, at, self._slack(at - first))
+
+    def _loose(self, first: int, last: int) -> Span:
+        return Span(first, last, self._slack(first - self._before))
+
+    def _slack(self, gap: int) -> int:
+        return max(self.tolerance, round(gap * self.percent / 100))
+
+
+def seconds(at: int) -> str:
+    """ns as seconds, as scripts write them: 0.1, 1.000001."""
+    whole, part = divmod(abs(at), SECOND)
+    digits = f"{part:09d}".rstrip("0")
+    return f"{'-' * (at < 0)}{whole}{'.' * bool(digits)}{digits}"
