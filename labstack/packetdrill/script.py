@@ -195,7 +195,7 @@ class Event(NamedTuple):
 
 
 class Note(NamedTuple):
-    """A comment that says something to us: `// covers: MUST-10 SEC-1`; of `// xfail lab: why` the value is "lab: why"."""
+    """A comment that says something: `// covers: MUST-10 SEC-1`; the value of `// xfail lab: why` is "lab: why"."""
 
     key: str
     value: str
