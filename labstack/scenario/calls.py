@@ -38,7 +38,7 @@ from labstack.stack.stack import Stack, make
 PEER = "peer"
 LOCAL = ("192.168.0.1/16", "fd3d:a0b:17d6::1/64")
 MAC = "02:00:00:00:00:01"
-LIMIT = 1_000_000  # events that one wait() may take
+EVENTS = 1_000_000
 
 
 class Calls(Syscalls):
@@ -53,6 +53,7 @@ class Calls(Syscalls):
     link:     "ip": packets are bare IP, as on a TUN, and nothing is sent unasked; "ether": Ethernet frames, the host
               has the MAC 02:00:00:00:00:01, asks with ARP and ND, and whoever injects answers
     neighbours: address -> MAC, with link "ether": known from the beginning, never asked for
+    events:   that may happen; then UnendingError is raised by whatever lets time pass: the host goes round in circles
     name:     of the host, in what is shown
 
     history:  the whole run: to be looked at, and a fork of it to be stepped both ways
@@ -69,12 +70,14 @@ class Calls(Syscalls):
         sysctls: Mapping[str, int | str] | None = None,
         link: str = "ip",
         neighbours: Mapping[str, str] | None = None,
+        events: int = EVENTS,
         name: str = "lab",
     ) -> None:
         if link not in ("ip", "ether"):
             raise ValueError(f"link={link!r}: expected 'ip' (bare IP packets) or 'ether' (Ethernet frames)")
         self.name = name
         self.link = link
+        self.events = events
         self.epoch = 0
         host = make(name, seed)
         host.call("link_add", "tun0" if link == "ip" else "eth0", b"" if link == "ip" else MAC, mtu, 0, False)
@@ -144,16 +147,14 @@ class Calls(Syscalls):
 
         Returns Packet(at, data), or None: nothing came by `until` and it is that time now, or `ticket` returned.
         """
-        for _ in range(LIMIT):
-            if self._sent:
-                return self._sent.popleft()
+        while not self._sent:
             if ticket is not None and self.finished(ticket) is not None:
                 return None
             if not self._step(until):
                 self._pass(until)
                 return None
             self._settle()
-        raise _unending(self.now)
+        return self._sent.popleft()
 
     def packets(self) -> list[Packet]:
         """All packets that the host has sent and nobody has taken, each with its time; no time passes."""
@@ -165,11 +166,9 @@ class Calls(Syscalls):
         """Let time pass up to `until` (ns), whatever happens. Raises ValueError for a time that is over."""
         if until < self.now:
             raise ValueError(f"advance to {until} ns: it is {self.now} ns already")
-        for _ in range(LIMIT):
-            if not self._step(until):
-                self._pass(until)
-                return
-        raise _unending(self.now)
+        while self._step(until):
+            pass
+        self._pass(until)
 
     # what there is to know
 
@@ -224,14 +223,14 @@ class Calls(Syscalls):
 
     def _settle(self) -> None:
         """Let everything happen that is due now."""
-        for _ in range(LIMIT):
-            if not self._step(self.now):
-                return
-        raise _unending(self.now)
+        while self._step(self.now):
+            pass
 
     def _step(self, by: int) -> bool:
         """Let the next event happen, if it is due by then."""
         record = self.history.step_by(by)
+        if self.history.n > self.events:
+            raise UnendingError(f"{self.events} events and no end: it is {self.now} ns")
         self._take(record)
         return record is not None
 
@@ -277,7 +276,3 @@ def _wrong(host: Stack) -> str:
     except AssertionError as error:
         return str(error)
     return "; ".join(unbalanced(host.env.count))
-
-
-def _unending(now: int) -> UnendingError:
-    return UnendingError(f"{LIMIT} events and no end: it is {now} ns; the host has something to do again and again")

@@ -7,6 +7,7 @@ first. Tolerance: so many ns, or a share of the scripted time since the event be
 
 from typing import NamedTuple
 
+from labstack.packetdrill.printer import seconds
 from labstack.packetdrill.script import ABSOLUTE, ANYTIME, RANGE, Event, Packet
 
 SECOND = 1_000_000_000  # ns
@@ -73,10 +74,3 @@ class Clock:
 
     def _slack(self, gap: int) -> int:
         return max(self.tolerance, round(gap * self.percent / 100))
-
-
-def seconds(at: int) -> str:
-    """ns as seconds, as scripts write them: 0.1, 1.000001."""
-    whole, part = divmod(abs(at), SECOND)
-    digits = f"{part:09d}".rstrip("0")
-    return f"{'-' * (at < 0)}{whole}{'.' * bool(digits)}{digits}"

@@ -9,9 +9,9 @@ from functools import partial
 from struct import calcsize, unpack_from
 
 from labstack.packetdrill import symbols
+from labstack.packetdrill.printer import expression, seconds
 from labstack.packetdrill.script import ANY, Braces, Expr, Field
 from labstack.scenario import values
-from labstack.scenario.clock import seconds
 from labstack.scenario.returned import Rows, compared
 from labstack.scenario.target import Message, Result
 from labstack.scenario.values import number
@@ -47,7 +47,7 @@ def message(flags: Expr | None, control: Expr | None, stamps: Stamps, back: Resu
         if i >= len(wanted):
             rows.append(Row(name, "", _shown(got.control[i])))
         elif i >= len(got.control):
-            rows.append(Row(name, values.said(wanted[i]), ""))
+            rows.append(Row(name, expression(wanted[i]), ""))
         else:
             rows += _one(name, wanted[i], got.control[i], stamps)
     return rows
@@ -92,8 +92,7 @@ def _stamp(name: str, given: dict[str, Expr], kind: int, data: bytes, stamps: St
     live = stamps.since(whole * 10**9 + part * (1000 if kind == TIMEVAL else 1))
     if not wanted:
         return Row(f"{name} time", ANYTHING, seconds(live))
-    near = abs(live - wanted) <= stamps.slack
-    return Row(f"{name} time", seconds(wanted), seconds(wanted) if near else seconds(live))
+    return Row(f"{name} time", seconds(wanted), seconds(live), abs(live - wanted) <= stamps.slack)
 
 
 def _error(name: str, given: dict[str, Expr], data: bytes) -> list[Row]:
@@ -116,7 +115,7 @@ def _statistics(name: str, given: dict[str, Expr], data: bytes) -> list[Row]:
         if kind in live:
             rows.append(compared(f"{name} {key}", value, live[kind], width=8))
         else:
-            rows.append(Row(f"{name} {key}", values.said(value), ""))
+            rows.append(Row(f"{name} {key}", expression(value), ""))
     return rows
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from struct import unpack_from
 
 from labstack.packetdrill import symbols
+from labstack.packetdrill.printer import expression
 from labstack.packetdrill.script import ANY, Apply, Braces, Expr, Text
 from labstack.scenario import values
 from labstack.scenario.target import Result
@@ -23,8 +24,8 @@ def compared(name: str, expected: Expr, live: int, spell: Callable[[int], str] =
     """The row of one number; spell: how to write it; width: bytes that count."""
     if expected == ANY:
         return Field(name, ANYTHING, spell(live))
-    said = values.said(expected)
     same = not (number(expected) ^ live) & ((1 << 8 * width) - 1)
+    said = expression(expected)
     return Field(name, said, said if same else spell(live))
 
 

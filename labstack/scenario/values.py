@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the expressions of a script are worth: numbers, bytes, sizes, fields of braces. C's layout is little-endian."""
 
-from collections.abc import Iterable
-
 from labstack.ip.family import parse_addr
 from labstack.packetdrill import symbols
+from labstack.packetdrill.printer import expression
 from labstack.packetdrill.script import ANY, Apply, Array, Braces, Expr, Field, Number, Symbol, Text, Union
 
 ZERO = Number(0)
@@ -132,29 +131,4 @@ def little(value: int, width: int) -> bytes:
 
 def wrong(expr: Expr, expected: str) -> ValueRefusedError:
     """The error that `expr` is not what is expected."""
-    return ValueRefusedError(f"found {said(expr)}, expected {expected}")
-
-
-def said(expr: Expr) -> str:
-    """An expression roughly as a script has it, for messages."""
-    if isinstance(expr, Number):
-        return hex(expr.value) if expr.base == 16 else str(expr.value)
-    if isinstance(expr, Symbol):
-        return expr.name
-    if isinstance(expr, Text):
-        return f'"{expr.value.decode("latin-1")}"'
-    if isinstance(expr, Union):
-        return "|".join(map(said, expr.parts))
-    if isinstance(expr, Array):
-        return f"[{_listed(expr.items)}]"
-    if isinstance(expr, Braces):
-        return f"{{{_listed(expr.items)}}}"
-    if isinstance(expr, Field):
-        return f"{expr.key}={said(expr.value)}"
-    if isinstance(expr, Apply):
-        return f"{expr.name}({_listed(expr.args)})"
-    return "..."
-
-
-def _listed(exprs: Iterable[Expr]) -> str:
-    return ", ".join(map(said, exprs))
+    return ValueRefusedError(f"found {expression(expr)}, expected {expected}")

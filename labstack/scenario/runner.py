@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The runner: plays a packetdrill script on a target, event by event, and says where they part.
+
+    failure = play(script, lab(script, settings), settings)          None: all went as the script says
+
+Inbound packets, calls, commands and code wait for their time; an outbound packet is waited for from the moment the
+runner gets to its line, so that one which comes early is seen. What a call means is the affair of `calling`, when
+things may happen that of `clock`, whose packets they are that of `undertest`.
+"""
+
+from collections import deque
+
+from labstack.packetdrill.printer import packet as shown
+from labstack.packetdrill.printer import seconds
+from labstack.packetdrill.script import Code, Command, Event, Packet, Place, Script, Syscall
+from labstack.scenario import match, profiles, segments
+from labstack.scenario.arguments import RefusedCallError
+from labstack.scenario.calling import Calling
+from labstack.scenario.calls import Calls
+from labstack.scenario.clock import PATIENCE, SECOND, Clock, Span
+from labstack.scenario.code import Blocks, CodeError
+from labstack.scenario.failed import FailedError
+from labstack.scenario.flow import Flow, PacketError
+from labstack.scenario.plan import Plan, plan
+from labstack.scenario.settings import Settings
+from labstack.scenario.shell import RefusedError, Shell
+from labstack.scenario.target import Packet as Sent
+from labstack.scenario.target import Target
+from labstack.scenario.undertest import Sockets
+from labstack.scenario.values import ValueRefusedError
+from labstack.scenario.verdict import Failure, Field
+from labstack.sim.world import UnendingError
+
+OF_PACKETS = frozenset({"packet", "missing", "early", "late"})
+OF_CALLS = frozenset({"result", "errno", "data", "early", "late"})
+
+
+def lab(script: Script, settings: Settings) -> Calls:
+    """A host of ours as a script and its run want it. Raises ScriptError, RefusedError."""
+    it = plan(script, settings)
+    return Calls(seed=settings.seed, local=(it.cidr,), mtu=it.mtu, events=settings.events)
+
+
+def play(script: Script, target: Target, settings: Settings) -> Failure | None:
+    """Play a script from beginning to end; returns the first thing that is not as it says, or None.
+
+    On the kernel the script's own tolerances hold. Raises ScriptError for an option that cannot be, and RefusedError
+    for one that we do not have; all else is a Failure.
+    """
+    if target.name == "kernel":
+        settings = settings._replace(tolerance_us=None)
+    return Run(script, target, plan(script, settings), settings).play()
+
+
+class Run:
+    """One run of a script; warnings: failures that the script calls non-fatal."""
+
+    def __init__(self, script: Script, target: Target, it: Plan, settings: Settings) -> None:
+        self.script, self.target, self.plan, self.settings = script, target, it, settings
+        self.warnings: list[Failure] = []
+        self.kept: deque[Sent] = deque()  # packets that came while something else was waited for
+        self.number, self.place = 0, Place(script.file, 1, 1)  # of the present event
+        self.sockets = Sockets(it)
+        self.clock = Clock(target.now, it.tolerance, it.percent)
+        self.calling = Calling(target, self.sockets, lambda at: self.clock.since(at), self._tell_of_call)
+        self.blocks = Blocks(settings.allow_code)
+        self.shell = Shell(target, self._defaults)
+
+    def play(self) -> Failure | None:
+        """The first failure, or None."""
+        try:
+            self._begin()
+            for number, event in enumerate(self.script.events):
+                self.number, self.place = number, event.place
+                self._event(event)
+            self._end()
+        except FailedError as error:
+            return self._crash() or error.failure
+        except UnendingError as error:
+            return self._crash() or self._failure("endless", str(error))
+        return self._crash()
+
+    # one event after the other
+
+    def _begin(self) -> None:
+        profiles.apply(self.target, self.plan.profile)
+        if self.script.init is not None:
+            self._command(self.script.init)
+        self.clock.start = self.target.now
+
+    def _defaults(self) -> None:
+        """What defaults.sh does."""
+        profiles.apply(self.target, "linux")
+
+    def _event(self, event: Event) -> None:
+        """Do what a line says."""
+        here = self.clock.since(self.target.now)
+        span = self.clock.span(event, self.target.now)
+        if span.first > self.settings.seconds * SECOND:
+            raise self._failed("endless", f"the script goes on after {self.settings.seconds} s")
+        action = event.action
+        if isinstance(action, Packet) and not action.inbound:
+            self._expect(action, span)
+            return
+        self._until(span)
+        if isinstance(action, Packet):
+            self._inject(action)
+        elif isinstance(action, Syscall):
+            self._call(event, action, span, here)
+        elif isinstance(action, Command):
+            self._command(action)
+        else:
+            self._code(action)
+
+    def _end(self) -> None:
+        """No call may still block; sockets that are open are closed; nothing that was sent may be left over."""
+        blocking = self.calling.blocking
+        if blocking is not None:
+            self._returned_by(max(self.clock.live(blocking.returns.last + blocking.returns.slack), self._soon()))
+        if self.settings.quiet_end:
+            self._quiet()
+        for live in self.sockets.live.values():
+            self.target.call("close", live)
+        if self.script.cleanup is not None:
+            self._command(self.script.cleanup)
+
+    # packets
+
+    def _inject(self, packet: Packet) -> None:
+        try:
+            self.target.inject(segments.build(packet, self.sockets.sender(packet)))
+        except PacketError as error:
+            raise self._failed("packet", str(error)) from None
+
+    def _expect(self, packet: Packet, span: Span) -> None:
+        """The packet of the line comes, in one or more pieces, or else."""
+        flow, since = self.sockets.receiver(packet)
+        pieces = match.Pieces(packet, flow, self.plan.strict)
+        until = self.clock.live(span.last) + span.slack + (span.last - span.first) + PATIENCE
+        at = self.target.now
+        while pieces.wants:
+            sent = self._next(packet, flow, since, until)
+            if sent is None:
+                self._missing(packet, span, bool(pieces.found))
+                return
+            pieces.take(sent.data)
+            at = sent.at
+        try:
+            rows = pieces.rows(span.slack / 1000)
+        except PacketError as error:
+            raise self._failed("packet", str(error)) from None
+        self._judge(rows, span, at)
+
+    def _judge(self, rows: tuple[Field, ...], span: Span, at: int) -> None:
+        """Is the packet that came what was expected, and was it in time?"""
+        here = self.clock.since(at)
+        early, late = span.early(here), span.late(here)
+        time = Field("time", str(span), seconds(here), not (early or late))
+        differs = match.why(rows)
+        if not differs and time.enough:
+            return
+        kind = "packet" if differs else "early" if early else "late"
+        came = "" if time.enough else f"it came at {time.actual}, expected at {time.expected}"
+        why = "; ".join(filter(None, (differs, came)))
+        self._tell(Failure(self.place, kind, why, (*rows, time), at, self.number), "packet")
+
+    def _missing(self, packet: Packet, span: Span, some: bool) -> None:
+        part = "only a part of " if some else ""
+        others = f"; {len(self.kept)} packets of other connections came" if self.kept else ""
+        why = (
+            f"{part or 'nothing '}came by {seconds(self.clock.since(self.target.now))} where the script expects "
+            f"{shown(packet)} at {span}{others}"
+        )
+        self._tell(self._failure("missing", why, (Field("time", str(span), ""),)), "packet")
+
+    def _next(self, packet: Packet, flow: Flow, since: int, until: int) -> Sent | None:
+        """The next packet of a flow that was sent from `since` on, up to `until` (ns of the target)."""
+        for i, sent in enumerate(self.kept):
+            if sent.at >= since and match.belongs(sent.data, packet, flow):
+                del self.kept[i]
+                return sent
+        while (new := self._wait(until)) is not None:
+            if match.belongs(new.data, packet, flow):
+                return new
+            self.kept.append(new)
+        return None
+
+    # time
+
+    def _wait(self, until: int) -> Sent | None:
+        """The next packet by `until`, whatever calls return meanwhile."""
+        while True:
+            sent = self.target.wait(until, self.calling.ticket)
+            if sent is not None:
+                return sent
+            blocked = self.calling.ticket
+            self.calling.reap()
+            if self.calling.ticket == blocked:
+                return None
+
+    def _until(self, span: Span) -> None:
+        """Let it be the time of an event; packets that come are kept."""
+        self._pass(self.clock.live(span.first))
+        here = self.clock.since(self.target.now)
+        if span.late(here):
+            row = Field("time", str(span), seconds(here))
+            self._tell(self._failure("late", f"it is {row.actual} already, expected {row.expected}", (row,)), "packet")
+
+    def _pass(self, until: int) -> None:
+        while (sent := self._wait(until)) is not None:
+            self.kept.append(sent)
+
+    def _soon(self) -> int:
+        """How long a call that blocks is waited for."""
+        return self.target.now + SECOND
+
+    def _returned_by(self, until: int) -> None:
+        """Wait up to `until` for the call that blocks."""
+        blocking = self.calling.blocking
+        if blocking is None:
+            return
+        while self.calling.blocking is blocking and (sent := self.target.wait(until, blocking.ticket)) is not None:
+            self.kept.append(sent)
+        self.calling.reap()
+        if self.calling.blocking is blocking:
+            self._tell_of_call(self.calling.overdue(blocking))
+
+    # calls, commands, code
+
+    def _call(self, event: Event, call: Syscall, span: Span, base: int) -> None:
+        self._returned_by(self._soon())
+        returns = span if call.end is None else self.clock.returns(call.end, event, base, span.first)
+        try:
+            self.calling.start(self.number, event, call, returns)
+        except RefusedCallError as error:
+            raise self._failed("refused", f"{error} is not supported") from None
+        except ValueRefusedError as error:
+            raise self._failed("refused", f"{call.name}(): {error}") from None
+        if call.end is None:
+            self._returned_by(self.target.now + span.slack)
+
+    def _command(self, command: Command) -> None:
+        try:
+            ran = self.shell.run(command.text)
+        except RefusedError as error:
+            raise self._failed("refused", str(error)) from None
+        if ran.status:
+            why = f"`{command.text.strip()}` ended with status {ran.status}: {ran.output.strip()}"
+            raise self._failed("shell", why.removesuffix(": "))
+
+    def _code(self, code: Code) -> None:
+        try:
+            self.blocks.run(code, self.place, self._info())
+        except CodeError as error:
+            raise FailedError(Failure(error.place, error.kind, error.why, (), self.target.now, self.number)) from None
+
+    def _info(self) -> dict[str, int]:
+        """What there is to know about the socket under test."""
+        it = self.sockets.current
+        return self.target.info(self.sockets.fd(it.fd)) if it is not None and it.fd in self.sockets.live else {}
+
+    # failures
+
+    def _quiet(self) -> None:
+        if self.kept:
+            first = self.kept[0]
+            n = len(self.kept)
+            why = f"{n} packet{'s' * (n > 1)} that no line expects, the first at {seconds(self.clock.since(first.at))}"
+            self._tell(Failure(self.place, "silence", why, (), first.at, self.number), "packet")
+
+    def _crash(self) -> Failure | None:
+        fault = self.target.fault
+        return self._failure("crash", fault) if fault else None
+
+    def _failure(self, kind: str, why: str, rows: tuple[Field, ...] = ()) -> Failure:
+        return Failure(self.place, kind, why, rows, self.target.now, self.number)
+
+    def _failed(self, kind: str, why: str) -> FailedError:
+        return FailedError(self._failure(kind, why))
+
+    def _tell_of_call(self, failure: Failure) -> None:
+        self._tell(failure, "syscall")
+
+    def _tell(self, failure: Failure, about: str) -> None:
+        """It is over, unless the script calls such failures warnings."""
+        if about not in self.plan.non_fatal:
+            raise FailedError(failure)
+        self.warnings.append(failure)
