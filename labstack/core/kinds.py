@@ -3,6 +3,7 @@
 
 NEIGHBOUR = 1  # (NEIGHBOUR, dev, address)            link.neighbour
 DAD = 2  # (DAD, dev, address)                        link.nd
+SYSCALL = 3  # (SYSCALL, ticket)                      stack.syscall.parked
 TCP_RETRANSMIT = 10  # (TCP_..., sock)                tcp.timeouts
 TCP_PERSIST = 11
 TCP_DELACK = 12
@@ -11,6 +12,7 @@ TCP_TIMEWAIT = 13  # also FIN-WAIT-2 of a socket nobody holds
 NAMES = {
     NEIGHBOUR: "neighbour",
     DAD: "dad",
+    SYSCALL: "syscall",
     TCP_RETRANSMIT: "retransmit",
     TCP_PERSIST: "persist",
     TCP_DELACK: "delack",

@@ -17,24 +17,27 @@ class Parameter(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """The parameters of an operation, without the host; the first `required` have no default."""
+    """The parameters of an operation, without the host; the first `required` have no default; more: *args follow."""
 
     params: dict[str, Parameter]
     required: int
     types: tuple[tuple[type, ...], ...]
+    more: bool = False
 
 
-def shape(op: Callable[..., Any]) -> Shape:
-    """Read the signature of an operation. bytearray is welcome where bytes are."""
+def shape(op: Callable[..., Any], skip: int = 1) -> Shape:
+    """Read the signature of an operation, but for the first `skip` parameters. bytearray is welcome where bytes are."""
     hints = get_type_hints(op)
-    params = list(inspect.signature(op).parameters.values())[1:]
+    params = list(inspect.signature(op).parameters.values())[skip:]
+    more = bool(params) and params[-1].kind is inspect.Parameter.VAR_POSITIONAL
+    params = params[:-1] if more else params
     found = {}
     for param in params:
         types = _types(hints[param.name])
         says = " or ".join("None" if t is type(None) else t.__name__ for t in types)
         found[param.name] = Parameter((*types, bytearray) if memoryview in types else types, says)
     required = sum(param.default is param.empty for param in params)
-    return Shape(found, required, tuple(it.types for it in found.values()))
+    return Shape(found, required, tuple(it.types for it in found.values()), more)
 
 
 def _types(hint: Any) -> tuple[type, ...]:
@@ -45,7 +48,7 @@ def _types(hint: Any) -> tuple[type, ...]:
 
 def check(op: str, wanted: Shape, args: tuple[Any, ...], named: Mapping[str, Any]) -> None:
     """Raise StackError EINVAL if there are too many arguments, or too few, or one that op cannot take."""
-    if named or not wanted.required <= len(args) <= len(wanted.types):
+    if named or not wanted.required <= len(args) or (len(args) > len(wanted.types) and not wanted.more):
         _check_names(op, wanted, args, named)
     for value, types, name in zip(args, wanted.types, wanted.params, strict=False):
         if not isinstance(value, types):
@@ -57,7 +60,7 @@ def check(op: str, wanted: Shape, args: tuple[Any, ...], named: Mapping[str, Any
 
 def _check_names(op: str, wanted: Shape, args: tuple[Any, ...], named: Mapping[str, Any]) -> None:
     names = list(wanted.params)
-    if len(args) > len(names):
+    if len(args) > len(names) and not wanted.more:
         raise _wrong(op, wanted, f"{len(args)} arguments are too many")
     for name in named:
         if name not in names[len(args) :]:

@@ -7,6 +7,7 @@ from labstack.core import kinds
 from labstack.core.env import Env
 from labstack.core.state import State, field, state
 from labstack.ip.net import Net
+from labstack.stack.syscall.files import Files
 from labstack.tcp.closing import TIMERS
 from labstack.tcp.conn import DELAYED, Conn
 from labstack.tcp.listen import Listener
@@ -41,6 +42,7 @@ class Host(State):
     bound: dict[Port, int] = field(default_factory=dict)  # listeners and datagram sockets
     next_sock: int = 1
     lingering: dict[int, None] = field(default_factory=dict)  # in TIME-WAIT without an owner, oldest first
+    files: Files = field(default_factory=Files)  # of the system calls
 
     def check(self) -> None:
         """Raise AssertionError with a sentence if the host is in an impossible condition."""

@@ -10,29 +10,30 @@ connection, is counted, and comes out as a Quarantine action. The state stays us
 """
 
 import errno
-import traceback
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from labstack.core import kinds
 from labstack.core.config import Config
-from labstack.core.counters import missing
 from labstack.core.env import Env
 from labstack.core.errors import StackError
-from labstack.core.event import FAILED, Action, Call, Event, Quarantine, Rx, Tick, Trace
+from labstack.core.event import FAILED, Action, Call, Event, Rx, Tick, Trace
 from labstack.core.rng import Rng
 from labstack.core.state import state
 from labstack.core.timers import Key
 from labstack.ip import icmp
 from labstack.ip import timeouts as ip_timeouts
 from labstack.stack import arguments, arrive, calls, manage, ports, shortcut, status
+from labstack.stack.contain import contain
 from labstack.stack.host import Host
+from labstack.stack.syscall import parked
 from labstack.tcp import closing, output
 from labstack.tcp import timeouts as tcp_timeouts
 from labstack.tcp.conn import Conn
 from labstack.tcp.states import CLOSED, SYN_RECEIVED, TIME_WAIT
 
-OPS: dict[str, Callable[..., Any]] = {**calls.OPS, **manage.OPS, **status.OPS}
+OPS: dict[str, Callable[..., Any]] = {**calls.OPS, **manage.OPS, **status.OPS, **parked.OPS}
 SHAPES = {name: arguments.shape(op) for name, op in OPS.items()}
 LOOPS = 1000  # packets to itself that one drain takes in
 
@@ -47,7 +48,7 @@ class Stack(Host):
                 if not shortcut.taken(self, event.dev, event.frame):
                     arrive.frame(self, event.dev, event.frame)
             except Exception:
-                self._contain("ContainedFrames", event)
+                contain(self.env, "ContainedFrames", event)
         elif isinstance(event, Tick):
             self._tick(event, now)
         else:
@@ -66,17 +67,21 @@ class Stack(Host):
         self._guarded("ContainedFrames", Tick(), Stack._report)
         later = self._flush()
         for _ in range(LOOPS):
-            if not self.net.loop:
+            if self.net.loop:
+                self._guarded("ContainedFrames", Rx(0, self.net.loop[0]), arrive.loop)
+            elif not (self.files.sockets and parked.resume(self)):
                 break
-            self._guarded("ContainedFrames", Rx(0, self.net.loop[0]), arrive.loop)
             later += self._flush()
+        else:
+            parked.hear(self)
         for sock in later:
             env.dirty[sock] = None
         return env.take_actions()
 
     def deadline(self) -> int | None:
         """When the next Tick is due (ns), or None. Not later than now if the last drain left something to send."""
-        return self.env.now if self.env.dirty or self.net.loop else self.env.timers.next()
+        left = self.env.dirty or self.net.loop or self.files.woken
+        return self.env.now if left else self.env.timers.next()
 
     def take_trace(self) -> tuple[Trace, ...]:
         """The rules followed and states changed since the last time, if env.tracing."""
@@ -93,7 +98,7 @@ class Stack(Host):
         except StackError:
             raise
         except Exception as fault:
-            self._contain("ContainedCalls", event)
+            contain(self.env, "ContainedCalls", event)
             raise StackError(errno.EIO, f"{event.op} failed inside ({fault!r}); only this call is lost") from fault
 
     def _tick(self, event: Tick, now: int) -> None:
@@ -102,19 +107,21 @@ class Stack(Host):
             try:
                 self.expire(key)
             except Exception:
-                self._contain("ContainedTimers", event)
+                contain(self.env, "ContainedTimers", event)
                 self._orphan(key)
 
     def expire(self, key: Key) -> None:
         """A timer went off: its kind says whose it is."""
         if key[0] in ip_timeouts.KINDS:
             ip_timeouts.expire(self.env, self.net, key)
+        elif key[0] == kinds.SYSCALL:
+            parked.expire(self, key[1])
         elif key[1] in self.conns:
             tcp_timeouts.expire(self.env, self.conns[key[1]], key[0])
 
     def _orphan(self, key: Key) -> None:
         """A connection whose timer failed would wait for ever: better that it ends."""
-        conn = self.conns.get(key[1]) if key[0] not in ip_timeouts.KINDS else None
+        conn = self.conns.get(key[1]) if key[0] in closing.TIMERS else None
         if conn is not None:
             self._sacrifice(conn)
 
@@ -138,7 +145,7 @@ class Stack(Host):
                         later.append(sock)
                     self._settle(conn)
                 except Exception:
-                    self._contain("ContainedConns", Call("flush", (sock,)))
+                    contain(self.env, "ContainedConns", Call("flush", (sock,)))
                     self._sacrifice(conn)
         return later
 
@@ -172,14 +179,7 @@ class Stack(Host):
         try:
             handler(self, *args)
         except Exception:
-            self._contain(counter, event)
-
-    def _contain(self, counter: str, event: Event) -> None:
-        """The boundary: count, keep the evidence, go on."""
-        self.env.count[counter] += 1
-        for layer, n in missing(self.env.count).items():  # what the handler took in and did not account for
-            self.env.count[f"drop.{layer}.fault"] += n
-        self.env.actions.append(Quarantine(event, traceback.format_exc()))
+            contain(self.env, counter, event)
 
     def _sacrifice(self, conn: Conn) -> None:
         """A connection whose own handler failed ends here; its owner is told."""

@@ -62,7 +62,7 @@ def _tcp(host: Host, conn: Conn) -> dict[str, Any]:
     timers = {
         kinds.NAMES[kind]: (due - host.env.now) / MS
         for (kind, *rest), due in host.env.timers.at.items()
-        if rest == [conn.sock]
+        if rest == [conn.sock] and kind >= kinds.TCP_RETRANSMIT
     }
     return row | {
         "error": conn.error,

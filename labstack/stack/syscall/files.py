@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The records behind the system calls: descriptors, open files, calls that wait. Nothing here knows the host.
+
+A descriptor leads to an open file (a Socket or an Epoll, one numbering for both); `refs` counts the descriptors and the
+waiting calls that hold a file. Closing a descriptor while a call waits on it leaves the file alone, as on Linux.
+"""
+
+import errno
+from collections import deque
+from typing import Any, NamedTuple
+
+from labstack.core.errors import StackError
+from labstack.core.frame import Piece
+from labstack.core.state import State, field, state
+
+FIRST, LIMIT = 3, 65_536  # descriptors
+UNCONNECTED, CONNECTING, CONNECTED, DISCONNECTING = 1, 2, 3, 4  # Linux's SS_...
+ADDRESS, PORT = 4, 8  # what bind() has settled (Linux's SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK)
+SHUT_RD, SHUT_WR = 1, 2  # bits of Socket.shut
+FOREVER = -1
+
+Back = tuple[int, int, Any]  # result, errno, data
+Address = tuple[str, int] | int | None  # of a call: (host, port), a family alone, or a null pointer
+
+
+class Extended(NamedTuple):
+    """One entry of an error queue: struct sock_extended_err, the offending data, who said so and about whom."""
+
+    errno: int
+    origin: int
+    type: int = 0
+    code: int = 0
+    info: int = 0
+    data: int = 0
+    payload: bytes = b""
+    offender: bytes = b""  # packed; b"": nobody
+    address: tuple[bytes, int] | None = None  # where the offending packet was going
+
+
+@state
+class Socket(State):
+    """struct socket and struct sock: what stays while connections come and go.
+
+    options: values by (level, name), as set, where they differ from the default; accept hands them on.
+    wishes: the same for what a connection must know, by the names of ports.OPTIONS: given to the connection when
+    there is one, to a listener's connections through Listener.options.
+    """
+
+    number: int
+    family: int
+    type: int
+    proto: int
+    nonblock: bool = False
+    refs: int = 0
+    sock: int = 0  # in host.conns, listeners, udps or echoes; 0 while it is in none
+    local: tuple[bytes, int] | None = None  # its own address and port; b"" is any address of either family
+    locks: int = 0  # ADDRESS, PORT
+    phase: int = UNCONNECTED
+    shut: int = 0  # by shutdown(); the rest is the connection's
+    error: int = 0  # errno, pending while it has no connection
+    reuseaddr: bool = False
+    reuseport: bool = False
+    v6only: bool = False
+    linger: int = FOREVER  # ns; FOREVER: SO_LINGER is off
+    rcvtimeo: int = 0  # ns; 0: for ever
+    sndtimeo: int = 0
+    rcvlowat: int = 1
+    options: dict[tuple[int, int], int] = field(default_factory=dict)
+    wishes: dict[str, int] = field(default_factory=dict)
+    errors: deque[Extended] = field(default_factory=deque)
+    held: list[Piece] = field(default_factory=list)  # of a datagram that MSG_MORE keeps back
+    aim: tuple[bytes, int] | None = None  # where that datagram goes
+    waiters: list[int] = field(default_factory=list)  # tickets of calls that are tried again when it changes
+    watchers: list[int] = field(default_factory=list)  # numbers of the epolls that watch it
+
+
+@state
+class Interest(State):
+    """What an epoll watches: one descriptor with its file. seen: the events that were told (for EPOLLET)."""
+
+    fd: int
+    file: int
+    events: int
+    data: int
+    off: bool = False  # EPOLLONESHOT has told
+
+
+@state
+class Epoll(State):
+    number: int
+    nonblock: bool = False
+    refs: int = 0
+    interests: list[Interest] = field(default_factory=list)
+    ready: deque[tuple[int, int]] = field(default_factory=deque)  # (fd, file) in the order in which they became so
+    waiters: list[int] = field(default_factory=list)
+    watchers: list[int] = field(default_factory=list)
+
+
+@state
+class Parked(State):
+    """One call: what was asked, and how far it has come. A call that blocks has a ticket and waits in Files.parked.
+
+    files: numbers of the files that it holds, and whose changes let it be tried again; the first is the descriptor's.
+    """
+
+    name: str
+    args: tuple[Any, ...]
+    ticket: int = 0
+    files: tuple[int, ...] = ()
+    patience: int = FOREVER  # ns it may wait, from the beginning
+    late: bool = False  # its time is up: it returns with what there is
+    count: int = 0  # bytes done so far
+    got: list[Piece] = field(default_factory=list)
+    code: int = 0  # errno it will have if it cannot go on
+
+    def wait(self, patience: int, code: int) -> None:
+        """There is nothing to return yet: wait up to `patience` ns, 0: not at all. Raises `code` if that is over."""
+        if self.late or not patience:
+            raise refused(code)
+        self.patience = patience
+
+
+@state
+class Files(State):
+    fds: dict[int, int] = field(default_factory=dict)  # descriptor: file
+    cloexec: dict[int, None] = field(default_factory=dict)  # descriptors with FD_CLOEXEC
+    sockets: dict[int, Socket] = field(default_factory=dict)
+    epolls: dict[int, Epoll] = field(default_factory=dict)
+    owners: dict[int, int] = field(default_factory=dict)  # socket number of the host: file
+    ports: dict[tuple[int, int], list[int]] = field(default_factory=dict)  # (protocol, port): files bound to it
+    parked: dict[int, Parked] = field(default_factory=dict)  # ticket: call
+    done: dict[int, tuple[int, Back]] = field(default_factory=dict)  # ticket: when (ns) and what; until taken
+    woken: dict[int, None] = field(default_factory=dict)  # files that changed: who waits for them is to be told
+    lowest: int = FIRST  # no descriptor below is free
+    next_file: int = 1
+    next_ticket: int = 1
+
+
+def refused(code: int) -> StackError:
+    """The error that a call returns as (-1, code, None)."""
+    return StackError(code, "the call returns -1")
+
+
+def install(files: Files, file: Socket | Epoll, cloexec: bool = False, least: int = FIRST) -> int:
+    """The lowest free descriptor from `least` on, for an open file; returns it. Raises EMFILE."""
+    fd = max(least, files.lowest)
+    while fd in files.fds:
+        fd += 1
+    if fd >= LIMIT:
+        raise refused(errno.EMFILE)
+    if least <= files.lowest:
+        files.lowest = fd + 1
+    files.fds[fd] = file.number
+    file.refs += 1
+    if cloexec:
+        files.cloexec[fd] = None
+    return fd
+
+
+def uninstall(files: Files, fd: int) -> Socket | Epoll:
+    """Free a descriptor; returns its file, which keeps this reference. Raises EBADF."""
+    file = get(files, fd)
+    del files.fds[fd]
+    files.cloexec.pop(fd, None)
+    files.lowest = min(files.lowest, fd)
+    return file
+
+
+def new_number(files: Files) -> int:
+    files.next_file += 1
+    return files.next_file - 1
+
+
+def get(files: Files, fd: int) -> Socket | Epoll:
+    """The open file of a descriptor. Raises EBADF."""
+    number = files.fds.get(fd, 0)
+    file = files.sockets.get(number) or files.epolls.get(number)
+    if file is None:
+        raise refused(errno.EBADF)
+    return file
+
+
+def numbered(files: Files, number: int) -> Socket | Epoll:
+    """An open file by its number."""
+    return files.sockets[number] if number in files.sockets else files.epolls[number]
+
+
+def socket(files: Files, fd: int) -> Socket:
+    """The socket of a descriptor. Raises EBADF, ENOTSOCK."""
+    file = get(files, fd)
+    if not isinstance(file, Socket):
+        raise refused(errno.ENOTSOCK)
+    return file
+
+
+def mine(files: Files, call: Parked, fd: int) -> Socket:
+    """The socket that a call is about; when it is tried again, the descriptor may be another's. Raises as socket."""
+    if call.ticket:
+        return files.sockets[call.files[0]]
+    found = socket(files, fd)
+    call.files = (found.number,)
+    return found
+
+
+def changed(files: Files, file: Socket | Epoll) -> None:
+    """Something happened to a file: calls that wait for it are tried again after the next flush, epolls told."""
+    if file.waiters or file.watchers:
+        files.woken[file.number] = None

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""sk: what a socket is to its owner, in the terms of Linux's struct sock: state, shutdown, pending error, addresses.
+
+The connection, listener or datagram socket beneath has the facts; a Socket has only what outlives them.
+"""
+
+from labstack.ip.family import V4, V6, text
+from labstack.stack.host import Host
+from labstack.stack.syscall import files
+from labstack.stack.syscall.files import SHUT_RD, SHUT_WR, Socket
+from labstack.tcp.conn import Conn
+from labstack.tcp.states import CLOSED, ESTABLISHED, LISTEN, TIME_WAIT
+
+AF_UNSPEC, AF_INET, AF_INET6 = 0, 2, 10
+SOCK_STREAM, SOCK_DGRAM = 1, 2
+IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6 = 1, 6, 17, 58
+MAPPED = bytes(10) + b"\xff\xff"
+FAMILIES = {AF_INET: V4, AF_INET6: V6}
+
+
+def conn(host: Host, s: Socket) -> Conn | None:
+    """Its connection, alive or dead; None while it has none."""
+    return host.conns.get(s.sock) if s.sock else None
+
+
+def state(host: Host, s: Socket) -> str:
+    """The state that the owner sees: TIME_WAIT is nobody's (CLOSED); a connected datagram socket is ESTABLISHED."""
+    it = conn(host, s)
+    if it is not None:
+        return CLOSED if it.state == TIME_WAIT else it.state
+    if s.sock in host.listeners:
+        return LISTEN
+    return ESTABLISHED if s.phase == files.CONNECTED else CLOSED
+
+
+def shut(host: Host, s: Socket) -> int:
+    """Linux's sk_shutdown: SHUT_RD | SHUT_WR, by the owner, by the peer's FIN, by the end of the connection."""
+    it = conn(host, s)
+    if it is None:
+        return s.shut
+    if it.state in (CLOSED, TIME_WAIT):
+        return SHUT_RD | SHUT_WR
+    return s.shut | (SHUT_RD if ended(it) else 0)
+
+
+def ended(it: Conn) -> bool:
+    """The peer's FIN has arrived (Linux's SOCK_DONE)."""
+    return it.rcv.fin is not None and it.rcv.nxt > it.rcv.fin
+
+
+def error(host: Host, s: Socket) -> int:
+    """The pending error (sk_err), which stays."""
+    it = conn(host, s)
+    below = it or host.udps.get(s.sock) or host.echoes.get(s.sock)
+    return s.error or (below.error if below is not None else 0)
+
+
+def take_error(host: Host, s: Socket) -> int:
+    """The pending error, which is told once (sock_error(), SO_ERROR)."""
+    code, s.error = error(host, s), 0
+    it = conn(host, s)
+    below = it or host.udps.get(s.sock) or host.echoes.get(s.sock)
+    if below is not None:
+        below.error = 0
+    return code
+
+
+def attach(host: Host, s: Socket, sock: int) -> None:
+    """From now on it stands for this connection, listener or datagram socket of the host; 0: for none."""
+    host.files.owners.pop(s.sock, None)
+    s.sock = sock
+    if sock:
+        host.files.owners[sock] = s.number
+
+
+def shown(s: Socket, addr: bytes, port: int) -> tuple[str, int]:
+    """An address as calls hand it back, in the socket's family; b"" is any address."""
+    if s.family == AF_INET:
+        return text(addr or V4.any), port
+    return "::ffff:" + text(addr) if len(addr) == 4 else text(addr or V6.any), port
