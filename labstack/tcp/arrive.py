@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from labstack.core.env import Env
 from labstack.ip.net import Net
-from labstack.tcp import ackgen, acks, closing, opening, output, receive
+from labstack.tcp import ackgen, acks, closing, opening, output, receive, tally
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, FIN, RST, SYN, Segment
 from labstack.tcp.seq import unwrap
@@ -22,6 +22,7 @@ Check = Callable[[Env, Net, Conn, Segment], int]
 
 def arrive(env: Env, net: Net, conn: Conn, seg: Segment) -> None:
     """A segment for this connection."""
+    tally.arrived(conn.tally, seg.size, seg.gso)
     if conn.state == SYN_SENT:
         _syn_sent(env, net, conn, seg)
         return
@@ -94,7 +95,7 @@ def _unacceptable(env: Env, conn: Conn, seg: Segment) -> int:
         return STOP
     env.note("9293/3.10.7.4/seq/ack", conn.sock)
     if seg.size or seg.flags & FIN:
-        ackgen.at_once(conn)
+        ackgen.quickly(env, conn)
     else:
         ackgen.challenge(env, conn)
     env.drop("drop.tcp.outside_window", seg.seq - conn.rcv.nxt, seg.size)

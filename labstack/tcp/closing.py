@@ -87,12 +87,15 @@ def fin_arrived(env: Env, conn: Conn) -> None:
     """Everything up to the peer's FIN has arrived (RFC 9293 §3.10.7.4, eighth)."""
     conn.rcv.nxt += 1
     conn.rcv.edge = max(conn.rcv.edge, conn.rcv.nxt)
-    ackgen.at_once(conn)
     env.note("9293/3.10.7.4/fin/arrived", conn.sock)
     env.wake(conn.sock, READABLE)
     if conn.state in (SYN_RECEIVED, ESTABLISHED):
         become(env, conn, CLOSE_WAIT)
-    elif conn.state == FIN_WAIT_1:
+        conn.rcv.pingpong = True  # our own FIN may follow at once, and take the ACK along
+        ackgen.delay(env, conn)
+        return
+    ackgen.at_once(conn)
+    if conn.state == FIN_WAIT_1:
         become(env, conn, CLOSING)
     elif conn.state == FIN_WAIT_2:
         time_wait(env, conn)

@@ -12,6 +12,7 @@ from labstack.core.state import State, field, state
 from labstack.tcp.cc.reno import Reno
 from labstack.tcp.rtt import Rtt
 from labstack.tcp.stream import Outbox
+from labstack.tcp.tally import Tally
 
 NONE, DELAYED, NOW = 0, 1, 2  # when the next acknowledgment is due
 
@@ -70,6 +71,11 @@ class Rcv(State):
     fin: int | None = None  # where the peer's FIN stands
     ack: int = NONE  # is an acknowledgment due?
     acked: int = 0  # RCV.NXT in the last segment we sent
+    seen: int = 0  # the largest segment so far: what "full-sized" means for this peer
+    heard: int = 0  # when data last arrived
+    ato: int = 0  # ns an acknowledgment may wait, adapted to the peer; 0 before the first data
+    quick: int = 0  # acknowledgments that still go out at once (Linux's quick ACK mode)
+    pingpong: bool = False  # the application answers what it reads: an acknowledgment can ride on the answer
     wanted: bool = True  # False after shutdown(SHUT_RD): data is acknowledged and thrown away
 
 
@@ -90,7 +96,9 @@ class Conn(State):
     held: bool = True  # an application holds the socket
     error: int = 0  # errno: why the connection died
     soft: int = 0  # errno: the last trouble that was no reason to die (MUST-47)
-    version: int = -1  # of the network layer, when mss and gso were last fitted to the path
+    tally: Tally = field(default_factory=Tally)  # what only TCP_INFO asks for
+    version: int = -1  # of the network layer, when mss, mtu and gso were last fitted to the path
+    mtu: int = 0  # of the path, bytes of an IP packet
     gso: int = 0  # greatest super-segment on this path, bytes of payload; 0: one segment per frame
     pseudo: int = 0  # sum over the pseudo-header without the length
     approved: tuple[int, int] = (-1, 0)  # (Net.version, interface) for which IP found its addresses in order

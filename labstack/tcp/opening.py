@@ -8,7 +8,7 @@ from labstack.core.env import Env
 from labstack.core.event import ACCEPTABLE, CONNECTED, WRITABLE
 from labstack.ip.family import of
 from labstack.ip.net import Path
-from labstack.tcp import ackgen, acks, closing, isn, send, timeouts, window
+from labstack.tcp import ackgen, acks, closing, isn, send, tally, timeouts, window
 from labstack.tcp.cc.reno import Reno
 from labstack.tcp.conn import Conn, Rcv, Snd
 from labstack.tcp.rtt import Rtt
@@ -50,7 +50,7 @@ def make(
         mss=mss,
         recover=iss,
     )
-    rcv = Rcv(irs=0, nxt=0, edge=0, limit=limit, mss=mss)
+    rcv = Rcv(irs=0, nxt=0, edge=0, limit=limit, mss=mss, seen=min(mss, family.mss))
     conn = Conn(
         sock=sock,
         local=local,
@@ -62,6 +62,8 @@ def make(
         state=CLOSED,
         snd=snd,
         rcv=rcv,
+        tally=tally.Tally(tail=iss),
+        mtu=path.mtu,
         gso=max(path.gso - family.header - TCP_HLEN, 0),
         pseudo=checksum.add(path.sum, PROTO),
         scaling=bool(env.config["net.ipv4.tcp_window_scaling"]),
@@ -146,6 +148,7 @@ def established(env: Env, conn: Conn) -> None:
         env.note("6298/5.7/after-syn", conn.sock)
         conn.snd.rtt.rto = AFTER_LOST_SYN
     become(env, conn, ESTABLISHED)
+    tally.opened(conn.tally, conn.passive, env.now)
     timeouts.rearm(env, conn)
     env.dirty[conn.sock] = None
     if conn.parent:

@@ -42,7 +42,7 @@ def _trim(
 ) -> tuple[int, int, tuple[Piece, ...]]:
     low, high = max(start, conn.rcv.nxt), min(end, edge)
     env.note("9293/3.10.7.4/text/trim", conn.sock, low - start, end - high)
-    ackgen.at_once(conn)
+    ackgen.quickly(env, conn)
     return low, high, tuple(islands.cut(pieces, low - start, high - start))
 
 
@@ -58,7 +58,7 @@ def advance(env: Env, conn: Conn, end: int, pieces: tuple[Piece, ...]) -> None:
         _join(rcv)
     else:
         _deliver(rcv, size, pieces)
-        ackgen.in_order(env, conn)
+        ackgen.in_order(env, conn, size)
     env.note("9293/3.10.7.4/text/accept", conn.sock, size)
     if rcv.wanted:
         env.wake(conn.sock, READABLE)

@@ -5,7 +5,7 @@
 """
 
 from labstack.core.env import Env
-from labstack.tcp import timeouts
+from labstack.tcp import ackgen, timeouts
 from labstack.tcp.conn import Conn, Snd
 from labstack.tcp.segment import ACK, FIN, PSH, SYN
 from labstack.tcp.states import SENDING
@@ -131,6 +131,8 @@ def sent(env: Env, conn: Conn, span: Span) -> None:
         snd.rtt.cancel()
     elif not snd.probe:
         snd.rtt.start(end, env.now)
+        if size:
+            ackgen.replied(env, conn)
     if end > snd.nxt:
         snd.nxt = end
     if snd.probe:

@@ -278,6 +278,11 @@ class Script:
         self.state("ESTABLISHED")
         return self
 
+    def settled(self) -> "Script":
+        """As after many segments: acknowledgments no longer go out at once."""
+        self.conn.rcv.ato = 40 * MS
+        return self
+
     def connect(self, port: int = 4000, **options: int) -> int:
         """We begin to open a connection to the peer's port."""
         self.sport = port

@@ -78,7 +78,7 @@ def test_half_close_lets_the_peer_go_on(tcp: Tcp) -> None:
     s.state("FIN_WAIT_2")
     s.rx("PA", data=pattern(0, 1000))
     assert s.call("recv", s.sock) == pattern(0, 1000)
-    s.tx("A", after=40)
+    s.tx("A")
     s.rx("FA")
     s.tx("A")
     assert s.call("recv", s.sock) == b""
@@ -132,6 +132,7 @@ def test_close_with_unread_data_resets(tcp: Tcp) -> None:
     """RFC 9293 §3.6.1, SHLD-3: the peer must learn that data was lost."""
     s = tcp().passive()
     s.rx("PA", data=b"unread")
+    s.tx("A")
     s.call("close", s.sock)
     s.tx("RA", seq=1, ack=7)
     s.gone()
@@ -211,6 +212,7 @@ def test_a_reset_tells_the_application_after_what_it_can_still_read(tcp: Tcp) ->
     """RFC 9293 MUST-12."""
     s = tcp().passive()
     s.rx("PA", data=b"last words")
+    s.tx("A")
     s.wakes.clear()
     s.rx("R")
     assert s.wakes == [Wake(s.sock, CLOSED | FAILED)]
@@ -387,11 +389,11 @@ def test_a_quiet_end_counts_exactly_this(tcp: Tcp) -> None:
     """The whole record: it proves what did not happen, too."""
     s = tcp().passive()
     s.rx("PA", data=b"ping")
+    s.tx("A")
     s.call("recv", s.sock)
     s.call("send", s.sock, b"pong")
     s.tx("PA")
     s.rx("FA")
-    s.tx("A")
     s.call("close", s.sock)
     s.tx("FA")
     s.rx("A")

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from tcp_script import Script
 
+from labstack.core.config import MS
 from labstack.core.counters import drops
 from labstack.core.event import ACCEPTABLE, CLOSED, CONNECTED, FAILED, READABLE, WRITABLE, Rx, Wake
 from labstack.core.frame import Frame
@@ -217,7 +218,7 @@ def test_the_syn_again_with_text_is_the_same_syn(tcp: Tcp) -> None:
         s.rx("S", seq=0, data=b"early")
         s.tx("SA", seq=0, ack=1)
     s.rx("PA", seq=1, data=b"early")
-    s.tx("A", after=40, ack=6)
+    s.tx("A", ack=6)
     s.accept()
     assert s.call("recv", s.sock) == b"early"
 
@@ -420,7 +421,7 @@ def test_accepting_a_connection_that_was_reset_tells_why(tcp: Tcp) -> None:
     s.sock = second
     s.rx("PA", data=b"for the second")
     assert s.call("recv", second) == b"for the second"
-    s.tx("A", after=40)
+    s.tx("A")
     s.call("close", 70)
     s.stack.check()
 
@@ -430,6 +431,7 @@ def test_accept_can_renumber_a_busy_connection(tcp: Tcp) -> None:
     s = tcp()
     s.listen()
     _knock(s, 4001)
+    s.stack.conns[2].rcv.ato = 40 * MS  # as after many segments
     s.rx("PA", data=b"early")
     sock, _ = s.call("accept", s.listener, 99)
     assert s.call("recv", sock) == b"early"

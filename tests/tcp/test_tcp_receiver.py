@@ -20,7 +20,7 @@ Tcp = Callable[..., Script]
 
 def test_an_ack_waits_40_ms_for_company(tcp: Tcp) -> None:
     """RFC 9293 §3.8.6.3, MUST-40, SHLD-18."""
-    s = tcp().passive()
+    s = tcp().passive().settled()
     s.rx("PA", data=100)
     s.tx("A", after=40, ack=101, size=0)
     assert s.count("TcpExtDelayedACKs") == 1
@@ -29,7 +29,8 @@ def test_an_ack_waits_40_ms_for_company(tcp: Tcp) -> None:
 
 def test_every_second_full_segment_is_acknowledged_at_once(tcp: Tcp) -> None:
     """RFC 9293 §3.8.6.3, SHLD-19."""
-    s = tcp().passive()
+    s = tcp().passive().settled()
+    s.conn.rcv.seen = 1460
     for n in range(1, 7):
         s.rx("A", data=1460)
         if n % 2:
@@ -38,9 +39,63 @@ def test_every_second_full_segment_is_acknowledged_at_once(tcp: Tcp) -> None:
             s.tx("A", ack=1460 * n + 1, size=0)
 
 
+def test_the_first_sixteen_acks_go_at_once(tcp: Tcp) -> None:
+    """Linux's quick ACK mode: while the peer's window is small an ACK must not wait."""
+    s = tcp().passive()
+    for n in range(1, 17):
+        s.wait(100)
+        s.rx("PA", data=100)
+        s.tx("A", after=0, ack=100 * n + 1)
+    s.wait(100)
+    s.rx("PA", data=100)
+    s.tx("A", after=40, ack=1701)
+
+
+def test_a_peer_that_repeats_itself_is_answered_quickly_for_a_while(tcp: Tcp) -> None:
+    """Linux's tcp_enter_quickack_mode: it may have missed an ACK."""
+    s = tcp().passive().settled()
+    s.rx("PA", data=100)
+    s.tx("A", after=40)
+    s.rx("PA", seq=1, data=100)
+    s.tx("A", after=0)
+    s.rx("PA", data=100)
+    s.tx("A", after=0, ack=201)
+
+
+def test_in_a_dialogue_the_ack_waits_for_the_answer(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6.3: once an answer has followed a question, the ACK of the next one can ride on its answer."""
+    s = tcp().passive()
+    s.rx("PA", data=10)
+    s.tx("A", after=0)
+    s.call("send", s.sock, b"answer")
+    s.tx("PA")
+    s.rx("PA", ack=7, data=10)
+    s.wait(20)
+    s.call("send", s.sock, b"answer")
+    s.tx("PA", ack=21)
+    s.rx("A", ack=13)
+    s.nothing(1000)
+
+
+def test_the_ack_of_a_fin_waits_for_ours(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6.3: but no longer than any delayed ACK."""
+    s = tcp().passive().settled()
+    s.rx("FA")
+    s.tx("A", after=40, ack=2)
+
+
+def test_a_small_segment_of_a_peer_that_sends_small_ones_counts_as_full(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6.3, SHLD-19: RMSS is what the peer sends, not what it might."""
+    s = tcp().passive().settled()
+    s.rx("PA", data=600)
+    s.nothing()
+    s.rx("PA", data=600)
+    s.tx("A", after=0, ack=1201)
+
+
 def test_data_carries_the_ack(tcp: Tcp) -> None:
     """RFC 9293 §3.10.7.4: piggybacked where possible."""
-    s = tcp().passive()
+    s = tcp().passive().settled()
     s.rx("PA", data=100)
     s.call("send", s.sock, b"reply")
     s.tx("PA", ack=101, data=b"reply")
@@ -75,7 +130,7 @@ def test_out_of_order_and_gap_filling_segments_are_acknowledged_at_once(tcp: Tcp
 
 def test_a_duplicate_segment_is_acknowledged_at_once_and_dropped(tcp: Tcp) -> None:
     """RFC 9293 §3.10.7.4, first: no throttle for text, the peer may have missed our ACK."""
-    s = tcp().passive()
+    s = tcp().passive().settled()
     s.rx("PA", data=b"hello")
     s.tx("A", after=40)
     for _ in range(3):
@@ -311,8 +366,8 @@ def test_acks_from_a_peer_that_filled_our_window_and_lost_it_are_heard(tcp: Tcp)
 
 def test_without_window_scaling_a_read_does_not_beg_for_a_larger_window(tcp: Tcp) -> None:
     """RFC 9293 §3.8.6: 65,535 is all that can be said; a large buffer is no reason for an ACK on every read."""
-    s = tcp().passive(rcvbuf=500_000)
-    for _ in range(10):
+    s = tcp().passive(rcvbuf=500_000).settled()
+    for _ in range(5):
         s.rx("PA", data=100)
         s.call("recv", s.sock)
         s.nothing()
@@ -338,6 +393,7 @@ def test_readers_are_woken_once_per_batch(tcp: Tcp) -> None:
     s.wakes.clear()
     s.rx("PA", data=10)
     assert s.wakes == [Wake(s.sock, READABLE)]
+    s.tx("A")
     s.rx("A", seq=100, data=10)
     assert s.wakes == [Wake(s.sock, READABLE)]
     s.tx("A")
@@ -345,7 +401,7 @@ def test_readers_are_woken_once_per_batch(tcp: Tcp) -> None:
 
 def test_reading_in_parts(tcp: Tcp) -> None:
     """RFC 9293 §3.9.1.3."""
-    s = tcp().passive()
+    s = tcp().passive().settled()
     s.rx("PA", data=pattern(0, 100))
     s.rx("PA", data=pattern(100, 100))
     assert b"".join(s.call("recv", s.sock, n) for n in (1, 98, 2, 50, 60)) == pattern(0, 200)
