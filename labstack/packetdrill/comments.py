@@ -20,18 +20,23 @@ def read(found: list[Token], source: Source, first: int) -> tuple[str, tuple[Not
     """What the script is about, and its notes. `first`: the offset at which the events begin."""
     notes, about = [], ""
     block: list[str] = []
-    end = -1
+    before: Token | None = None
     for token in found:
-        gap = source.text[end : token.start] if end >= 0 else ""
-        if gap.strip() or gap.count("\n") > 1 or token.text.startswith("/*"):
+        if before is None or not _goes_on(before, token, source):
             about, block = about or _text(block), []
-        end = token.end
+        before = token
         note = _note(token, source)
         if note:
             notes.append(note)
         elif token.start < first and not about:
             block += _lines(token.text)
     return about or _text(block), tuple(notes)
+
+
+def _goes_on(before: Token, token: Token, source: Source) -> bool:
+    """Is a comment one with the comment before it?"""
+    gap = source.text[before.end : token.start]
+    return before.text[1] == token.text[1] == "/" and gap.count("\n") == 1 and not gap.strip()
 
 
 def _note(token: Token, source: Source) -> Note | None:

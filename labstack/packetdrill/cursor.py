@@ -77,7 +77,7 @@ class Cursor:
     def number(self, what: str, most: int, least: int = 0) -> int:
         """A number, decimal or 0x..., from `least` to `most`."""
         if self.kind not in (INTEGER, HEX) or len(self.text) > LONGEST_NUMBER:
-            self.fail(f"{what} (a number)")
+            self.fail(f"{what} (a number{', or a word that stands for one' if self.kind == WORD else ''})")
         value = int(self.text, 0) if self.kind == HEX else int(self.text)
         if not least <= value <= most:
             self.fail(f"{what} from {least} to {most}")
@@ -106,8 +106,13 @@ class Cursor:
         shown = f"{before}{text}{after}"
         if kind in (INTEGER, HEX, FLOAT, ADDRESS):
             return _CALLED[kind] + shown
-        quoted = f"'{shown}'" if shown.isprintable() else repr(shown)
-        return _CALLED.get(kind, "") + quoted
+        return _CALLED.get(kind, "") + quoted(shown)
+
+
+def quoted(text: str) -> str:
+    """Text in quotes, not too long, in characters that can be shown."""
+    text = text if len(text) <= LONGEST_SHOWN + 6 else text[:LONGEST_SHOWN] + "..."
+    return f"'{text}'" if text.isprintable() else ascii(text)
 
 
 def listed(words: tuple[str, ...]) -> str:

@@ -5,16 +5,18 @@ Names of calls, fields and symbols are judged here, so that a slip of the pen is
 call's arguments mean is left to the runner. PSP's and SCTP's calls are refused.
 """
 
+from collections.abc import Collection
 from difflib import get_close_matches
 from typing import NoReturn
 
 from labstack.packetdrill import symbols
-from labstack.packetdrill.cursor import Cursor, listed
+from labstack.packetdrill.cursor import Cursor, listed, quoted
 from labstack.packetdrill.lexer import ELLIPSIS, END, HEX, INTEGER, STRING, WORD, Token
 from labstack.packetdrill.script import ANY, Apply, Array, Braces, Expr, Field, Number, Symbol, Syscall, Text, Union
 from labstack.packetdrill.strings import unescape
 
 DEEPEST = 16  # braces and brackets inside each other; msghdr's control data need 4
+MANY = 60  # names that are too many to list
 LEAST, MOST = -(1 << 63), (1 << 64) - 1
 REFUSED = {"psp_": "PSP", "sctp_": "SCTP"}  # how the names of their calls begin
 
@@ -50,7 +52,7 @@ def syscall(cursor: Cursor, end: int | None = None) -> Syscall:
     name = cursor.step()
     for start, what in REFUSED.items():
         if name.text.startswith(start):
-            cursor.refuse(f"{what} (system call {name.text})", name)
+            cursor.refuse(f"{what} (system call {name.text[:40]})", name)
     if name.text not in CALLS:
         _unknown(cursor, name, "system call", CALLS)
     cursor.expect("(")
@@ -80,11 +82,14 @@ def _note(cursor: Cursor) -> str:
     """The words in parentheses behind a result; two pairs of parentheses give `first) (second`."""
     start, end = cursor.token.end, 0
     for _ in range(2):
+        opening = cursor.token
         if not cursor.accept("("):
             break
         while cursor.kind not in (")", END):
             cursor.step()
-        end = cursor.expect(")").start
+        if cursor.kind == END:
+            cursor.wrong("found '(', which is never closed", opening)
+        end = cursor.step().start
     return " ".join(cursor.source.text[start:end].split()) if end else ""
 
 
@@ -193,10 +198,9 @@ def _word(cursor: Cursor, depth: int) -> Apply | Symbol:
     return Apply(token.text, args)
 
 
-def _unknown(cursor: Cursor, token: Token, what: str, known: object) -> NoReturn:
+def _unknown(cursor: Cursor, token: Token, what: str, known: Collection[str]) -> NoReturn:
     """An unknown word, with the known ones that look like it."""
-    word = token.text[:40]
-    near = tuple(get_close_matches(word, [str(name) for name in known], 3))  # type: ignore[attr-defined]
-    shown = f"'{word}'" if word.isprintable() else repr(word)
-    expected = f"; expected perhaps {listed(near)}" if near else f"; it is no {what} that we know, nor defined"
-    cursor.wrong(f"found the unknown {what} {shown}{expected}", token)
+    near = tuple(get_close_matches(token.text[:40], known, 3))
+    every = tuple(known) if len(known) < MANY else (f"a {what} of Linux's", "a word that is defined")
+    expected = ("perhaps " if near else "") + listed(near or every)
+    cursor.wrong(f"found the unknown {what} {quoted(token.text)}, expected {expected}", token)

@@ -95,7 +95,8 @@ def tokens(source: Source, defines: Mapping[str, str]) -> tuple[list[Token], lis
         elif kind == "open":
             raise source.error(start, f"found {text}, which opens a {OPEN[text]} that is never closed")
         found.append(Token(kind, text, start, end))
-    found.append(Token(END, "", len(source.text), len(source.text)))
+    last = found[-1].end if found else 0
+    found.append(Token(END, "", last, last))
     return found, comments
 
 

@@ -8,8 +8,8 @@ packets that are expected. Encapsulations and SCTP are refused.
 import re
 
 from labstack.packetdrill import icmp
-from labstack.packetdrill.cursor import Cursor, listed
-from labstack.packetdrill.lexer import ELLIPSIS, FLOAT, HEX, INTEGER, WORD, Token
+from labstack.packetdrill.cursor import Cursor, listed, quoted
+from labstack.packetdrill.lexer import ELLIPSIS, FLOAT, HEX, INTEGER, WORD
 from labstack.packetdrill.script import Icmp, Ip, Packet, Quote, Tcp, Udp
 from labstack.packetdrill.tcpoptions import options
 
@@ -88,7 +88,7 @@ def _range(cursor: Cursor) -> tuple[int, int]:
     size = _size(cursor)
     if (start + size - end) & U32:
         right = (start + size) & U32
-        cursor.wrong(f"found the end {end}, expected {right}, as {start} + {size} bytes are {right}", token)
+        cursor.wrong(f"found the end {end}, expected {right} ({start} and {size} bytes)", token)
     return start, size
 
 
@@ -126,17 +126,12 @@ def _flags(cursor: Cursor) -> tuple[str, int | None]:
     letters = "" if text == "-" else text.replace(digits, "", 1)
     strange = sorted(set(letters) - set(FLAGS))
     if strange or len(digits) > 1 or digits > "7":
-        _strange(cursor, first, text)
+        cursor.wrong(f"found {quoted(text)}, expected {listed(BODIES)}", first)
     if len(set(letters)) < len(letters):
-        cursor.wrong(f"found the flags '{text}', in which one stands twice", first)
+        cursor.wrong(f"found the flags {quoted(text)}, in which one stands twice", first)
     if digits and set(letters) & set("EWA"):
-        cursor.wrong(f"found the flags '{text}': the digit stands for E, W and A already", first)
+        cursor.wrong(f"found the flags {quoted(text)}: the digit stands for E, W and A already", first)
     return "".join(c for c in FLAGS if c in letters), int(digits) if digits else None
-
-
-def _strange(cursor: Cursor, token: Token, text: str) -> None:
-    shown = f"'{text[:40]}'" if text.isprintable() else repr(text[:40])
-    cursor.wrong(f"found {shown}, expected {listed(BODIES)}", token)
 
 
 # ICMP

@@ -7,7 +7,7 @@ Newlines mean nothing: an event begins with the next time. Packets, calls and co
 from collections.abc import Mapping
 
 from labstack.packetdrill import comments, options
-from labstack.packetdrill.cursor import Cursor
+from labstack.packetdrill.cursor import Cursor, quoted
 from labstack.packetdrill.expressions import syscall
 from labstack.packetdrill.lexer import CODE, COMMAND, ELLIPSIS, END, FLOAT, INTEGER, OPTION, WORD, Source, Token
 from labstack.packetdrill.packets import packet
@@ -68,9 +68,10 @@ def _event(cursor: Cursor, before: Event | None) -> Event:
     token = cursor.token
     when = _when(cursor)
     if before is None and (when.at or when.kind not in (ABSOLUTE, RELATIVE)):
-        cursor.wrong("found another time than 0 for the first event, expected 0 or +0", token)
+        cursor.wrong(f"found the time {_said(cursor, token)} of the first event, expected 0 or +0", token)
     if before and when.kind == before.when.kind == ABSOLUTE and when.at < before.when.at:
-        cursor.wrong(f"found {token.text}, which is before the event of line {before.place.line}", token)
+        line = before.place.line
+        cursor.wrong(f"found the time {_said(cursor, token)}, which is before the event of line {line}", token)
     action: Packet | Syscall | Command | Code
     end = _end(cursor, when, token)
     if cursor.kind == WORD:
@@ -87,7 +88,7 @@ def _event(cursor: Cursor, before: Event | None) -> Event:
         cursor.fail(*ACTIONS)
     expected = isinstance(action, Packet) and not action.inbound
     if when.kind in (ANYTIME, RANGE, RELATIVE_RANGE) and not expected:
-        shown = "*" if when.kind == ANYTIME else "a range of times"
+        shown = "any time (*)" if when.kind == ANYTIME else "a range of times"
         cursor.wrong(f"found {shown}, which only packets that are expected ('>') can have", token)
     return Event(cursor.source.place(token.start), when, action)
 
@@ -104,7 +105,7 @@ def _when(cursor: Cursor) -> When:
         cursor.expect("+", "'+', as both ends of a range are relative or none is")
     end = _seconds(cursor, "the end of the range, in seconds")
     if end < at:
-        cursor.wrong("found a range of times that ends before it begins", token)
+        cursor.wrong(f"found the range {_said(cursor, token)}, which ends before it begins", token)
     return When(RELATIVE_RANGE if relative else RANGE, at, end)
 
 
@@ -115,8 +116,13 @@ def _end(cursor: Cursor, when: When, token: Token) -> int | None:
     cursor.step()
     end = _seconds(cursor, "the time at which the call returns, in seconds")
     if end < when.at:
-        cursor.wrong("found a call that returns before it begins", token)
+        cursor.wrong(f"found the times {_said(cursor, token)} of a call that returns before it begins", token)
     return end
+
+
+def _said(cursor: Cursor, token: Token) -> str:
+    """The text from a token to the present one."""
+    return quoted(cursor.source.text[token.start : cursor.token.start].strip())
 
 
 def _seconds(cursor: Cursor, what: str) -> int:

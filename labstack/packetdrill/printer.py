@@ -83,7 +83,7 @@ def time(event: Event) -> str:
     """When an event is, as its line begins; with the end of a blocking call."""
     text = when(event.when)
     end = event.action.end if isinstance(event.action, Syscall) else None
-    return text if end is None else f"{text}...{seconds(end)}"
+    return text if end is None else f"{text}...{'0' if 0 < end < SECOND else ''}{seconds(end)}"
 
 
 def when(value: When) -> str:
