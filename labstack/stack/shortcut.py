@@ -11,7 +11,7 @@ import struct
 from labstack.core.frame import Frame
 from labstack.ip.family import TCP
 from labstack.stack.host import Host
-from labstack.tcp import predict
+from labstack.tcp import predict, tally
 from layers import checksum
 
 _V4 = struct.Struct("!BBHHHBBH12sIIBBH")
@@ -57,6 +57,7 @@ def taken(host: Host, dev: int, frame: Frame) -> bool:
     pieces = (memoryview(buf)[first:], *frame.body) if first < len(buf) else frame.body
     if not (predict.text(env, conn, ack, wnd, size, pieces) if size else predict.acknowledgment(env, conn, ack, wnd)):
         return False
+    tally.arrived(conn.tally, size, frame.gso)
     count = env.count
     for name in _COUNTED[version]:
         count[name] += 1

@@ -3,7 +3,7 @@
 
 from labstack.core.env import Env
 from labstack.core.event import WRITABLE
-from labstack.tcp import recovery, rtt, timeouts
+from labstack.tcp import recovery, rtt, tally, timeouts
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import SYN, Segment
 
@@ -18,6 +18,8 @@ def acknowledge(env: Env, conn: Conn, seg: Segment) -> None:
         recovery.duplicate(env, conn)
     elif seg.ack < snd.una:
         env.note("9293/3.10.7.4/ack/old", conn.sock, seg.ack - snd.iss)
+    if seg.ack == snd.una:
+        conn.tally.ack_at, conn.tally.probes = env.now, 0
     # RFC 9293 §3.10.7.4: an older segment must not overwrite a newer window
     if seg.ack >= snd.una and (snd.wl1 < seg.seq or (snd.wl1 == seg.seq and snd.wl2 <= seg.ack)):
         # RFC 7323 §2.2: a SYN's window is never scaled
@@ -36,9 +38,13 @@ def advance(env: Env, conn: Conn, ack: int) -> None:
     conn.progress, conn.soft = True, 0
     env.note("9293/3.10.7.4/ack/new", conn.sock, size)
     recovery.advanced(env, conn, size)
+    tally.acked(conn.tally, ack, snd.recover, env.now)
+    if ack >= snd.out.end + snd.fin:
+        tally.idle(conn.tally, env.now)
     timeouts.rearm(env, conn)
-    if snd.blocked and len(snd.out) <= snd.limit // 2:
+    if snd.blocked and 3 * len(snd.out) <= 2 * snd.limit:
         snd.blocked = False
+        tally.unwatch(conn.tally, tally.SNDBUF_LIMITED, env.now)
         env.wake(conn.sock, WRITABLE)
 
 

@@ -8,7 +8,7 @@ from labstack.core.config import SECOND
 from labstack.core.env import Env
 from labstack.core.event import CLOSED as WAKE_CLOSED
 from labstack.core.event import FAILED, READABLE
-from labstack.tcp import ackgen
+from labstack.tcp import ackgen, tally
 from labstack.tcp.conn import Conn
 from labstack.tcp.states import (
     CAN_SEND,
@@ -160,5 +160,6 @@ def finish(env: Env, conn: Conn) -> None:
     for kind in TIMERS:
         env.timers.stop((kind, conn.sock))
     conn.snd.out.drop_before(conn.snd.out.end)
+    tally.over(conn.tally, env.now)
     env.wake(conn.sock, WAKE_CLOSED | (FAILED if conn.error else 0))
     env.dirty[conn.sock] = None

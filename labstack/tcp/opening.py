@@ -149,6 +149,7 @@ def established(env: Env, conn: Conn) -> None:
         conn.snd.rtt.rto = AFTER_LOST_SYN
     become(env, conn, ESTABLISHED)
     tally.opened(conn.tally, conn.passive, env.now)
+    conn.rcv.heard = env.now
     timeouts.rearm(env, conn)
     env.dirty[conn.sock] = None
     if conn.parent:

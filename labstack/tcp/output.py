@@ -11,10 +11,10 @@ from labstack.ip.icmp import scope
 from labstack.ip.net import Net
 from labstack.ip.send import send as send_ip
 from labstack.link import neighbour
-from labstack.tcp import ackgen, send, window
+from labstack.tcp import ackgen, send, tally, window
 from labstack.tcp.conn import NOW, Conn
 from labstack.tcp.segment import ACK, CSUM_AT, PROTO, RST, SYN, TCP_HLEN, Segment, header, syn_options
-from labstack.tcp.states import CLOSED, SYN_SENT
+from labstack.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, SENDING, SYN_SENT
 from layers import checksum
 
 BURST = 64  # segments of one connection in one drain; the rest follows in the next
@@ -29,6 +29,7 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         _emit(env, net, conn, send.reset_seq(conn.snd), RST | ACK, 0, (), 0)
     if conn.state == CLOSED:
         return False
+    before = conn.tally.data_segs_out
     for _ in range(BURST):
         span = send.poll(env, conn)
         if span is None:
@@ -36,10 +37,26 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         _transmit(env, net, conn, span)
     else:
         return True
+    if conn.snd.una < conn.snd.out.end + conn.snd.fin and conn.state in SENDING:
+        _watch(env, conn, conn.tally.data_segs_out > before)
     if conn.rcv.ack == NOW:
         _emit(env, net, conn, send.ack_seq(conn.snd), ACK, 0, (), window.advertise(conn.rcv))
         ackgen.sent(env, conn)
     return False
+
+
+def _watch(env: Env, conn: Conn, progress: bool) -> None:
+    """What keeps the sender from sending more now, if anything does; progress: it has just sent data."""
+    snd, it = conn.snd, conn.tally
+    tally.watch(it, tally.BUSY, env.now)
+    unsent = snd.out.end + snd.fin - it.tail
+    need = min(unsent, snd.mss)
+    if unsent and it.tail + need > snd.una + snd.wnd and it.tail - snd.una + need <= snd.cc.cwnd:
+        tally.watch(it, tally.RWND_LIMITED, env.now)
+        return
+    tally.unwatch(it, tally.RWND_LIMITED, env.now)
+    if not unsent and progress and snd.blocked and not snd.cwnd_limited and conn.state in (ESTABLISHED, CLOSE_WAIT):
+        tally.watch(it, tally.SNDBUF_LIMITED, env.now)
 
 
 def _fit(env: Env, net: Net, conn: Conn) -> None:
@@ -50,6 +67,7 @@ def _fit(env: Env, net: Net, conn: Conn) -> None:
         headers = path.family.header + TCP_HLEN
         conn.snd.mss = conn.snd.cc.mss = min(conn.snd.mss, path.mtu - headers)
         conn.gso = max(path.gso - headers, 0)
+        conn.mtu = path.mtu
 
 
 def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> None:
@@ -87,6 +105,7 @@ def _emit(env: Env, net: Net, conn: Conn, seq: int, flags: int, size: int, piece
     pseudo = checksum.add(conn.pseudo, 20 + len(options) + size)
     head = header(conn.lport, conn.rport, seq, conn.rcv.nxt if flags & ACK else 0, flags, wnd, options, pseudo)
     gso = conn.snd.mss if size > conn.snd.mss else None
+    conn.tally.segs_out += 1 if gso is None else -(-size // gso)
     env.count["TcpOutSegs"] += 1
     send_ip(env, net, path, PROTO, head, pieces, gso=gso, csum_at=CSUM_AT, ttl=conn.ttl, tos=conn.tos)
 

@@ -4,7 +4,7 @@
 from labstack.core.env import Env
 from labstack.core.event import READABLE
 from labstack.core.frame import Piece
-from labstack.tcp import ackgen, islands
+from labstack.tcp import ackgen, islands, tally
 from labstack.tcp.conn import Conn, Rcv
 from labstack.tcp.segment import Segment
 
@@ -60,6 +60,8 @@ def advance(env: Env, conn: Conn, end: int, pieces: tuple[Piece, ...]) -> None:
         _deliver(rcv, size, pieces)
         ackgen.in_order(env, conn, size)
     env.note("9293/3.10.7.4/text/accept", conn.sock, size)
+    if rcv.nxt >= conn.tally.window_end:
+        tally.filled(conn.tally, rcv.nxt + rcv.edge - rcv.acked, env.now)
     if rcv.wanted:
         env.wake(conn.sock, READABLE)
 
@@ -84,6 +86,7 @@ def _keep(env: Env, conn: Conn, start: int, end: int, pieces: tuple[Piece, ...])
     ackgen.at_once(conn)
     islands.insert(rcv.islands, start, end, pieces)
     env.note("9293/3.10.7.4/text/beyond", conn.sock, start - rcv.nxt)
+    conn.tally.beyond_gap += -(-(end - start) // rcv.mss)
     if len(rcv.islands) <= env.config["net.ipv4.tcp_max_islands"]:
         env.count["TcpExtTCPOFOQueue"] += 1
         return

@@ -6,6 +6,7 @@ segment on the wire is `send`'s.
 """
 
 from labstack.core.env import Env
+from labstack.tcp import tally
 from labstack.tcp.conn import Conn, Snd
 from labstack.tcp.segment import FIN, SYN, Segment
 
@@ -25,6 +26,7 @@ def duplicate(env: Env, conn: Conn) -> None:
     """One more duplicate ACK."""
     snd = conn.snd
     snd.dupacks += 1
+    tally.duplicate(conn.tally, snd.nxt, snd.recover)
     if snd.recovering:
         if snd.inflations > 0:
             env.note("5681/3.2/4/inflate", conn.sock, snd.dupacks)
@@ -45,6 +47,7 @@ def _enter(env: Env, conn: Conn) -> None:
     env.count["TcpExtTCPFastRetrans"] += 1
     env.note("5681/3.2/2/fast", conn.sock, snd.una - snd.iss)
     snd.recovering, snd.recover = True, snd.nxt
+    conn.tally.loss = tally.RECOVERY
     flight = snd.nxt - snd.una
     snd.inflations = flight // snd.mss - snd.dupacks
     snd.cc.enter_recovery(min(flight, snd.cc.cwnd))  # without what limited transmit added (RFC 5681 §3.2 (2))
@@ -77,4 +80,5 @@ def timed_out(env: Env, conn: Conn) -> None:
     snd.cc.timed_out(snd.nxt - snd.una, snd.retries == 1 and snd.una > snd.iss)
     snd.recovering, snd.recover, snd.dupacks = False, snd.nxt, 0
     snd.cursor, snd.resend = snd.una, False
+    tally.timed_out(conn.tally, snd.retries == 1, env.now)
     snd.rtt.cancel()

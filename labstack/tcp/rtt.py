@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The retransmission timeout (RFC 6298), with Karn's rule: one timed segment at a time, never a retransmitted one."""
 
-from labstack.core.config import MS
+from labstack.core.config import MS, SECOND
 from labstack.core.env import Env
 from labstack.core.state import State, state
 
@@ -16,6 +16,9 @@ class Rtt(State):
     rto: int = INITIAL_RTO
     timed: int = -1  # the sample ends when this sequence number is acknowledged; -1: none under way
     since: int = 0
+    backoff: int = 0  # how often the timeout has doubled since the last sample
+    least: int = 0  # the least sample of late, tcp_min_rtt_wlen; 0: none
+    least_at: int = 0
 
     def start(self, seq_end: int, now: int) -> None:
         if self.timed < 0:
@@ -34,6 +37,9 @@ def on_ack(env: Env, rtt: Rtt, ack: int) -> None:
 
 
 def sample(env: Env, rtt: Rtt, r: int) -> None:
+    rtt.backoff = 0
+    if r <= rtt.least or env.now - rtt.least_at > env.config["net.ipv4.tcp_min_rtt_wlen"] * SECOND or not rtt.least:
+        rtt.least, rtt.least_at = r, env.now
     if rtt.srtt == 0:
         # RFC 6298 (2.2)
         rtt.srtt, rtt.rttvar = r, r // 2
@@ -48,6 +54,7 @@ def sample(env: Env, rtt: Rtt, r: int) -> None:
 
 def back_off(env: Env, rtt: Rtt) -> None:
     """RFC 6298 (5.5): the timer expired, so wait twice as long next time."""
+    rtt.backoff += 1
     rtt.rto = bounded(env, rtt.rto * 2)
     env.note("6298/5.5/backoff", 0, rtt.rto // MS)
 

@@ -5,7 +5,7 @@
 """
 
 from labstack.core.env import Env
-from labstack.tcp import ackgen, timeouts
+from labstack.tcp import ackgen, tally, timeouts
 from labstack.tcp.conn import Conn, Snd
 from labstack.tcp.segment import ACK, FIN, PSH, SYN
 from labstack.tcp.states import SENDING
@@ -138,6 +138,7 @@ def sent(env: Env, conn: Conn, span: Span) -> None:
     if snd.probe:
         snd.probe = False
         return
+    tally.sent(conn.tally, seq, size, end, snd.mss, env.now)
     if snd.probes:
         timeouts.stop_probing(env, conn)
     if end > snd.cursor:

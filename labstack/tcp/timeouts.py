@@ -103,6 +103,7 @@ def _probe(env: Env, conn: Conn) -> None:
         env.note("9293/3.8.6.2.1/override", conn.sock, snd.wnd)
     else:
         env.count["TcpExtTCPWinProbe"] += 1
+        conn.tally.probes += 1
         env.note("9293/3.8.6.1/probe", conn.sock, snd.probes)
     snd.probe = True
     env.timers.set((kinds.TCP_PERSIST, conn.sock), env.now + _patience(env, conn))

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tally: what a connection remembers only to be asked for it (TCP_INFO): counts, times, and what is in flight.
+
+No rule of TCP looks at it. It is fed where things happen, in a line or two each; `info` makes Linux's figures of it.
+What changes seldom stands in immutable records, which clones share.
+"""
+
+from bisect import bisect_right
+from typing import NamedTuple
+
+from labstack.core.state import State, field, state
+
+OPEN, DISORDER, CWR, RECOVERY, LOSS = range(5)  # ca_state, Linux's congestion states
+IDLE, BUSY, RWND_LIMITED, SNDBUF_LIMITED = range(4)  # what a sender's time goes by; a greater one comes first
+
+
+class Chrono(NamedTuple):
+    """A sender's stop watch: what it does since when, and ns spent so far; Linux's tcp_chrono_start and _stop."""
+
+    kind: int = IDLE
+    since: int = 0
+    spent: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    def turn(self, kind: int, now: int) -> "Chrono":
+        spent = list(self.spent)
+        spent[self.kind] += now - self.since
+        return Chrono(kind, now, (0, *spent[1:]))  # type: ignore[arg-type]
+
+
+class Timeouts(NamedTuple):
+    """Retransmission timeouts, how many times recovery began with one, ns spent in that; since: of the present one."""
+
+    total: int = 0
+    recoveries: int = 0
+    spent: int = 0
+    since: int | None = None
+
+
+class Turnover(NamedTuple):
+    """How long the peer takes to fill a window, at least, in ns (0: unknown); since: of the present window."""
+
+    least: int = 0
+    since: int | None = None
+
+
+@state
+class Tally(State):
+    tail: int = 0  # what was sent ends here: SND.NXT without window probes
+    flight: list[int] = field(default_factory=list)  # where each segment in flight ends
+    segs_in: int = 0
+    segs_out: int = 0
+    data_segs_in: int = 0
+    data_segs_out: int = 0
+    retrans: int = 0  # segments sent again
+    bytes_retrans: int = 0
+    delivered: int = 0  # segments that arrived at the peer, as far as we know
+    sacked: int = 0  # of those in flight, by duplicate ACKs
+    loss: int = OPEN  # RECOVERY or LOSS until something beyond snd.recover is acknowledged
+    probes: int = 0  # window probes without an answer
+    beyond_gap: int = 0  # segments that arrived out of order
+    sent_at: int = 0  # ns; when data last went out
+    ack_at: int = 0  # ns; when an ACK last came
+    chrono: Chrono = Chrono()
+    timeouts: Timeouts = Timeouts()
+    turnover: Turnover = Turnover()
+    window_end: int = 0  # of the present window that the peer fills
+
+
+def opened(tally: Tally, passive: bool, now: int) -> None:
+    """The connection is established."""
+    tally.sent_at = tally.ack_at = now
+    if passive:
+        # until now it was a request, for Linux, whose SYN and ACK count, however often the rest was repeated
+        tally.segs_in, tally.segs_out, tally.sacked = 2, 0, 0
+        recovered(tally, now)
+
+
+def arrived(tally: Tally, size: int, gso: int | None) -> None:
+    """A segment, or a super-segment of pieces of gso bytes, with so many bytes of data."""
+    count = 1 if gso is None else -(-size // gso)
+    tally.segs_in += count
+    if size:
+        tally.data_segs_in += count
+
+
+def filled(tally: Tally, window_end: int, now: int) -> None:
+    """The peer has filled a window, and begins with the one that ends there: without timestamps that tells a
+    receiver most of the round-trip time (tcp_rcv_rtt_measure)."""
+    least, since = tally.turnover
+    if since is not None:
+        took = max(now - since, 1000)
+        least = min(took, least) if least else took
+    tally.turnover = Turnover(least, now)
+    tally.window_end = window_end
+
+
+def sent(tally: Tally, seq: int, size: int, end: int, mss: int, now: int) -> None:
+    """Sequence numbers seq to end went out, size bytes of data in segments of mss."""
+    tail = tally.tail
+    if size:
+        tally.data_segs_out += 1 if size <= mss else -(-size // mss)
+        tally.sent_at = now
+    if end > tail:
+        if size > mss and seq >= tail:
+            tally.flight.extend(range(seq + mss, seq + size, mss))
+        tally.flight.append(end)
+        tally.tail = end
+    if seq < tail:
+        tally.retrans += -(-size // mss) or 1
+        tally.bytes_retrans += min(seq + size, tail) - seq if size else 0
+
+
+def acked(tally: Tally, una: int, recover: int, now: int) -> None:
+    """SND.UNA moved: what was delivered, by Linux's arithmetic for a peer without SACK (tcp_remove_reno_sacks)."""
+    tally.ack_at = now
+    tally.probes = 0
+    count = bisect_right(tally.flight, una)
+    del tally.flight[:count]
+    if tally.sacked and count:
+        tally.delivered += max(count - tally.sacked, 1)
+        stays = tally.loss == RECOVERY and una < recover
+        tally.sacked = max(tally.sacked - count + 1, 0) if stays else 0
+        _limit(tally)
+    else:
+        tally.delivered += count
+    if tally.loss and una > recover:
+        recovered(tally, now)
+
+
+def duplicate(tally: Tally, nxt: int, recover: int) -> None:
+    """A duplicate ACK: one more segment has left the network, nobody knows which."""
+    if tally.loss == LOSS and nxt <= recover:
+        return
+    before = tally.sacked
+    tally.sacked += 1
+    _limit(tally)
+    tally.delivered += max(tally.sacked - before, 0)
+
+
+def _limit(tally: Tally) -> None:
+    """At least one segment is missing (tcp_limit_reno_sacked)."""
+    tally.sacked = max(min(tally.sacked, len(tally.flight) - 1), 0)
+
+
+def timed_out(tally: Tally, first: bool, now: int) -> None:
+    """The retransmission timer expired; first: since something was last acknowledged."""
+    total, recoveries, spent, since = tally.timeouts
+    if first and since is not None:
+        spent += now - since
+    tally.timeouts = Timeouts(total + 1, recoveries + first, spent, now if first else since)
+    tally.loss, tally.sacked = LOSS, 0
+
+
+def recovered(tally: Tally, now: int) -> None:
+    """Everything that was in flight when loss was found has arrived, and something beyond."""
+    tally.loss = OPEN
+    total, recoveries, spent, since = tally.timeouts
+    if since is not None:
+        tally.timeouts = Timeouts(total, recoveries, spent + now - since)
+
+
+def watch(tally: Tally, kind: int, now: int) -> None:
+    """The sender is in this condition, unless something more interesting lasts already."""
+    if kind > tally.chrono.kind:
+        tally.chrono = tally.chrono.turn(kind, now)
+
+
+def unwatch(tally: Tally, kind: int, now: int) -> None:
+    """It is in this condition no longer, but there is something to send, or in flight."""
+    if kind == tally.chrono.kind:
+        tally.chrono = tally.chrono.turn(BUSY, now)
+
+
+def idle(tally: Tally, now: int) -> None:
+    """There is nothing to send, and nothing in flight."""
+    if tally.chrono.kind:
+        tally.chrono = tally.chrono.turn(IDLE, now)
+
+
+def over(tally: Tally, now: int) -> None:
+    """The connection has ended: nothing is in flight any more."""
+    tally.flight.clear()
+    tally.sacked = 0
+    idle(tally, now)
