@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from labstack.packetdrill import symbols
 from labstack.packetdrill.printer import expression, seconds
-from labstack.packetdrill.script import Event, Number, Place, Syscall
+from labstack.packetdrill.script import Event, Place, Syscall
 from labstack.scenario import arguments, match, values
 from labstack.scenario.arguments import Prepared
 from labstack.scenario.clock import Span
@@ -120,14 +120,16 @@ class Calling:
         """What a call does when it has returned."""
         if back.result < 0:
             return
-        fd, named = _number(call, 0), call.result.value if isinstance(call.result, Number) else -1
-        if call.name == "socket":
+        fd, named = _number(call, 0), values.number(call.result)
+        if call.name in OPENS and named < 0:
+            self.target.call("close", back.result)  # a script that does not expect it has no name for it
+        elif call.name == "socket":
             self.sockets.socket(named, back.result, args[1] & SOCK_TYPES == SOCK_STREAM)
         elif call.name in ("accept", "accept4"):
             self.sockets.accepted(named, back.result, back.data[1] if back.data else 0)
         elif call.name in OPENS:
             self.sockets.other(named, back.result)
-        elif call.name == "bind":
+        elif call.name == "bind" and args[1]:
             self.sockets.bound(fd, args[1][1] or self._port(args[0]))
         elif call.name == "listen":
             self.sockets.listens(fd)

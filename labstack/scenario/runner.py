@@ -165,12 +165,10 @@ class Run:
         self._tell(Failure(self.place, kind, why, (*rows, time), at, self.number), "packet")
 
     def _missing(self, packet: Packet, span: Span, some: bool) -> None:
-        part = "only a part of " if some else ""
-        others = f"; {len(self.kept)} packets of other connections came" if self.kept else ""
-        why = (
-            f"{part or 'nothing '}came by {seconds(self.clock.since(self.target.now))} where the script expects "
-            f"{shown(packet)} at {span}{others}"
-        )
+        came = "only a part" if some else "nothing"
+        until = seconds(self.clock.since(self.target.now))
+        others = f"; packets of other connections came: {len(self.kept)}" if self.kept else ""
+        why = f"{came} came by {until} where the script expects {shown(packet)} at {span}{others}"
         self._tell(self._failure("missing", why, (Field("time", str(span), ""),)), "packet")
 
     def _next(self, packet: Packet, flow: Flow, since: int, until: int) -> Sent | None:

@@ -25,6 +25,7 @@ class Socket:
     fd: int | None = None  # the script's name of it
     tcp: bool = True
     listening: bool = False
+    port: int = 0  # that it was bound to
     since: int = 0
 
 
@@ -67,13 +68,14 @@ class Sockets:
 
     def bound(self, fd: int, port: int) -> None:
         if fd in self.open:
-            self.open[fd].flow.local_port = port
+            self.open[fd].port = self.open[fd].flow.local_port = port
 
     def connecting(self, fd: int, port: int, now: int) -> None:
-        """connect(), or what sends the first data, named the remote port."""
-        if fd in self.open:
-            it = self.open[fd]
-            it.flow.remote_port, it.since = port, now
+        """connect(), or what sends the first data, named the remote port; again: it is another connection."""
+        it = self.open[fd]
+        if it.flow.local_isn is not None:
+            it.flow = self._flow(it.port, port)
+        it.flow.remote_port, it.since = port, now
 
     def listens(self, fd: int) -> None:
         if fd in self.open:
@@ -111,11 +113,13 @@ class Sockets:
         return self.current
 
     def _new(self, local: int, remote: int, fd: int | None = None, tcp: bool = True) -> Socket:
-        plan = self.plan
-        flow = Flow(parse_addr(plan.local), local, parse_addr(plan.remote), remote, plan.ecr_scaled, plan.tick)
-        made = Socket(flow, fd, tcp)
+        made = Socket(self._flow(local, remote), fd, tcp)
         self.known.append(made)
         return made
+
+    def _flow(self, local: int, remote: int) -> Flow:
+        plan = self.plan
+        return Flow(parse_addr(plan.local), local, parse_addr(plan.remote), remote, plan.ecr_scaled, plan.tick)
 
     def _port(self) -> int:
         self._ports += 1
