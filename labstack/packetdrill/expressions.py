@@ -162,7 +162,8 @@ def _container(cursor: Cursor, depth: int) -> Array | Braces:
 def _field(cursor: Cursor, depth: int) -> Expr:
     """What may stand in braces: an expression, `key=value`, `key(args)=value`."""
     key = cursor.token
-    if key.kind != WORD or not (cursor.following().kind == "=" or _is_key(key.text)):
+    behind = cursor.following().kind
+    if key.kind != WORD or not (behind == "=" or (behind == "(" and _is_key(key.text))):
         return expression(cursor, depth)
     if not _is_key(key.text):
         _unknown(cursor, key, "field", KEYS)
@@ -171,7 +172,7 @@ def _field(cursor: Cursor, depth: int) -> Expr:
     if cursor.accept("("):
         args = _list(cursor, depth)
         cursor.expect(")", "','", "')'")
-    cursor.expect("=", *(() if args else ("'='",)))
+    cursor.expect("=")
     return Field(key.text, expression(cursor, depth), args)
 
 

@@ -8,7 +8,7 @@ for are refused by name.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from labstack.packetdrill.cursor import Cursor
+from labstack.packetdrill.cursor import Cursor, quoted
 from labstack.packetdrill.script import Place, RefusedError, ScriptError
 from layers.address import ip4, ip6
 
@@ -28,13 +28,13 @@ def read(name: str, value: str, place: Place) -> Any:
     """The value of an option. Raises ScriptError for one that is unknown or wrong, RefusedError for an unsupported."""
     for start, what in REFUSED.items():
         if name.startswith(start):
-            raise RefusedError(place, f"{what} (option --{name})")
+            raise RefusedError(place, f"{what} (option --{name[:40]})")
     if name not in OPTIONS:
-        raise ScriptError(place, f"found the unknown option --{name}, expected {', '.join(OPTIONS)}")
+        raise ScriptError(place, f"found the unknown option {quoted(f'--{name}')}, expected {', '.join(OPTIONS)}")
     try:
         return OPTIONS[name].read(value)
     except ValueError as error:
-        raise ScriptError(place, f"found --{name}={value[:40]}, expected {error}") from None
+        raise ScriptError(place, f"found {quoted(f'--{name}={value}')}, expected {error}") from None
 
 
 def parse(cursor: Cursor) -> tuple[str, str]:

@@ -77,6 +77,7 @@ def test_behind_the_result_stand_an_errno_and_words(text: str, result: Number, e
         ("{onoff=1, linger=0}", Braces((Field("onoff", Number(1)), Field("linger", Number(0))))),
         ("{msg_name(...)=...}", Braces((Field("msg_name", ANY, (ANY,)),))),
         ("{msg_iov(2)=[{..., 1}]}", Braces((Field("msg_iov", Array((Braces((ANY, Number(1))),)), (Number(2),)),))),
+        ("{TCP_NLA_BUSY, 1}", Braces((Symbol("TCP_NLA_BUSY"), Number(1)))),
         ("{TCP_NLA_BUSY=...}", Braces((Field("TCP_NLA_BUSY", ANY),))),
         ("[{fd=4, events=POLLIN}]", Array((Braces((Field("fd", Number(4)), Field("events", Symbol("POLLIN")))),))),
         (
@@ -121,7 +122,8 @@ def test_defined_words_stand_for_numbers_strings_and_symbols() -> None:
         ('close(htons("1")) = 0', "found other arguments of htons, expected one number"),
         ("close(inet_addr(1)) = 0", "found other arguments of inet_addr, expected one string"),
         ("close({onof=1}) = 0", "found the unknown field 'onof', expected perhaps onoff"),
-        ("close({fd}) = 0", "found '}', expected '='"),
+        ("close({fd}) = 0", "found the unknown symbol 'fd'"),
+        ("close({msg_iov(1)}) = 0", "found '}', expected '='"),
         ("close(1|...) = 0", "found '|' beside something that is neither a number nor a symbol"),
         (r'close("\q") = 0', r"found the escape \q, expected \f \n"),
         (r'close("\x1") = 0', r"found the escape \x, expected \f \n"),
