@@ -13,6 +13,7 @@ import contextlib
 import io
 import textwrap
 import traceback
+import warnings
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -113,7 +114,8 @@ class Blocks:
     def _really(self, tree: ast.Module, text: str, first: Place) -> str:
         printed = io.StringIO()
         try:
-            with contextlib.redirect_stdout(printed):
+            with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+                warnings.simplefilter("ignore", SyntaxWarning)
                 exec(compile(tree, "<code>", "exec"), self.names)
         except Exception as error:
             frames = traceback.extract_tb(error.__traceback__)
