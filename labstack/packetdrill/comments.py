@@ -11,7 +11,7 @@ from labstack.packetdrill.lexer import Source, Token
 from labstack.packetdrill.script import NOTES, Note
 
 TARGETS = ("lab", "kernel")
-_NOTE = re.compile(rf"//\s*({'|'.join(NOTES)})(?:\s+(\w+))?\s*:\s*(.*?)\s*", re.DOTALL)
+_NOTE = re.compile(rf"//\s*({'|'.join(NOTES)})(?:\s+(\w+))?\s*:(.*)", re.DOTALL)
 _LICENCE = re.compile(r"\s*(SPDX-|Copyright)")
 _INSIDE = re.compile(r"\s*\*? ?")
 
@@ -44,7 +44,7 @@ def _note(token: Token, source: Source) -> Note | None:
     match = _NOTE.fullmatch(token.text)
     if match is None or source.line(token.start)[: source.place(token.start).column - 1].strip():
         return None
-    key, target, value = match.groups()
+    key, target, value = match[1], match[2], match[3].strip()
     if key != "xfail":
         return None if target else Note(key, value, source.place(token.start))
     if target not in TARGETS or not value:

@@ -13,6 +13,7 @@ from labstack.packetdrill.script import Place, RefusedError, ScriptError
 from layers.address import ip4, ip6
 
 IP_VERSIONS = ("ipv4", "ipv6", "ipv4-mapped-ipv6")
+LONGEST_ADDRESS = 50  # characters
 FAILURES = ("packet", "syscall")  # what non_fatal may name
 
 
@@ -87,13 +88,16 @@ def _flag(value: str) -> bool:
 
 def _address(value: str) -> str:
     """An address, perhaps with a prefix length; as written."""
+    expected = "an address, perhaps with a prefix length"
+    if len(value) > LONGEST_ADDRESS:
+        raise ValueError(expected)
     address, slash, length = value.partition("/")
     try:
         bits = 8 * len(ip6(address) if ":" in address else ip4(address))
         if slash:
             _number(0, bits)(length)
     except ValueError:
-        raise ValueError("an address, perhaps with a prefix length") from None
+        raise ValueError(expected) from None
     return value
 
 

@@ -156,6 +156,7 @@ def test_options_are_kept_as_written() -> None:
         ("--ip_version=ipv5", "found '--ip_version=ipv5', expected ipv4 or ipv6 or ipv4-mapped-ipv6"),
         ("--local_ip=192.0.2", "found '--local_ip=192.0.2', expected an address, perhaps with a prefix length"),
         ("--local_ip=::/129", "found '--local_ip=::/129', expected an address, perhaps with a prefix length"),
+        ("--local_ip=" + "1:" * 30, "found '--local_ip=1:1:1:1:1:1:1:1:1:1:1:1:1:1:1...', expected an address"),
         ("--netmask_ip=255.0.255.0", "found '--netmask_ip=255.0.255.0', expected a netmask such as 255.255.0.0"),
         ("--tolerance_percent=1.2.3", "found '--tolerance_percent=1.2.3', expected a number from 0 to 100"),
         ("--non_fatal=all", "found '--non_fatal=all', expected packet or syscall"),
