@@ -69,6 +69,10 @@ class Clock:
         at = end if event.when.kind == ABSOLUTE else base + end
         return Span(at, at, self._slack(at - first))
 
+    def drift(self, now: int) -> int:
+        """How far (ns) a clock of the host may be off that was right when the script began."""
+        return self._slack(self.since(now))
+
     def _loose(self, first: int, last: int) -> Span:
         return Span(first, last, self._slack(first - self._before))
 

@@ -136,7 +136,7 @@ class Run:
         """The packet of the line comes, in one or more pieces, or else."""
         flow, since = self.sockets.receiver(packet)
         pieces = match.Pieces(packet, flow, self.plan.strict)
-        until = self.clock.live(span.last) + span.slack + (span.last - span.first) + PATIENCE
+        until = self.clock.live(span.last) + span.slack + PATIENCE
         at = self.target.now
         while pieces.wants:
             sent = self._next(packet, flow, since, until)
@@ -146,7 +146,7 @@ class Run:
             pieces.take(sent.data)
             at = sent.at
         try:
-            rows = pieces.rows(span.slack / 1000)
+            rows = pieces.rows(self.clock.drift(at) / 1000)
         except PacketError as error:
             raise self._failed("packet", str(error)) from None
         self._judge(rows, span, at)
