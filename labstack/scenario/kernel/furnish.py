@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Furnish: give an empty network namespace the one interface of a target, its addresses, routes and sysctls.
+
+The interface is tun0, or eth0 where the link is Ethernet. It is a TUN, or one end of a veth pair with a packet socket
+at the other, without offload either way, so that what is seen are packets as they would be on a wire. On bare IP over
+veth the interface has no ARP and no ND: it takes any hardware address. A packet socket sees what the kernel sends and
+says when, to the microsecond, however late it is read. Imports only what starts fast.
+"""
+
+import contextlib
+import socket
+import struct
+from typing import NamedTuple
+
+from labstack.live import netlink, packet, tun
+
+NAMES = {"ip": "tun0", "ether": "eth0"}
+FAR = "lab0"  # our end of a veth pair
+MAC, FAR_MAC = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
+QUEUE = 10_000  # packets
+LARGEST = 65_521  # bytes of an IP packet on our end of a veth pair
+IFF_NOARP = 0x80
+RTM_NEWQDISC, RTM_NEWNEIGH, NUD_PERMANENT = 36, 28, 0x80
+TC_H_ROOT = 0xFFFFFFFF
+PACKET_IGNORE_OUTGOING, SO_TIMESTAMPNS = 23, 35
+LEAST_MTU6 = 1280  # RFC 8200 §5: without it there is no IPv6
+
+# What a new namespace takes over from the host, as Linux has it by itself; and no word of the host unasked.
+SYSCTLS = {
+    "net.ipv4.tcp_rmem": "4096 131072 6291456",
+    "net.ipv4.tcp_wmem": "4096 16384 4194304",
+    "net.ipv4.ip_forward": "0",
+    "net.ipv4.conf.all.rp_filter": "0",
+    "net.ipv4.conf.default.rp_filter": "0",
+    "net.ipv6.conf.default.accept_dad": "0",
+    "net.ipv6.conf.default.dad_transmits": "0",
+    "net.ipv6.conf.default.accept_ra": "0",
+    "net.ipv6.conf.default.router_solicitations": "0",
+    "net.ipv6.conf.default.addr_gen_mode": "1",
+}
+
+
+class Plan(NamedTuple):
+    """What a target's network is like; way: "tun" or "veth"; neighbours: (address, MAC)."""
+
+    link: str
+    way: str
+    mtu: int
+    local: tuple[str, ...]
+    gateway: tuple[str, ...] = ()
+    neighbours: tuple[tuple[str, bytes], ...] = ()
+
+
+class Furnisher:
+    """step: what is being done, for who is told that it failed."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.name = NAMES[plan.link]
+        self.step = "netlink"
+        self.net = netlink.Netlink()
+
+    def furnish(self) -> list[int]:
+        """Do it, in the namespace that we are in: descriptors of the packet socket, and of the TUN if there is one.
+
+        Raises OSError.
+        """
+        plan, name, net = self.plan, self.name, self.net
+        self.step = "sysctl"
+        for key, value in SYSCTLS.items():
+            with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6
+                netlink.sysctl(key, value)
+        net.up("lo")
+        fds = self._tun() if plan.way == "tun" else self._veth()
+        self.step = "shape"
+        net.shape(name, MAC if plan.link == "ether" else b"", plan.mtu, QUEUE)
+        local = [it for it in plan.local if ":" not in it or plan.mtu >= LEAST_MTU6]
+        self.step = "address"
+        for prefix in local:
+            net.address(name, prefix)
+        net.up(name)
+        self._routes({":" in it for it in local})
+        net.close()
+        return fds
+
+    def _tun(self) -> list[int]:
+        self.step = "queue"
+        fd, _ = tun.open_queue(self.name, True, False)
+        with contextlib.suppress(OSError):  # a kernel without traffic control
+            head = struct.pack("=BxxxiIII", 0, netlink.index(self.name), 0, TC_H_ROOT, 0)
+            self.net.call(RTM_NEWQDISC, netlink.EXCL_CREATE, head + netlink.attr(1, b"pfifo\0"))
+        return [_stamping(packet.open_socket(self.name, False), outgoing=True), fd]
+
+    def _veth(self) -> list[int]:
+        self.step = "veth"
+        net, name = self.net, self.name
+        net.veth(name, FAR)
+        with contextlib.suppress(FileNotFoundError):
+            netlink.sysctl(f"net.ipv6.conf.{FAR}.disable_ipv6", "1")
+        netlink.switch(name, "tx", False)
+        net.shape(name, MAC)
+        net.shape(FAR, FAR_MAC, LARGEST, QUEUE)
+        if self.plan.link == "ip":
+            net.call(netlink.RTM_NEWLINK, 0, struct.pack("=BxHiII", 0, 0, netlink.index(name), IFF_NOARP, IFF_NOARP))
+        net.up(FAR)
+        return [_stamping(packet.open_socket(FAR, False), outgoing=False)]
+
+    def _routes(self, families: set[bool]) -> None:
+        """A default route in each family that has an address: through the gateway on Ethernet, else straight out."""
+        plan, net = self.plan, self.net
+        self.step = "route"
+        gateways = {":" in it: it for it in plan.gateway} if plan.link == "ether" else {}
+        for six in sorted(families):
+            net.route(self.name, "::/0" if six else "0.0.0.0/0", gateways.get(six, ""))
+        self.step = "neighbour"
+        for address, mac in plan.neighbours:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            head = struct.pack("=BxxxiHBB", family, netlink.index(self.name), NUD_PERMANENT, 0, 0)
+            body = netlink.attr(1, socket.inet_pton(family, address)) + netlink.attr(2, mac)
+            net.call(RTM_NEWNEIGH, netlink.CREATE, head + body)
+
+
+def _stamping(fd: int, outgoing: bool) -> int:
+    """A packet socket that says when; outgoing: it is on the kernel's own interface."""
+    sock = socket.socket(fileno=fd)
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    if outgoing:
+        sock.setsockopt(packet.SOL_PACKET, PACKET_IGNORE_OUTGOING, 0)
+    return sock.detach()

@@ -1,0 +1,369 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Kernel: the Linux kernel of this machine as a target, in a network namespace of its own, in real time.
+
+    with Kernel(sysctls={"net.ipv4.tcp_congestion_control": "cubic"}) as kernel:
+        fd = kernel.socket(AF_INET, SOCK_STREAM).result
+        kernel.bind(fd, ("192.168.0.1", 8080)); kernel.listen(fd, 1)
+        ticket = kernel.accept(fd)                           Ticket: it sleeps in the kernel
+        kernel.inject(syn); packet = kernel.wait(kernel.now + 1_000_000_000)
+
+The same calls as `calls.Calls` has, and the same shapes. A call is a Ticket when its thread has been seen asleep in the
+system call, so a busy machine makes it late but not wrong. Packets are stamped by the kernel when they leave, returns
+by the thread that made the call. Times are ns since the target was made (CLOCK_MONOTONIC).
+"""
+
+import contextlib
+import errno
+import functools
+import marshal
+import os
+import re
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Self
+
+from labstack.core.errors import StackError
+from labstack.live import doctor
+from labstack.live.namespace import StepError
+from labstack.live.netlink import parse_prefix
+from labstack.scenario.calls import LOCAL
+from labstack.scenario.kernel import nursery, steady, tables, worker
+from labstack.scenario.kernel.furnish import Plan
+from labstack.scenario.kernel.nursery import NoKernelError
+from labstack.scenario.kernel.wire import NOISE, Wire
+from labstack.scenario.syscalls import Back, Syscalls
+from labstack.scenario.target import Message, Packet, Result, Ticket
+
+SPIN = 300_000  # ns before a time at which we stop sleeping, to be on time
+EAGER = 1_000_000  # ns for which a call's answer is waited for awake: a machine that was idle takes half as long
+PATIENCE = 10 * 1_000_000_000  # ns for a call that neither returns nor sleeps
+MOST_BLOCKED = 256  # calls at once
+BLOCKING = frozenset(
+    {"accept", "accept4", "connect", "read", "recv", "readv", "recvfrom", "recvmsg", "write", "send", "writev"}
+    | {"sendto", "sendmsg", "poll", "epoll_wait"}
+)
+_NAME = re.compile(r"net\.[a-z0-9_]+(\.[A-Za-z0-9_-]+)+")
+
+
+class Kernel(Syscalls):
+    """Linux as a target: see the module's head for how it is used. Not for several threads.
+
+    local:    its addresses with their prefix lengths; IPv6 ones are left out where the MTU is below 1280
+    gateway:  with link "ether", where packets beyond its subnets go, at most one address of each family; (): it asks
+              for each destination itself
+    mtu:      of its interface, bytes of an IP packet
+    sysctls:  what differs from Linux's defaults, by name, values as in /proc/sys
+    link:     "ip": packets are bare IP; "ether": Ethernet frames, the host has the MAC 02:00:00:00:00:01
+    neighbours: address -> MAC, with link "ether": known from the beginning, never asked for
+    hide:     what the kernel says unasked and nobody is to see: names of wire.NOISE
+    device:   "tun" or "veth" (the only one for "ether"); "auto": a TUN if there can be one
+
+    epoch:    what the machine's clock showed, in ns, at time 0
+    wire:     the packets; wire.count has those that the kernel refused, and what was hidden
+    Raises NoKernelError if there can be none here, StepError for a network that the kernel refuses, ValueError for an
+    address or link that is none, KeyError and ValueError as sysctl() does.
+    """
+
+    def __init__(
+        self,
+        *,
+        local: Sequence[str] = LOCAL,
+        gateway: Sequence[str] = (),
+        mtu: int = 1500,
+        sysctls: Mapping[str, int | str] | None = None,
+        link: str = "ip",
+        neighbours: Mapping[str, str] | None = None,
+        hide: Collection[str] = ("mld",),
+        device: str = "auto",
+        name: str = "kernel",
+    ) -> None:
+        plan = _plan(link, device, mtu, local, gateway, neighbours or {}, hide)
+        self.name = name
+        self.link = link
+        self._fault = ""
+        self._number = 0
+        self._sent: deque[Packet] = deque()
+        self._buffer = b""
+        self._blocked: dict[int, str] = {}  # ticket: the call
+        self._returned: dict[int, tuple[int, Any]] = {}
+        self._worker = nursery.nursery().worker(plan)
+        self.wire = Wire(link, self._worker.fds, hide)
+        self._ended = False
+        self._untidy = False  # programs may run in the namespace
+        self._steady = steady.hold()
+        self._poll = select.poll()
+        for fd in (self.wire.fd, self._worker.calls.fileno()):
+            self._poll.register(fd, select.POLLIN)
+        self._start = time.monotonic_ns()
+        try:
+            for key, value in (sysctls or {}).items():
+                self.sysctl(key, str(value))
+            self._before = tables.parse(self._ask("tables"))
+        except BaseException:
+            self.end()
+            raise
+        self._start = time.monotonic_ns()
+        self.epoch = time.time_ns() - self.now
+
+    @property
+    def now(self) -> int:
+        """ns since the target was made."""
+        return time.monotonic_ns() - self._start
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the target itself, as a sentence; "" if nothing is."""
+        lost = 0 if self._ended else self.wire.lost()
+        if lost:
+            self._fault = self._fault or f"{lost} packets came too fast to be kept"
+        return self._fault
+
+    # system calls
+
+    def call(self, name: str, *args: Any) -> Back:
+        """Make the system call `name` now; see Syscalls for names and arguments, and a wrong one raises StackError."""
+        self._check()
+        if len(self._blocked) >= MOST_BLOCKED:
+            raise StackError(errno.EAGAIN, f"{MOST_BLOCKED} calls are blocked, and no more can be")
+        may_block = name in BLOCKING or (name == "close" and self._lingers(*args))
+        self._number = number = self._number + 1
+        self._blocked[number] = name
+        try:
+            worker.send(self._worker.calls, (number, name, _plain(args)))
+        except OSError:
+            raise self._gone() from None
+        if not self._returns(number, may_block):
+            return Ticket(number)
+        back = self._returned.pop(number)[1]
+        if isinstance(back, str):
+            raise StackError(errno.EINVAL, f"{name}{args}: {back}")
+        return Result(*back)
+
+    def finished(self, ticket: Ticket) -> tuple[int, Result] | None:
+        """When (ns) and with what a call that blocked returned; None if it still blocks."""
+        self._receive()
+        found = self._returned.get(ticket.number)
+        return found and (found[0], Result(*found[1]))
+
+    def _lingers(self, fd: Any, *_: Any) -> bool:
+        """May close() wait? Without SO_LINGER it may sleep in the kernel for a moment, but it does not block."""
+        back = self.call("getsockopt", fd, socket.SOL_SOCKET, socket.SO_LINGER, 8)
+        return isinstance(back, Result) and back.errno == 0 and any(back.data[:4])
+
+    def _returns(self, number: int, may_block: bool) -> bool:
+        """Wait until a call has returned, or, False, is seen to block."""
+        began = time.monotonic_ns()
+        self._receive()
+        while number not in self._returned:
+            passed = time.monotonic_ns() - began
+            if passed < EAGER:
+                os.sched_yield()
+            elif may_block and self._ask("blocked", number):
+                self._receive()
+                break
+            elif passed > PATIENCE:
+                raise self._gone(f"{self._blocked[number]} neither returns nor sleeps")
+            else:
+                self._look()
+                self._poll.poll(1)
+            self._receive()
+        return number in self._returned
+
+    def _receive(self) -> None:
+        """Take what has returned."""
+        try:
+            while data := self._worker.calls.recv(65_536, socket.MSG_DONTWAIT):
+                self._buffer += data
+        except BlockingIOError:
+            pass
+        except OSError:
+            raise self._gone() from None
+        else:
+            raise self._gone()
+        while len(self._buffer) >= 4 and len(self._buffer) >= (end := 4 + int.from_bytes(self._buffer[:4], "little")):
+            number, at, back = marshal.loads(self._buffer[4:end])
+            self._buffer = self._buffer[end:]
+            self._returned[number] = at - self._start, _shaped(self._blocked.pop(number), back)
+
+    # packets and time
+
+    def inject(self, packet: bytes) -> None:
+        """A packet arrives at the host now; whatever is in it, nothing is raised for it.
+
+        packet: bytes of an IP packet, or of an Ethernet frame. Raises TypeError for what is no bytes.
+        """
+        if not isinstance(packet, bytes | bytearray | memoryview):
+            raise TypeError(f"inject({packet!r}): expected bytes; bytes(packet) makes them of a packet of layers/Scapy")
+        self._check()
+        self.wire.write(bytes(packet))
+
+    def wait(self, until: int, ticket: Ticket | None = None) -> Packet | None:
+        """Let time pass, up to `until` (ns), to the next packet that the host sends; one already sent comes at once.
+
+        Returns Packet(at, data), or None: nothing left by `until` and it is that time now, or `ticket` returned.
+        """
+        self._check()
+        while True:
+            now = self.now
+            self._look()
+            if self._sent and self._sent[0].at <= until:
+                return self._sent.popleft()
+            if now >= until or (ticket is not None and ticket.number in self._returned):
+                return None
+            left = until - now
+            if left > SPIN:
+                self._poll.poll((left - SPIN) // 1_000_000)
+
+    def packets(self) -> list[Packet]:
+        """All packets that the host has sent and nobody has taken, each with its time."""
+        self._check()
+        self._look()
+        taken = list(self._sent)
+        self._sent.clear()
+        return taken
+
+    def _look(self) -> None:
+        """Take what there is: packets, and what has returned."""
+        while (found := self.wire.read()) is not None:
+            self._sent.append(Packet(found[0] - self._start, found[1]))
+        self._receive()
+
+    # what there is to know
+
+    def sysctl(self, name: str, value: str | None = None) -> str:
+        """Read a sysctl of this target's own network, or set it; returns what it is now.
+
+        A congestion control that this machine keeps from namespaces as a default is given to each new socket instead.
+        Raises KeyError for one that a namespace does not have, ValueError for a value that it cannot be.
+        """
+        if not _NAME.fullmatch(name):
+            raise KeyError(f"{name!r}: expected the name of a sysctl, as net.ipv4.tcp_sack")
+        try:
+            return str(self._ask("sysctl", name, value))
+        except FileNotFoundError:
+            whole = os.path.exists("/proc/sys/" + name.replace(".", "/"))
+            why = "belongs to the whole machine: a namespace has none" if whole else "is none of this kernel's"
+            raise KeyError(f"sysctl {name} {why}") from None
+        except PermissionError:
+            raise ValueError(f"sysctl {name} can only be set for the whole machine, or to what it allows") from None
+        except OSError as error:
+            raise ValueError(f"sysctl {name} = {value}: the kernel says {error.strerror}") from None
+
+    def counters(self) -> dict[str, int]:
+        """What the kernel has counted here since the target was made, by the names of nstat."""
+        return tables.since(self._before, tables.parse(self._ask("tables")))
+
+    def shell(self, text: str, folder: str = ".", variables: Mapping[str, str] | None = None) -> tuple[int, str]:
+        """Run a text by sh, inside: its status, and what it printed. It can do here what whoever runs us can do.
+
+        folder: where it begins; variables: its environment, default ours
+        """
+        status, printed = self._ask("shell", text, os.path.abspath(folder), dict(variables or os.environ))
+        self._untidy = True
+        return status, printed
+
+    def _ask(self, operation: str, *args: Any) -> Any:
+        """Have the worker's main thread do something. Raises its OSError."""
+        self._check()
+        try:
+            worker.send(self._worker.service, (operation, args))
+            kind, back = worker.receive(self._worker.service)
+        except (OSError, EOFError):
+            raise self._gone(f"{operation} was not answered") from None
+        except BaseException:  # interrupted: what comes next would be its answer
+            self.end()
+            raise
+        if kind == "error":
+            raise OSError(back, os.strerror(back))
+        return back
+
+    # the end
+
+    def _check(self) -> None:
+        if self._ended:
+            raise ValueError(f"{self.name} is gone: end() was called")
+
+    def _gone(self, why: str = "") -> StackError:
+        """The worker is of no use any more: an error to raise."""
+        self._fault = self._fault or why or "the process that makes the calls has ended"
+        nursery.kill(self._worker.watch)
+        return StackError(errno.EPIPE, f"{self.name}: {self._fault}")
+
+    def end(self) -> None:
+        """The host is gone, and everything that belonged to it."""
+        if self._ended:
+            return
+        if self._untidy and not self._fault:
+            with contextlib.suppress(OSError):
+                self._ask("empty")
+        self._ended = True
+        self.wire.close()
+        nursery.kill(self._worker.watch)
+        os.close(self._worker.watch)
+        self._worker.calls.close()
+        self._worker.service.close()
+        steady.release(self._steady)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
+def _plain(value: Any) -> Any:
+    """An argument, or a list of them, as a value of the plain kinds that go to another process."""
+    if value is None or isinstance(value, str):
+        return value and str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, Sequence):
+        return tuple(map(_plain, value))
+    raise StackError(errno.EINVAL, f"{value!r}: expected a number, bytes, text, or a list of them")
+
+
+def _shaped(name: str, back: Any) -> Any:
+    """What the worker says of a call, with a Message where it is one."""
+    if name == "recvmsg" and not isinstance(back, str) and back[2] is not None:
+        return *back[:2], Message(*back[2])
+    return back
+
+
+def _plan(
+    link: str,
+    device: str,
+    mtu: int,
+    local: Sequence[str],
+    gateway: Sequence[str],
+    neighbours: Mapping[str, str],
+    hide: Collection[str],
+) -> Plan:
+    """What was asked for, if it can be. Raises ValueError."""
+    ways = {"ip": ("auto", "tun", "veth"), "ether": ("auto", "veth")}
+    if link not in ways:
+        raise ValueError(f"link={link!r}: expected 'ip' (bare IP packets) or 'ether' (Ethernet frames)")
+    if device not in ways[link]:
+        raise ValueError(f"device={device!r}: expected one of {', '.join(ways[link])} for link={link!r}")
+    if unknown := set(hide) - NOISE.keys():
+        raise ValueError(f"hide={sorted(unknown)}: expected some of {', '.join(NOISE)}")
+    for prefix in local:
+        parse_prefix(prefix)
+    macs = tuple((address, bytes.fromhex(mac.replace(":", ""))) for address, mac in neighbours.items())
+    return Plan(link, device, mtu, tuple(local), tuple(gateway), macs)
+
+
+@functools.cache
+def available() -> str:
+    """Why the kernel cannot be a target here, with what would mend it; "" if it can."""
+    try:
+        Kernel().end()
+    except NoKernelError as error:
+        return str(error)
+    except StepError as error:
+        return doctor.render([doctor.device_check("veth", error)])
+    return ""

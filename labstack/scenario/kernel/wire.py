@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Wire: the packets of a kernel target, in and out, on our side.
+
+The packet socket says when each packet left, so that it does not matter when it is read. Through a TUN packets go in
+as they are; over veth with an Ethernet header, or with the scenario's own.
+"""
+
+import contextlib
+import errno
+import os
+import socket
+import struct
+import time
+from collections import Counter
+from collections.abc import Collection
+
+from labstack.scenario.kernel.furnish import FAR_MAC, MAC, SO_TIMESTAMPNS
+
+ETH_HLEN = 14
+IPV6 = b"\x86\xdd"
+IPV4 = b"\x08\x00"
+MOST = 70_000  # bytes of a packet, with room
+SOL_PACKET, PACKET_STATISTICS, PACKET_OUTGOING = 263, 6, 4
+TIMESPEC = struct.Struct("@qq")
+REFUSED = frozenset({errno.EINVAL, errno.EMSGSIZE, errno.ENOBUFS, errno.EIO, errno.EAGAIN})  # of one packet
+
+# What the kernel says unasked, by name: types of ICMPv6
+NOISE = {"mld": frozenset({130, 131, 132, 143}), "rs": frozenset({133}), "ra": frozenset({134})}
+
+
+class Wire:
+    """fd: to be polled; count: packets that the kernel refused ("refused"), or that were hidden, by name.
+
+    link: what packets are, "ip" or "ether"; fds: the packet socket, and the TUN if there is one
+    hide: names of NOISE that nobody sees
+    """
+
+    def __init__(self, link: str, fds: list[int], hide: Collection[str]) -> None:
+        self.sock = socket.socket(fileno=fds[0])
+        self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # the interface was down when it was bound
+        self.fd = fds[0]
+        self.tun = fds[1] if len(fds) > 1 else -1
+        self.strip = ETH_HLEN if link == "ip" and self.tun < 0 else 0
+        self.net = ETH_HLEN if link == "ether" else 0
+        self.hide = {kind: name for name in hide for kind in NOISE[name]}
+        self.count: Counter[str] = Counter()
+
+    def read(self) -> tuple[int, bytes] | None:
+        """The next packet and when it left (CLOCK_MONOTONIC, ns); None if there is none now."""
+        while True:
+            try:
+                raw, extra, _, address = self.sock.recvmsg(MOST, 64)
+            except BlockingIOError:
+                return None
+            if self.tun >= 0:
+                self._drain()
+                if address[2] != PACKET_OUTGOING:  # one that we sent
+                    continue
+            data = raw[self.strip :]
+            name = self.hide.get(_unasked(data, self.net))
+            if name:
+                self.count[name] += 1
+                continue
+            return _when(extra), data
+
+    def _drain(self) -> None:
+        """What the packet socket has shown is in the TUN's queue, too."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.read(self.tun, MOST)
+
+    def write(self, packet: bytes) -> None:
+        """A packet arrives at the kernel, or is counted if it takes none such. Raises OSError when the wire is gone."""
+        try:
+            if self.tun >= 0:
+                os.write(self.tun, packet)
+            else:
+                kind = IPV6 if packet[:1] and packet[0] >> 4 == 6 else IPV4
+                self.sock.send(MAC + FAR_MAC + kind + packet if self.strip else packet)
+        except OSError as error:
+            if error.errno not in REFUSED:
+                raise
+            self.count["refused"] += 1
+
+    def lost(self) -> int:
+        """How many packets came too fast to be kept, since this was last asked."""
+        return int(struct.unpack("=II", self.sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1])
+
+    def close(self) -> None:
+        self.sock.close()
+        if self.tun >= 0:
+            os.close(self.tun)
+            self.tun = -1
+
+
+def _unasked(data: bytes, net: int) -> int:
+    """The ICMPv6 type, behind a hop-by-hop header or not; -1 if it is something else."""
+    if len(data) < net + 41 or data[net] >> 4 != 6 or (net and data[12:14] != IPV6):
+        return -1
+    at = net + 40
+    kind = data[net + 6]
+    if kind == 0 and len(data) > at + 1:
+        kind, at = data[at], at + 8 + 8 * data[at + 1]
+    return data[at] if kind == socket.IPPROTO_ICMPV6 and at < len(data) else -1
+
+
+def _when(extra: list[tuple[int, int, bytes]]) -> int:
+    """When a packet left, from its control messages (CLOCK_REALTIME), on the monotonic clock."""
+    wall, now = time.time_ns(), time.monotonic_ns()
+    for level, kind, data in extra:
+        if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
+            seconds, ns = map(int, TIMESPEC.unpack(data))
+            return min(now, now - (wall - seconds * 1_000_000_000 - ns))
+    return now
