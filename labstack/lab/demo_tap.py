@@ -77,7 +77,11 @@ def _sent(host: LiveHost, theirs: str) -> str:
         out.readline()
         began = time.perf_counter()
         giver = Giver(host, theirs, 7002, os.urandom(SIZE))
-        giver.wait(PATIENCE)
+        try:
+            giver.wait(PATIENCE)
+        except BaseException:
+            program.kill()
+            raise
         seconds = time.perf_counter() - began
         told = out.read().strip()
     digests = {told, giver.answer.decode()}

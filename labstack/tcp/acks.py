@@ -44,7 +44,7 @@ def advance(env: Env, conn: Conn, ack: int) -> None:
     timeouts.rearm(env, conn)
     if snd.blocked and 3 * len(snd.out) <= 2 * snd.limit:
         snd.blocked = False
-        tally.unwatch(conn.tally, tally.SNDBUF_LIMITED, env.now)
+        tally.room(conn.tally, env.now)
         env.wake(conn.sock, WRITABLE)
 
 

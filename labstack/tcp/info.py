@@ -11,6 +11,8 @@ from labstack.core.config import MS
 from labstack.core.env import Env
 from labstack.tcp.cc.reno import INFINITE
 from labstack.tcp.conn import Conn
+from labstack.tcp.opening import AFTER_LOST_SYN
+from labstack.tcp.rtt import INITIAL_RTO
 from labstack.tcp.states import (
     CLOSE_WAIT,
     CLOSED,
@@ -90,18 +92,18 @@ ABSENT = (
 
 def _sender(env: Env, conn: Conn) -> dict[str, int]:
     snd, rtt, cc = conn.snd, conn.snd.rtt, conn.snd.cc
-    talks = conn.state not in (CLOSED, SYN_SENT) or snd.una > snd.iss
+    heard = conn.rcv.nxt > 0
     return {
         "retransmits": snd.retries if conn.state != CLOSED else 0,
         "probes": conn.tally.probes,
         "backoff": (snd.probes or rtt.backoff) if conn.state != CLOSED else 0,
-        "options": OPT_WSCALE if talks and conn.scaling else 0,
+        "options": OPT_WSCALE if heard and conn.scaling else 0,
         "snd_wscale": snd.shift,
         "rto": rtt.rto // US,
         "rtt": rtt.srtt // US,
-        "rttvar": (rtt.rttvar if rtt.srtt else rtt.rto >> rtt.backoff + 2) // US,
+        "rttvar": (rtt.rttvar if rtt.srtt else AFTER_LOST_SYN // 4 if heard else INITIAL_RTO // 4) // US,
         "min_rtt": rtt.least // US if rtt.least else NEVER,
-        "snd_mss": snd.mss if talks else min(snd.mss, DEFAULT_MSS),
+        "snd_mss": snd.mss if heard else min(snd.mss, DEFAULT_MSS),
         "pmtu": conn.mtu,
         "snd_cwnd": cc.cwnd // cc.mss,
         "snd_ssthresh": MAX_SSTHRESH if cc.ssthresh == INFINITE else cc.ssthresh // cc.mss,
@@ -136,14 +138,15 @@ def _flight(conn: Conn) -> dict[str, int]:
 def _receiver(env: Env, conn: Conn) -> dict[str, int]:
     rcv = conn.rcv
     most = min(rcv.limit, MAX_UNSCALED << rcv.shift)
+    heard = rcv.nxt > 0
     return {
-        "rcv_wscale": rcv.shift if conn.scaling else 0,
+        "rcv_wscale": rcv.shift if heard and conn.scaling else 0,
         "ato": rcv.ato // US,
-        "rcv_mss": rcv.seen if rcv.irs else MIN_MSS,
+        "rcv_mss": rcv.seen if heard else MIN_MSS,
         "advmss": rcv.mss,
         "rcv_ssthresh": most,
         "rcv_rtt": conn.tally.turnover.least // US,
-        "rcv_space": min(most, INITIAL_SPACE * rcv.mss),
+        "rcv_space": min(most, INITIAL_SPACE * rcv.mss) if heard else 0,
         "rcv_wnd": max(rcv.edge - rcv.acked, 0),
         "rcv_ooopack": conn.tally.beyond_gap,
         "last_data_recv": (env.now - rcv.heard) // MS,

@@ -48,15 +48,16 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
 def _watch(env: Env, conn: Conn, progress: bool) -> None:
     """What keeps the sender from sending more now, if anything does; progress: it has just sent data."""
     snd, it = conn.snd, conn.tally
-    tally.watch(it, tally.BUSY, env.now)
     unsent = snd.out.end + snd.fin - it.tail
-    need = min(unsent, snd.mss)
-    if unsent and it.tail + need > snd.una + snd.wnd and it.tail - snd.una + need <= snd.cc.cwnd:
-        tally.watch(it, tally.RWND_LIMITED, env.now)
-        return
-    tally.unwatch(it, tally.RWND_LIMITED, env.now)
-    if not unsent and progress and snd.blocked and not snd.cwnd_limited and conn.state in (ESTABLISHED, CLOSE_WAIT):
-        tally.watch(it, tally.SNDBUF_LIMITED, env.now)
+    kind = tally.BUSY
+    if unsent:
+        need = it.tail + (unsent if unsent < snd.mss else snd.mss)
+        if need > snd.una + snd.wnd and need - snd.una <= snd.cc.cwnd:
+            kind = tally.RWND_LIMITED
+    elif progress and snd.blocked and not snd.cwnd_limited and conn.state in (ESTABLISHED, CLOSE_WAIT):
+        kind = tally.SNDBUF_LIMITED
+    if kind != it.chrono.kind:
+        tally.watch(it, kind, env.now)
 
 
 def _fit(env: Env, net: Net, conn: Conn) -> None:

@@ -53,6 +53,7 @@ def advance(env: Env, conn: Conn, end: int, pieces: tuple[Piece, ...]) -> None:
     if rcv.islands:
         # RFC 5681 §4.2: a segment that fills (part of) a gap is acknowledged at once
         env.note("5681/4.2/fill", conn.sock)
+        rcv.heard = env.now
         ackgen.at_once(conn)
         islands.insert(rcv.islands, rcv.nxt, end, pieces)
         _join(rcv)

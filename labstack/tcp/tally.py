@@ -143,10 +143,9 @@ def _limit(tally: Tally) -> None:
 
 
 def timed_out(tally: Tally, first: bool, now: int) -> None:
-    """The retransmission timer expired; first: since something was last acknowledged."""
+    """The retransmission timer expired; first: since something was last acknowledged. Linux then forgets the time
+    that it spent in the recovery before, if that was not over yet (tcp_update_rto_stats)."""
     total, recoveries, spent, since = tally.timeouts
-    if first and since is not None:
-        spent += now - since
     tally.timeouts = Timeouts(total + 1, recoveries + first, spent, now if first else since)
     tally.loss, tally.sacked = LOSS, 0
 
@@ -160,14 +159,15 @@ def recovered(tally: Tally, now: int) -> None:
 
 
 def watch(tally: Tally, kind: int, now: int) -> None:
-    """The sender is in this condition, unless something more interesting lasts already."""
-    if kind > tally.chrono.kind:
+    """There is something to send or in flight, and this is what the sender waits for. Of several things the greater
+    counts; RWND_LIMITED ends with the next look, SNDBUF_LIMITED only when there is room (`room`)."""
+    if kind > tally.chrono.kind or tally.chrono.kind == RWND_LIMITED:
         tally.chrono = tally.chrono.turn(kind, now)
 
 
-def unwatch(tally: Tally, kind: int, now: int) -> None:
-    """It is in this condition no longer, but there is something to send, or in flight."""
-    if kind == tally.chrono.kind:
+def room(tally: Tally, now: int) -> None:
+    """The application may write again."""
+    if tally.chrono.kind == SNDBUF_LIMITED:
         tally.chrono = tally.chrono.turn(BUSY, now)
 
 
