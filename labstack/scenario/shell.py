@@ -36,7 +36,7 @@ class Ran(NamedTuple):
 class Shell:
     """A shell of one scenario. It remembers what set_sysctls.py has changed and what nstat has told.
 
-    defaults: does what defaults.sh does; real: runs text that is refused, where that is allowed (real_shell.real_shell)
+    defaults: does what defaults.sh does; real: runs text that is refused, where that is allowed (realshell.real_shell)
     """
 
     def __init__(

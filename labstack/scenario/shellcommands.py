@@ -5,16 +5,19 @@ A command takes its words apart when a text is planned, and raises RefusedError 
 returns does the thing later. It touches nothing but the scenario's target and the shell's own memory.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from labstack.scenario import procnet
 from labstack.scenario.shellgrep import pattern
-from labstack.scenario.shellwords import refuse
+from labstack.scenario.shellwords import RefusedError, refuse
 from labstack.scenario.target import Target
 
 SYSCTLS = "/proc/sys/"
+_NAME = re.compile(r"\w[\w-]*(\.[\w-]+)+")
 
 
 class Done(NamedTuple):
@@ -109,14 +112,17 @@ def reader(session: Session, path: str) -> Callable[[str], str]:
         name = sysctl_name(path)
         known(session, name)
         return lambda stdin: session.target.sysctl(name) + "\n"
-    look: Callable[[str], str] | None = getattr(session.target, "proc", None)
-    if look is None or not path.startswith("/proc/net/"):
-        refuse(f"reading {path}")
-    try:
-        look(path)
-    except KeyError:
-        refuse(f"reading {path}")
-    return lambda stdin: look(path)
+    run, host = inside(session), getattr(session.target, "host", None)
+    if path in procnet.TABLES and run is not None:
+        return lambda stdin: run(f"cat {path}")[1]
+    if path in procnet.TABLES and host is not None:
+        return lambda stdin: procnet.text(session.target.host, path)  # type: ignore[attr-defined]
+    return refuse(f"reading {path}")
+
+
+def inside(session: Session) -> Callable[[str], tuple[int, str]] | None:
+    """What runs a command in the network of the target, if that is another than this process's: the kernel target's."""
+    return getattr(session.target, "shell", None)
 
 
 def writer(session: Session, path: str) -> Callable[[str], str]:
@@ -140,6 +146,8 @@ def sysctl_name(word: str) -> str:
 
 def known(session: Session, name: str) -> str:
     """The value of a sysctl; RefusedError if the target has none of that name."""
+    if not _NAME.fullmatch(name):
+        refuse(f"the sysctl {name}")
     try:
         return session.target.sysctl(name)
     except KeyError as error:
@@ -188,8 +196,8 @@ def _split(word: str) -> tuple[str, str, str]:
 
 def _has(session: Session, name: str) -> bool:
     try:
-        session.target.sysctl(name)
-    except KeyError:
+        known(session, name)
+    except RefusedError:
         return False
     return True
 

@@ -46,10 +46,9 @@ class Branch(NamedTuple):
     def _skipped(self, states: set[int]) -> set[int]:
         """These places and those behind what may be left out."""
         found = set(states)
-        for place in sorted(states):
-            while place < len(self.atoms) and self.atoms[place].often in ("*", "?"):
-                place += 1
-                found.add(place)
+        for place, atom in enumerate(self.atoms):
+            if place in found and atom.often in ("*", "?"):
+                found.add(place + 1)
         return found
 
     def _moved(self, states: set[int], char: str) -> set[int]:

@@ -50,7 +50,7 @@ def fails(text: str, blocks: Blocks | None = None, info: dict[str, int] = INFO, 
         "assert ','.join(['a', 'b']).upper().split(',') == ['A', 'B'] and 'ab'.startswith('a')",
         "assert min(3, 1, 2) == 1 and max([1, 5]) == 5 and abs(-3) == 3 and round(2.567, 1) == 2.6 and len('abc') == 3",
         "assert int('12') + int(1.9) == 13 and float('1.5') == 1.5 and str(5) == '5' and bool(0) is False",
-        "assert divmod(7, 2) == (3, 1) and 2 ** 10 == 1024 and 7 // 2 == 3 and -7 % 3 == 2 and 1 << 4 == 16 and ~1 == -2",
+        "assert divmod(7, 2) == (3, 1) and 2 ** 10 == 1024 and 7 // 2 == 3 and -7 % 3 == 2 and 1 << 4 == 16",
         "assert list(zip([1], [2])) == [(1, 2)] and list(reversed([1, 2])) == [2, 1] and tuple([1]) == (1,)",
         "x = 1\ndel x\nx = [1, 2]\ndel x[0]\nassert x == [2]",
         "x = []\nx.append(1)\nassert x.pop() == 1 and x == []",
@@ -75,7 +75,9 @@ def test_names_persist_and_tcp_info_is_fresh() -> None:
     run("before = tcpi_snd_cwnd\ndef half(x): return x // 2", blocks)
     run("assert (before, tcpi_snd_cwnd, half(before)) == (12, 20, 6)", blocks, {"snd_cwnd": 20})
     run("x = [before]\nx.append(x[0])", blocks, {})
-    assert fails("tcpi_snd_cwnd", blocks, {}).why == "there is no tcpi_snd_cwnd: no connection's tcp_info could be taken"
+    assert (
+        fails("tcpi_snd_cwnd", blocks, {}).why == "there is no tcpi_snd_cwnd: no connection's tcp_info could be taken"
+    )
 
 
 def test_names_of_info_may_have_their_prefix() -> None:
