@@ -15,6 +15,7 @@ from labstack.core.event import ACCEPTABLE, READABLE
 from labstack.core.frame import Piece
 from labstack.ip import icmp
 from labstack.ip.family import is_group, parse_addr, text
+from labstack.ip.net import Path
 from labstack.stack import ports
 from labstack.stack.host import TCP, UDP, Echo, Host
 from labstack.tcp import closing, opening, receive, window
@@ -51,11 +52,16 @@ def connect(
     path = ports.path(host, remote, mine, dev)
     lport = lport or ports.ephemeral(host, TCP, path.src, remote, port)
     _check_port(lport)
+    return dial(host, path, lport, port, dev, options or {}, sock)
+
+
+def dial(host: Host, path: Path, lport: int, port: int, dev: int, options: dict[str, int], sock: int = 0) -> int:
+    """Begin a connection along a path; returns its socket number. Raises EADDRINUSE, or as ports.adopt."""
     number = ports.fresh(host, sock)
-    conn = opening.make(host.env, number, path, path.src, lport, remote, port, dev)
+    conn = opening.make(host.env, number, path, path.src, lport, path.dst, port, dev)
     if conn.key in host.flows:
-        raise StackError(errno.EADDRINUSE, f"there is a connection from port {lport} to {text(remote)} port {port}")
-    ports.adopt(host, conn, options or {})
+        raise StackError(errno.EADDRINUSE, f"there is a connection from port {lport} to {text(path.dst)} port {port}")
+    ports.adopt(host, conn, options)
     opening.active(host.env, conn)
     return number
 
@@ -74,9 +80,14 @@ def listen(
         ports.check_option(name, value)
     number = ports.fresh(host, sock)
     ports.bind(host, TCP, local, port, number)
-    backlog = min(max(backlog, 0), host.env.config["net.core.somaxconn"])
-    host.listeners[number] = Listener(number, local, port, backlog, options=dict(options or {}))
+    serve(host, number, local, port, max(backlog, 0), options or {})
     return number
+
+
+def serve(host: Host, sock: int, local: bytes, port: int, backlog: int, options: dict[str, int]) -> None:
+    """A listener on a port that it has already."""
+    backlog = min(backlog, host.env.config["net.core.somaxconn"])
+    host.listeners[sock] = Listener(sock, local, port, backlog, options=dict(options))
 
 
 def accept(host: Host, sock: int, as_sock: int = 0) -> tuple[int, tuple[str, int]]:

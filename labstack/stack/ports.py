@@ -2,11 +2,12 @@
 """The socket table: numbers, ports, and who is found by which addresses (RFC 6056 for ephemeral ports)."""
 
 import errno
+from collections.abc import Iterator
 
 from labstack.core.env import Env
 from labstack.core.errors import StackError
 from labstack.ip import route
-from labstack.ip.family import text
+from labstack.ip.family import V4, V6, text
 from labstack.ip.net import Path
 from labstack.ip.net import local as is_local
 from labstack.stack.host import TCP, UDP, Host
@@ -55,8 +56,23 @@ def path(host: Host, remote: bytes, local: bytes, dev: int) -> Path:
 
 
 def find(host: Host, proto: str, local: bytes, port: int) -> int:
-    """The socket bound to this port on this address, or on any address; 0 if there is none."""
-    return host.bound.get((proto, local, port)) or host.bound.get((proto, b"", port), 0)
+    """The socket bound to this port: on this address, on any of its family, on any address; 0 if there is none."""
+    bound = host.bound
+    return (
+        bound.get((proto, local, port))
+        or bound.get((proto, _ANY.get(len(local), b""), port))
+        or bound.get((proto, b"", port), 0)
+    )
+
+
+_ANY = {family.size: family.any for family in (V4, V6)}
+
+
+def overlap(one: bytes, other: bytes) -> bool:
+    """Can one packet be for both? b"" is any address, zeroes are any of their family."""
+    if not one or not other:
+        return True
+    return len(one) == len(other) and (one == other or not any(one) or not any(other))
 
 
 def bind(host: Host, proto: str, local: bytes, port: int, sock: int) -> None:
@@ -65,9 +81,17 @@ def bind(host: Host, proto: str, local: bytes, port: int, sock: int) -> None:
         raise StackError(errno.EINVAL, f"port {port!r}: expected a number in 1..65535")
     if local and not is_local(host.net, local):
         raise StackError(errno.EADDRNOTAVAIL, f"{text(local)} is not an address of {host.name}")
-    if find(host, proto, local, port) or (not local and any(k[0] == proto and k[2] == port for k in host.bound)):
+    theirs = [where for name, where, number in host.bound if (name, number) == (proto, port)]
+    if any(overlap(local, other) for other in [*theirs, *claims(host, proto, port)]):
         raise StackError(errno.EADDRINUSE, f"{proto} port {port} is taken; choose another or close its socket")
     host.bound[(proto, local, port)] = sock
+
+
+def claims(host: Host, proto: str, port: int) -> list[bytes]:
+    """The addresses on which descriptors' sockets have this port, whether or not anything arrives for them yet."""
+    files = host.files
+    held = [files.sockets[number].local for number in files.ports.get((proto, port), ())]
+    return [local[0] for local in held if local is not None]
 
 
 def unbind(host: Host, sock: int) -> None:
@@ -76,19 +100,24 @@ def unbind(host: Host, sock: int) -> None:
 
 
 def ephemeral(host: Host, proto: str, local: bytes, remote: bytes, rport: int) -> int:
-    """A free local port: a keyed offset per destination, then upwards (RFC 6056 §3.3.3). Raises EADDRNOTAVAIL."""
+    """A free local port towards a peer (b"", 0: none yet). Raises EADDRNOTAVAIL."""
+    for port in candidates(host, local, remote, rport):
+        if proto == UDP and not find(host, UDP, local, port) and (proto, port) not in host.files.ports:
+            return port
+        key = remote + local + rport.to_bytes(2, "big") + port.to_bytes(2, "big")
+        free = key not in host.flows and not find(host, TCP, local, port)
+        if proto == TCP and free and (proto, port) not in host.files.ports:
+            return port
+    raise StackError(errno.EADDRNOTAVAIL, f"no free port towards {text(remote)} port {rport}")
+
+
+def candidates(host: Host, local: bytes, remote: bytes, rport: int) -> Iterator[int]:
+    """Ephemeral ports in the order of trying: a keyed offset per destination, then upwards (RFC 6056 §3.3.3)."""
     env = host.env
     low, high = env.config["net.ipv4.ip_local_port_range.min"], env.config["net.ipv4.ip_local_port_range.max"]
     span = max(high - low + 1, 1)
     start = env.rng.secret(b"port", local, remote, rport.to_bytes(2, "big")) + _turn(env)
-    for i in range(span):
-        port = low + (start + i) % span
-        if proto == UDP and not find(host, UDP, local, port):
-            return port
-        key = remote + local + rport.to_bytes(2, "big") + port.to_bytes(2, "big")
-        if proto == TCP and key not in host.flows and not find(host, TCP, local, port):
-            return port
-    raise StackError(errno.EADDRNOTAVAIL, f"no free port in {low}..{high} towards {text(remote)} port {rport}")
+    return (low + (start + i) % span for i in range(span))
 
 
 def _turn(env: Env) -> int:
@@ -119,8 +148,10 @@ def set_option(host: Host, conn: Conn, name: str, value: int) -> None:
             conn.rcv.shift = shift_for(value)
     elif name == "ttl":
         conn.ttl = value
-    else:
+    elif name == "tos":
         conn.tos = value
+    else:
+        conn.reuse = bool(value)
 
 
 def check_option(name: str, value: int) -> None:
@@ -132,7 +163,10 @@ def check_option(name: str, value: int) -> None:
         raise StackError(errno.EINVAL, f"{name} = {value!r}: expected a number in {least}..{most}")
 
 
-OPTIONS = {"nodelay": (0, 1), "rcvbuf": (256, 1 << 30), "sndbuf": (256, 1 << 30), "ttl": (1, 255), "tos": (0, 255)}
+OPTIONS = {
+    "nodelay": (0, 1), "rcvbuf": (256, 1 << 30), "sndbuf": (256, 1 << 30), "ttl": (1, 255), "tos": (0, 255),
+    "reuse": (0, 1),
+}  # fmt: skip
 
 
 def renumber(host: Host, conn: Conn, sock: int) -> None:

@@ -35,6 +35,7 @@ def advance(env: Env, conn: Conn, ack: int) -> None:
     snd.cursor = max(snd.cursor, ack)
     snd.out.drop_before(ack)
     snd.retries = 0
+    snd.more = False
     conn.progress, conn.soft = True, 0
     env.note("9293/3.10.7.4/ack/new", conn.sock, size)
     recovery.advanced(env, conn, size)

@@ -14,7 +14,7 @@ from labstack.tcp import ackgen, acks, closing, opening, output, receive, tally
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, FIN, RST, SYN, Segment
 from labstack.tcp.seq import unwrap
-from labstack.tcp.states import ESTABLISHED, RECEIVING, SYN_RECEIVED, SYN_SENT, TIME_WAIT
+from labstack.tcp.states import ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, RECEIVING, SYN_RECEIVED, SYN_SENT, TIME_WAIT
 
 CONTINUE, STOP, DROPPED = 0, 1, 2
 Check = Callable[[Env, Net, Conn, Segment], int]
@@ -175,7 +175,7 @@ def seventh_text(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         # RFC 9293 §3.10.7.4: after the peer's FIN there can be no text
         env.note("9293/3.10.7.4/text/after-fin", conn.sock)
         return CONTINUE
-    if not conn.held and not conn.parent:
+    if (not conn.held and not conn.parent) or (conn.rcv.deaf and conn.state in (FIN_WAIT_1, FIN_WAIT_2)):
         # RFC 9293 §3.6.1 SHLD-3: nobody will ever read it
         env.note("9293/3.6.1/after-close", conn.sock, seg.size)
         env.count["TcpExtTCPAbortOnData"] += 1

@@ -68,6 +68,19 @@ def abort(env: Env, conn: Conn) -> None:
     die(env, conn, errno.ECONNABORTED)
 
 
+def disconnect(env: Env, conn: Conn) -> int:
+    """ABORT as connect(AF_UNSPEC) and SO_LINGER with 0 s mean it; returns the errno that is left behind, or 0.
+
+    In CLOSING and LAST-ACK with everything sent, Linux (tcp_disconnect) has nothing to reset and goes quietly.
+    """
+    state, snd = conn.state, conn.snd
+    if state in (CLOSING, LAST_ACK) and snd.nxt > snd.fin_seq:
+        finish(env, conn)
+        return 0
+    abort(env, conn)
+    return 0 if state in (CLOSED, TIME_WAIT) else errno.ECONNRESET
+
+
 def fin_acked(env: Env, conn: Conn) -> None:
     """Our FIN has arrived (RFC 9293 §3.10.7.4, fifth)."""
     if conn.state == FIN_WAIT_1:
@@ -75,6 +88,7 @@ def fin_acked(env: Env, conn: Conn) -> None:
         become(env, conn, FIN_WAIT_2)
         if not conn.held:
             _linger(env, conn)
+            env.wake(conn.sock, WAKE_CLOSED)
     elif conn.state == CLOSING:
         env.note("9293/3.10.7.4/ack/closing", conn.sock)
         time_wait(env, conn)

@@ -37,6 +37,8 @@ class Snd(State):
     shift: int = 0  # Snd.Wind.Shift (RFC 7323 §2.2)
     fin: bool = False  # a FIN follows the last byte of `out`
     nodelay: bool = False
+    corked: bool = False  # TCP_CORK: only full-sized segments
+    more: bool = False  # the same until the next write or acknowledgment (MSG_MORE)
     resend: bool = False  # the segment at una goes out again, now
     probe: bool = False  # one segment may ignore the window, now
     retries: int = 0  # retransmission timeouts in a row
@@ -76,6 +78,7 @@ class Rcv(State):
     ato: int = 0  # ns an acknowledgment may wait, adapted to the peer; 0 before the first data
     quick: int = 0  # acknowledgments that still go out at once (Linux's quick ACK mode)
     pingpong: bool = False  # the application answers what it reads: an acknowledgment can ride on the answer
+    deaf: bool = False  # both directions were shut: text that arrives is answered with a reset, as Linux does
     wanted: bool = True  # False after shutdown(SHUT_RD): data is acknowledged and thrown away
 
 
@@ -94,6 +97,7 @@ class Conn(State):
     passive: bool = False
     parent: int = 0  # the listener, until accepted
     held: bool = True  # an application holds the socket
+    reuse: bool = False  # others may have its port, too (SO_REUSEADDR)
     error: int = 0  # errno: why the connection died
     soft: int = 0  # errno: the last trouble that was no reason to die (MUST-47)
     tally: Tally = field(default_factory=Tally)  # what only TCP_INFO asks for

@@ -96,6 +96,17 @@ def _keep(env: Env, conn: Conn, start: int, end: int, pieces: tuple[Piece, ...])
     env.count["TcpExtTCPOFODrop" if last == start else "TcpExtOfoPruned"] += 1
 
 
+def peek(rcv: Rcv, most: int) -> list[Piece]:
+    """What `take` would hand out, without taking it."""
+    out: list[Piece] = []
+    for piece in rcv.ready:
+        if most <= 0:
+            break
+        out.append(piece if len(piece) <= most else memoryview(piece)[:most])
+        most -= len(piece)
+    return out
+
+
 def take(env: Env, conn: Conn, most: int) -> list[Piece]:
     """Hand the application at most `most` bytes, as pieces that were never copied."""
     rcv = conn.rcv

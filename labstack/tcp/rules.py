@@ -70,6 +70,7 @@ RULES: dict[str, Rule] = {
         "the application has read: the window can open by {0} bytes, worth an ACK of its own", ("MUST-39",)
     ),
     # the sender
+    "linux/tcp_nagle_check/cork": Rule("corked: {0} bytes wait until they fill a segment, or until the cork is pulled"),
     "9293/3.7.4/nagle": Rule("Nagle: {0} bytes wait for an ACK or for more", ("SHLD-7", "MUST-17")),
     "9293/3.8.6.2.1/wait": Rule("the window has {0} bytes, less than a segment: wait an RTO for more", ("MUST-38",)),
     "9293/3.8.6.2.1/override": Rule("the window stayed at {0} bytes for an RTO: fill it after all", ("MUST-38",)),

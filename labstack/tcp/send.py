@@ -57,6 +57,9 @@ def _allowed(env: Env, conn: Conn, ready: int) -> int | None:
         return None
     if snd.cursor < snd.nxt:
         return size  # a retransmission: whatever the window takes (SHLD-16)
+    if (snd.corked or snd.more) and size == ready and not snd.fin:
+        env.note("linux/tcp_nagle_check/cork", conn.sock, ready)
+        return None
     idle = flight == 0 or snd.nodelay or snd.fin
     if size == ready and idle:
         return size  # (2): all that is queued, and Nagle has no objection

@@ -18,9 +18,21 @@ UNCONNECTED, CONNECTING, CONNECTED, DISCONNECTING = 1, 2, 3, 4  # Linux's SS_...
 ADDRESS, PORT = 4, 8  # what bind() has settled (Linux's SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK)
 SHUT_RD, SHUT_WR = 1, 2  # bits of Socket.shut
 FOREVER = -1
+NOWHERE = 1000  # bytes that a null pointer claims to have room for, or to hold
+MSG_OOB, MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT, MSG_WAITALL = 1, 2, 0x20, 0x40, 0x100
+MSG_ERRQUEUE, MSG_MORE, MSG_FASTOPEN = 0x2000, 0x8000, 0x2000_0000
 
 Back = tuple[int, int, Any]  # result, errno, data
 Address = tuple[str, int] | int | None  # of a call: (host, port), a family alone, or a null pointer
+
+
+class Got(NamedTuple):
+    """What was read: the result of the call, the bytes, who sent them (datagrams), msg_flags."""
+
+    result: int
+    data: bytes
+    source: tuple[bytes, int] | None = None
+    flags: int = 0
 
 
 class Extended(NamedTuple):
@@ -54,6 +66,7 @@ class Socket(State):
     refs: int = 0
     sock: int = 0  # in host.conns, listeners, udps or echoes; 0 while it is in none
     local: tuple[bytes, int] | None = None  # its own address and port; b"" is any address of either family
+    was: tuple[bytes, int] | None = None  # what getsockname() still says when `local` is gone
     locks: int = 0  # ADDRESS, PORT
     phase: int = UNCONNECTED
     shut: int = 0  # by shutdown(); the rest is the connection's
@@ -112,6 +125,7 @@ class Parked(State):
     count: int = 0  # bytes done so far
     got: list[Piece] = field(default_factory=list)
     code: int = 0  # errno it will have if it cannot go on
+    fd: int = 0  # descriptor that is kept for what it will return
 
     def wait(self, patience: int, code: int) -> None:
         """There is nothing to return yet: wait up to `patience` ns, 0: not at all. Raises `code` if that is over."""
@@ -122,12 +136,12 @@ class Parked(State):
 
 @state
 class Files(State):
-    fds: dict[int, int] = field(default_factory=dict)  # descriptor: file
+    fds: dict[int, int] = field(default_factory=dict)  # descriptor: file; 0: kept for what a call will return
     cloexec: dict[int, None] = field(default_factory=dict)  # descriptors with FD_CLOEXEC
     sockets: dict[int, Socket] = field(default_factory=dict)
     epolls: dict[int, Epoll] = field(default_factory=dict)
     owners: dict[int, int] = field(default_factory=dict)  # socket number of the host: file
-    ports: dict[tuple[int, int], list[int]] = field(default_factory=dict)  # (protocol, port): files bound to it
+    ports: dict[tuple[str, int], list[int]] = field(default_factory=dict)  # (host.TCP or UDP, port): files that have it
     parked: dict[int, Parked] = field(default_factory=dict)  # ticket: call
     done: dict[int, tuple[int, Back]] = field(default_factory=dict)  # ticket: when (ns) and what; until taken
     woken: dict[int, None] = field(default_factory=dict)  # files that changed: who waits for them is to be told
@@ -143,6 +157,16 @@ def refused(code: int) -> StackError:
 
 def install(files: Files, file: Socket | Epoll, cloexec: bool = False, least: int = FIRST) -> int:
     """The lowest free descriptor from `least` on, for an open file; returns it. Raises EMFILE."""
+    fd = reserve(files, least)
+    files.fds[fd] = file.number
+    file.refs += 1
+    if cloexec:
+        files.cloexec[fd] = None
+    return fd
+
+
+def reserve(files: Files, least: int = FIRST) -> int:
+    """The lowest free descriptor from `least` on, for a file to come. Raises EMFILE."""
     fd = max(least, files.lowest)
     while fd in files.fds:
         fd += 1
@@ -150,10 +174,16 @@ def install(files: Files, file: Socket | Epoll, cloexec: bool = False, least: in
         raise refused(errno.EMFILE)
     if least <= files.lowest:
         files.lowest = fd + 1
-    files.fds[fd] = file.number
-    file.refs += 1
-    if cloexec:
-        files.cloexec[fd] = None
+    files.fds[fd] = 0
+    return fd
+
+
+def unreserve(files: Files, call: Parked) -> int:
+    """Free the descriptor that was kept for a call, if there is one; returns it."""
+    fd, call.fd = call.fd, 0
+    if fd:
+        del files.fds[fd]
+        files.lowest = min(files.lowest, fd)
     return fd
 
 

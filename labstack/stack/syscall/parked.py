@@ -16,11 +16,11 @@ from labstack.core.event import Call
 from labstack.stack import arguments
 from labstack.stack.contain import contain
 from labstack.stack.host import Host
-from labstack.stack.syscall import files, sockets
+from labstack.stack.syscall import connect, data, files, sockets
 from labstack.stack.syscall.files import Back, Parked
 
 AT_ONCE: dict[str, Callable[..., Back]] = {**sockets.CALLS}
-BLOCKING: dict[str, Callable[..., Back | None]] = {**sockets.BLOCKING}
+BLOCKING: dict[str, Callable[..., Back | None]] = {**sockets.BLOCKING, **connect.BLOCKING, **data.BLOCKING}
 SHAPES = {name: arguments.shape(it, 1) for name, it in AT_ONCE.items()}
 SHAPES |= {name: arguments.shape(it, 2) for name, it in BLOCKING.items()}
 MOST = 65_536  # calls that wait, results that nobody has taken
@@ -87,9 +87,11 @@ def _attempt(host: Host, call: Parked) -> Back | None:
             return AT_ONCE[call.name](host, *call.args)
         return BLOCKING[call.name](host, call, *call.args)
     except StackError as why:
+        files.unreserve(host.files, call)
         return -1, why.errno or errno.EIO, None
     except Exception:
         contain(host.env, "ContainedCalls", Call("sys", (call.name, *call.args)))
+        files.unreserve(host.files, call)
         return -1, errno.EIO, None
 
 

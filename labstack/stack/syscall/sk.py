@@ -4,16 +4,22 @@
 The connection, listener or datagram socket beneath has the facts; a Socket has only what outlives them.
 """
 
-from labstack.ip.family import V4, V6, text
+import errno
+from typing import NamedTuple
+
+from labstack.ip.family import V4, V6, parse_addr, text
 from labstack.stack.host import Host
 from labstack.stack.syscall import files
-from labstack.stack.syscall.files import SHUT_RD, SHUT_WR, Socket
+from labstack.stack.syscall.files import SHUT_RD, SHUT_WR, Address, Socket, refused
 from labstack.tcp.conn import Conn
-from labstack.tcp.states import CLOSED, ESTABLISHED, LISTEN, TIME_WAIT
+from labstack.tcp.states import CLOSED, ESTABLISHED, LISTEN, SYN_SENT, TIME_WAIT
 
 AF_UNSPEC, AF_INET, AF_INET6 = 0, 2, 10
 SOCK_STREAM, SOCK_DGRAM = 1, 2
 IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6 = 1, 6, 17, 58
+SOL_SOCKET, SO_BROADCAST = 1, 6
+BROADCAST = SOL_SOCKET, SO_BROADCAST
+SIZE6 = 24  # the least that C may say of a struct sockaddr_in6
 MAPPED = bytes(10) + b"\xff\xff"
 FAMILIES = {AF_INET: V4, AF_INET6: V6}
 
@@ -65,6 +71,21 @@ def take_error(host: Host, s: Socket) -> int:
     return code
 
 
+def peer(host: Host, s: Socket) -> tuple[bytes, int] | None:
+    """Address and port of the peer, while it is connected to one."""
+    it, udp = conn(host, s), host.udps.get(s.sock)
+    if it is not None and it.state not in (CLOSED, TIME_WAIT, SYN_SENT):
+        return it.remote, it.rport
+    return (udp.remote, udp.rport) if udp is not None and udp.remote else None
+
+
+def anywhere(s: Socket) -> bytes:
+    """Any address that the socket may have, as host.bound has it."""
+    if s.family == AF_INET6 and not s.v6only:
+        return b""
+    return FAMILIES[s.family].any
+
+
 def attach(host: Host, s: Socket, sock: int) -> None:
     """From now on it stands for this connection, listener or datagram socket of the host; 0: for none."""
     host.files.owners.pop(s.sock, None)
@@ -78,3 +99,24 @@ def shown(s: Socket, addr: bytes, port: int) -> tuple[str, int]:
     if s.family == AF_INET:
         return text(addr or V4.any), port
     return "::ffff:" + text(addr) if len(addr) == 4 else text(addr or V6.any), port
+
+
+class Name(NamedTuple):
+    """struct sockaddr: family, packed address (b"" for a family alone), port, the size that C says."""
+
+    family: int
+    packed: bytes
+    port: int
+    size: int
+
+
+def sockaddr(addr: Address) -> Name:
+    """An address as a call gives it. Raises EFAULT for a null pointer, EINVAL for what is no address."""
+    if addr is None:
+        raise refused(errno.EFAULT)
+    if isinstance(addr, int):
+        return Name(addr, b"", 0, 16)
+    if len(addr) != 2 or not isinstance(addr[0], str) or not isinstance(addr[1], int) or not 0 <= addr[1] < 65_536:
+        raise refused(errno.EINVAL)
+    packed = parse_addr(addr[0])
+    return Name(AF_INET, packed, addr[1], 16) if len(packed) == 4 else Name(AF_INET6, packed, addr[1], 28)

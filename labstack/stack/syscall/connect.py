@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""connect(): of streams (Linux's __inet_stream_connect) and of datagram sockets; and being unconnected again."""
+
+import errno
+from collections.abc import Callable
+
+from labstack.core.errors import StackError
+from labstack.ip.family import is_group
+from labstack.stack import calls, ports
+from labstack.stack.host import TCP, Host
+from labstack.stack.syscall import binding, files, sk
+from labstack.stack.syscall.files import (
+    ADDRESS,
+    CONNECTED,
+    CONNECTING,
+    FOREVER,
+    PORT,
+    UNCONNECTED,
+    Address,
+    Back,
+    Parked,
+    Socket,
+    refused,
+)
+from labstack.stack.syscall.sk import Name
+from labstack.tcp import closing
+from labstack.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT
+from labstack.udp.socket import Udp
+
+
+def connect(host: Host, call: Parked, fd: int, addr: Address) -> Back | None:
+    s = files.mine(host.files, call, fd)
+    if call.ticket:
+        return _wait(host, call, s)
+    name = sk.sockaddr(addr)
+    if name.family == sk.AF_UNSPEC:
+        disconnect(host, s)
+    elif s.type == sk.SOCK_STREAM:
+        call.code = _begin(host, s, name)
+        return _wait(host, call, s)
+    else:
+        _datagrams(host, s, name)
+    return 0, 0, None
+
+
+def _begin(host: Host, s: Socket, name: Name) -> int:
+    """The SYN is on its way, or was before; returns the errno of who cannot wait."""
+    if s.phase == CONNECTING:
+        return errno.EALREADY
+    if s.phase == CONNECTED or (s.phase == UNCONNECTED and sk.state(host, s) != CLOSED):
+        raise refused(errno.EISCONN)
+    if s.phase != UNCONNECTED:
+        raise refused(errno.EINVAL)
+    remote = _peer(s, name)
+    local, port = s.local or (b"", 0)
+    try:
+        path = ports.path(host, remote, local if any(local) else b"", 0)
+        if path.group:
+            raise refused(errno.ENETUNREACH)
+        port = port or ports.ephemeral(host, TCP, path.src, remote, name.port)
+        sock = calls.dial(host, path, port, name.port, 0, s.wishes)
+    except StackError as why:
+        raise refused(errno.EADDRNOTAVAIL if why.errno == errno.EADDRINUSE else why.errno or errno.EIO) from why
+    binding.settle(host, s, path.src, port)
+    sk.attach(host, s, sock)
+    s.phase, s.shut, s.error = CONNECTING, 0, 0
+    return errno.EINPROGRESS
+
+
+def _wait(host: Host, call: Parked, s: Socket) -> Back | None:
+    state = sk.state(host, s)
+    if state in (SYN_SENT, SYN_RECEIVED):
+        return call.wait(0 if s.nonblock else s.sndtimeo or FOREVER, call.code)
+    if state == CLOSED:
+        code = sk.take_error(host, s) or errno.ECONNABORTED
+        disconnect(host, s)
+        raise refused(code)
+    s.phase = CONNECTED
+    return 0, 0, None
+
+
+def _peer(s: Socket, name: Name) -> bytes:
+    """The packed address to connect a stream to; the unspecified one is this host. Raises EAFNOSUPPORT, EINVAL, ..."""
+    if s.family == sk.AF_INET6 and name.size < sk.SIZE6:
+        raise refused(errno.EINVAL)
+    if name.family != s.family:
+        raise refused(errno.EAFNOSUPPORT)
+    return here(s, unmapped(s, name.packed))
+
+
+def unmapped(s: Socket, packed: bytes) -> bytes:
+    """An IPv4-mapped address as IPv4. Raises ENETUNREACH if the socket is for IPv6 only."""
+    if packed[:12] != sk.MAPPED or len(packed) != 16:
+        return packed
+    if s.v6only:
+        raise refused(errno.ENETUNREACH)
+    return packed[12:]
+
+
+def here(s: Socket, packed: bytes) -> bytes:
+    """The unspecified address means this host (RFC 1122 §3.2.1.3 has no such destination; Linux connects to lo)."""
+    if any(packed):
+        return packed
+    mapped = s.local is not None and len(s.local[0]) == 4
+    return sk.FAMILIES[sk.AF_INET if mapped or len(packed) == 4 else sk.AF_INET6].loopback
+
+
+def disconnect(host: Host, s: Socket) -> None:
+    """connect(AF_UNSPEC), and what follows a failed connect: unconnected, without what bind() has not settled."""
+    it = sk.conn(host, s)
+    if it is not None:
+        s.error = closing.disconnect(host.env, it)
+        it.held = False
+        host.env.dirty[it.sock] = None
+    elif s.sock in host.listeners:
+        calls.close(host, s.sock)
+    elif s.sock in host.udps:
+        host.udps[s.sock].remote, host.udps[s.sock].rport = b"", 0
+    sk.attach(host, s, s.sock if s.sock in host.udps else 0)
+    s.phase, s.shut = UNCONNECTED, 0
+    _unsettle(host, s)
+    files.changed(host.files, s)
+
+
+def _unsettle(host: Host, s: Socket) -> None:
+    """Address and port that bind() did not settle are given back."""
+    if s.local is None:
+        return
+    local, port = s.local
+    local = local if s.locks & ADDRESS else sk.anywhere(s)
+    binding.abandon(host, s)
+    if s.locks & PORT:
+        binding.settle(host, s, local, port)
+        binding.serve(host, s)
+
+
+def receive(host: Host, s: Socket) -> None:
+    """A datagram socket that has a port gets what arrives there."""
+    local, port = s.local or (b"", 0)
+    sock = s.sock or ports.fresh(host)
+    if not s.sock:
+        limit = s.wishes.get("rcvbuf", host.env.config["net.core.rmem_default"])
+        host.udps[sock] = Udp(sock, b"", port, limit)
+        sk.attach(host, s, sock)
+    udp = host.udps[sock]
+    udp.local, udp.lport = local if any(local) else b"", port
+    binding.serve(host, s)
+
+
+def autobind(host: Host, s: Socket) -> None:
+    """Before its first datagram a socket gets a port. Raises EAGAIN if there is none (inet_autobind)."""
+    if s.local is not None:
+        return
+    try:
+        binding.claim(host, s, sk.anywhere(s), 0)
+    except StackError as why:
+        raise refused(errno.EAGAIN) from why
+    receive(host, s)
+
+
+def _datagrams(host: Host, s: Socket, name: Name) -> None:
+    """From and to this peer only (ip4_datagram_connect, ip6_datagram_connect)."""
+    autobind(host, s)
+    if s.family == sk.AF_INET6 and name.family == sk.AF_INET and s.v6only:
+        raise refused(errno.EAFNOSUPPORT)
+    if name.family != s.family and not (s.family == sk.AF_INET6 and name.family == sk.AF_INET):
+        raise refused(errno.EAFNOSUPPORT)
+    remote = here(s, unmapped(s, name.packed))
+    local, port = s.local or (b"", 0)
+    path = ports.path(host, remote, local if s.locks & ADDRESS else b"", 0)
+    if path.group and not is_group(remote) and not s.options.get(sk.BROADCAST):
+        raise refused(errno.EACCES)
+    if not s.locks & ADDRESS:
+        binding.abandon(host, s)
+        binding.settle(host, s, path.src, port)
+        receive(host, s)
+    udp = host.udps[s.sock]
+    udp.remote, udp.rport = remote, name.port
+    s.phase = CONNECTED
+
+
+BLOCKING: dict[str, Callable[..., Back | None]] = {"connect": connect}

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Reading and writing: read() to recvmsg(), write() to sendmsg(), each a few lines around stream.py and datagram.py.
+
+What they check themselves is what differs between them: how null pointers and empty buffers are met.
+"""
+
+import errno
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from labstack.stack.host import Host
+from labstack.stack.syscall import datagram, files, sk, stream
+from labstack.stack.syscall.files import Address, Back, Parked, Socket, refused
+
+
+class Message(NamedTuple):
+    """What recvmsg hands back: data, address, msg_flags, control messages (level, type, data)."""
+
+    data: bytes
+    address: tuple[str, int] | None
+    flags: int
+    control: tuple[tuple[int, int, bytes], ...]
+
+
+def _receive(host: Host, call: Parked, s: Socket, n: int | None, flags: int) -> files.Got | None:
+    if s.type == sk.SOCK_STREAM:
+        return stream.receive(host, call, s, n, flags)
+    return datagram.receive(host, call, s, n, flags)
+
+
+def _send(host: Host, call: Parked, s: Socket, data: bytes | None, flags: int, addr: Address = None) -> int | None:
+    if s.type == sk.SOCK_STREAM:
+        return stream.send(host, call, s, data, flags)
+    return datagram.send(host, s, data, flags, addr)
+
+
+def read(host: Host, call: Parked, fd: int, n: int | None) -> Back | None:
+    """Nothing is asked of the socket for 0 bytes."""
+    return recv(host, call, fd, n, 0) if n != 0 else _nothing(host, call, fd, b"")
+
+
+def _nothing(host: Host, call: Parked, fd: int, data: bytes | None) -> Back:
+    files.mine(host.files, call, fd)
+    return 0, 0, data
+
+
+def recv(host: Host, call: Parked, fd: int, n: int | None, flags: int) -> Back | None:
+    got = _receive(host, call, files.mine(host.files, call, fd), n, flags)
+    return None if got is None else (got.result, 0, got.data)
+
+
+def readv(host: Host, call: Parked, fd: int, sizes: tuple[int, ...] | None) -> Back | None:
+    s = files.mine(host.files, call, fd)
+    if sizes is None:
+        raise refused(errno.EFAULT)
+    return read(host, call, fd, sum(sizes)) if s else None
+
+
+def recvfrom(host: Host, call: Parked, fd: int, n: int | None, flags: int) -> Back | None:
+    s = files.mine(host.files, call, fd)
+    got = _receive(host, call, s, n, flags)
+    if got is None:
+        return None
+    return got.result, 0, (got.data, sk.shown(s, *got.source) if got.source else None)
+
+
+def recvmsg(
+    host: Host, call: Parked, fd: int, sizes: tuple[int, ...], flags: int, control_size: int = 4096
+) -> Back | None:
+    s = files.mine(host.files, call, fd)
+    got = _receive(host, call, s, sum(sizes), flags)
+    if got is None:
+        return None
+    source = sk.shown(s, *got.source) if got.source else None
+    return got.result, 0, Message(got.data, source, got.flags, ())
+
+
+def write(host: Host, call: Parked, fd: int, data: bytes | None) -> Back | None:
+    return send(host, call, fd, data, 0)
+
+
+def send(host: Host, call: Parked, fd: int, data: bytes | None, flags: int) -> Back | None:
+    return sendto(host, call, fd, data, flags, None)
+
+
+def sendto(host: Host, call: Parked, fd: int, data: bytes | None, flags: int, addr: Address = None) -> Back | None:
+    sent = _send(host, call, files.mine(host.files, call, fd), data, flags, addr)
+    return None if sent is None else (sent, 0, None)
+
+
+def writev(host: Host, call: Parked, fd: int, pieces: tuple[bytes, ...] | None) -> Back | None:
+    """Nothing is asked of the socket for 0 bytes, unlike with write."""
+    files.mine(host.files, call, fd)
+    if pieces is None:
+        raise refused(errno.EFAULT)
+    data = b"".join(pieces)
+    return send(host, call, fd, data, 0) if data else (0, 0, None)
+
+
+def sendmsg(
+    host: Host,
+    call: Parked,
+    fd: int,
+    pieces: tuple[bytes, ...],
+    flags: int,
+    addr: Address = None,
+    control: tuple[Any, ...] = (),
+) -> Back | None:
+    return sendto(host, call, fd, b"".join(pieces), flags, addr)
+
+
+BLOCKING: dict[str, Callable[..., Back | None]] = {
+    "read": read,
+    "recv": recv,
+    "readv": readv,
+    "recvfrom": recvfrom,
+    "recvmsg": recvmsg,
+    "write": write,
+    "send": send,
+    "sendto": sendto,
+    "writev": writev,
+    "sendmsg": sendmsg,
+}

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Datagrams of a socket: what udp_recvmsg and udp_sendmsg of Linux decide."""
+
+import errno
+
+from labstack.ip.family import is_group
+from labstack.stack import ports
+from labstack.stack.host import Host
+from labstack.stack.syscall import sk
+from labstack.stack.syscall.connect import autobind, here, unmapped
+from labstack.stack.syscall.files import (
+    FOREVER,
+    MSG_DONTWAIT,
+    MSG_OOB,
+    MSG_PEEK,
+    MSG_TRUNC,
+    NOWHERE,
+    SHUT_RD,
+    SHUT_WR,
+    Address,
+    Got,
+    Parked,
+    Socket,
+    refused,
+)
+from labstack.udp import socket as udp
+
+MOST = 65_535
+
+
+def receive(host: Host, call: Parked, s: Socket, n: int | None, flags: int) -> Got | None:
+    """The next datagram, cut to n bytes, or None: wait. Raises EAGAIN, EFAULT, or the pending error."""
+    code = sk.take_error(host, s)
+    if code:
+        raise refused(code)
+    it = host.udps.get(s.sock)
+    if it is not None and it.queue:
+        data, addr, port = it.queue[0]
+        if not flags & MSG_PEEK:
+            it.queue.popleft()
+            it.queued -= udp.cost(data)
+        if n is None and data:
+            raise refused(errno.EFAULT)
+        part = data[: NOWHERE if n is None else n]
+        cut = len(part) < len(data)
+        return Got(len(data) if flags & MSG_TRUNC else len(part), part, (addr, port), MSG_TRUNC if cut else 0)
+    patience = 0 if s.nonblock or flags & MSG_DONTWAIT or call.late else s.rcvtimeo or FOREVER
+    if patience and sk.shut(host, s) & SHUT_RD:
+        return Got(0, b"")
+    return call.wait(patience, errno.EAGAIN)
+
+
+def send(host: Host, s: Socket, data: bytes | None, flags: int, addr: Address) -> int:
+    """Send one datagram; returns its size. Raises EDESTADDRREQ, EMSGSIZE, EPIPE, ENETUNREACH, the pending error, ..."""
+    autobind(host, s)
+    size = NOWHERE if data is None else len(data)
+    if size > MOST:
+        raise refused(errno.EMSGSIZE)
+    if flags & MSG_OOB:
+        raise refused(errno.EOPNOTSUPP)
+    remote, port = _where(host, s, addr)
+    it = host.udps[s.sock]
+    path = ports.path(host, remote, it.local, it.dev)
+    if path.group and not is_group(remote) and not s.options.get(sk.BROADCAST):
+        raise refused(errno.EACCES)
+    code = sk.take_error(host, s)
+    if code or s.shut & SHUT_WR:
+        raise refused(code or errno.EPIPE)
+    if data is None:
+        raise refused(errno.EFAULT)
+    udp.transmit(host.env, host.net, path, it.lport, port, data)
+    return size
+
+
+def _where(host: Host, s: Socket, addr: Address) -> tuple[bytes, int]:
+    """Where the datagram goes: to the address given, else to the peer. Raises EDESTADDRREQ, EINVAL, EAFNOSUPPORT."""
+    it = host.udps[s.sock]
+    if addr is None:
+        if not it.remote:
+            raise refused(errno.EDESTADDRREQ)
+        return it.remote, it.rport
+    name = sk.sockaddr(addr)
+    if s.family == sk.AF_INET6 and name.family == sk.AF_UNSPEC:
+        return _where(host, s, None)
+    if s.family == sk.AF_INET6 and name.family not in (sk.AF_INET, sk.AF_INET6):
+        raise refused(errno.EINVAL)
+    if s.family == sk.AF_INET and name.family not in (sk.AF_INET, sk.AF_UNSPEC):
+        raise refused(errno.EAFNOSUPPORT)
+    if not name.port:
+        raise refused(errno.EINVAL)
+    return here(s, unmapped(s, name.packed)), name.port

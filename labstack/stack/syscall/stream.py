@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Bytes of a connection: what tcp_recvmsg and tcp_sendmsg of Linux decide, around `calls.take` and `calls.send`.
+
+A call that waits keeps what it has: bytes read in `got`, the number of bytes written in `count`.
+"""
+
+import errno
+
+from labstack.core.errors import StackError
+from labstack.stack import calls
+from labstack.stack.host import Host
+from labstack.stack.syscall import sk
+from labstack.stack.syscall.files import (
+    FOREVER,
+    MSG_DONTWAIT,
+    MSG_FASTOPEN,
+    MSG_MORE,
+    MSG_OOB,
+    MSG_PEEK,
+    MSG_TRUNC,
+    MSG_WAITALL,
+    NOWHERE,
+    SHUT_RD,
+    SHUT_WR,
+    Got,
+    Parked,
+    Socket,
+    refused,
+)
+from labstack.tcp import receive as text
+from labstack.tcp.conn import Conn
+from labstack.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, LISTEN, SYN_RECEIVED, SYN_SENT
+
+
+def receive(host: Host, call: Parked, s: Socket, n: int | None, flags: int) -> Got | None:
+    """Up to n bytes (None: into nowhere), or None: wait. Raises ENOTCONN, EAGAIN, EFAULT, or the pending error."""
+    if sk.state(host, s) == LISTEN:
+        raise refused(errno.ENOTCONN)
+    if flags & MSG_OOB:
+        raise refused(errno.EINVAL)  # urgent data stays in line
+    size = NOWHERE if n is None else n
+    it = sk.conn(host, s)
+    queued = it is not None and it.rcv.queued > 0
+    had = _collect(host, call, it, size, flags, n is None) if it is not None and queued else call.count
+    patience = 0 if s.nonblock or flags & MSG_DONTWAIT or call.late else s.rcvtimeo or FOREVER
+    enough = size if flags & MSG_WAITALL else min(s.rcvlowat, size)
+    if had >= max(enough, 1) or (queued and not size) or (had and _over(host, s, patience)):
+        return Got(had, b"".join(call.got))
+    if not had and _ended(host, s):
+        return Got(0, b"")
+    return call.wait(patience, errno.EAGAIN)
+
+
+def _collect(host: Host, call: Parked, it: Conn, size: int, flags: int, nowhere: bool) -> int:
+    """Add what has arrived to what the call has already (with MSG_PEEK: look at it anew); returns how much it has."""
+    if nowhere and not flags & MSG_TRUNC:
+        raise refused(errno.EFAULT)
+    if flags & MSG_PEEK:
+        call.got = text.peek(it.rcv, size)
+        call.count = sum(map(len, call.got))
+    elif size > call.count:
+        pieces = calls.take(host, it.sock, size - call.count)
+        call.count += sum(map(len, pieces))
+        call.got += pieces
+    if flags & MSG_TRUNC:
+        call.got = []
+    return call.count
+
+
+def _over(host: Host, s: Socket, patience: int) -> bool:
+    """A call that has something returns with it: it may not wait, or nothing more will come."""
+    return not patience or bool(sk.error(host, s)) or bool(sk.shut(host, s) & SHUT_RD)
+
+
+def _ended(host: Host, s: Socket) -> bool:
+    """A call that has nothing: is this the end of the stream? Raises the pending error, ENOTCONN."""
+    it = sk.conn(host, s)
+    if it is not None and sk.ended(it):
+        return True
+    code = sk.take_error(host, s)
+    if code:
+        raise refused(code)
+    if sk.shut(host, s) & SHUT_RD:
+        return True
+    if sk.state(host, s) == CLOSED:
+        raise refused(errno.ENOTCONN)
+    return False
+
+
+def send(host: Host, call: Parked, s: Socket, data: bytes | None, flags: int) -> int | None:
+    """How many bytes were taken, or None: wait. Raises EPIPE, EAGAIN, EFAULT, or the pending error."""
+    if flags & MSG_FASTOPEN:
+        raise refused(errno.EOPNOTSUPP)
+    patience = 0 if s.nonblock or flags & MSG_DONTWAIT or call.late else s.sndtimeo or FOREVER
+    if not call.count and sk.state(host, s) not in (ESTABLISHED, CLOSE_WAIT):
+        return _connecting(host, call, s, patience)
+    if sk.error(host, s) or sk.shut(host, s) & SHUT_WR:
+        if call.count:
+            return call.count
+        raise refused(sk.take_error(host, s) or errno.EPIPE)
+    if data is None:
+        raise refused(errno.EFAULT)
+    if call.count < len(data):
+        call.count += _append(host, s, memoryview(data)[call.count :], bool(flags & MSG_MORE))
+    if call.count == len(data) or (call.count and not patience):
+        return call.count
+    return call.wait(patience, errno.EAGAIN)
+
+
+def _connecting(host: Host, call: Parked, s: Socket, patience: int) -> None:
+    """sk_stream_wait_connect: who writes while it connects waits for that."""
+    code = sk.take_error(host, s)
+    if code or sk.state(host, s) not in (SYN_SENT, SYN_RECEIVED):
+        raise refused(code or errno.EPIPE)
+    return call.wait(patience, errno.EAGAIN)
+
+
+def _append(host: Host, s: Socket, data: memoryview, more: bool) -> int:
+    """Give the connection what it has room for."""
+    host.conns[s.sock].snd.more = more
+    try:
+        return calls.send(host, s.sock, data)
+    except StackError as why:
+        if why.errno == errno.EAGAIN:
+            return 0
+        raise
