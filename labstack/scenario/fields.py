@@ -8,6 +8,7 @@ options, ack 0, no urgent pointer. Sums, lengths and reserved bits are always ju
 from itertools import zip_longest
 from typing import Any
 
+from labstack.packetdrill.printer import span
 from labstack.packetdrill.script import Icmp, Ip, Option, Packet, Quote, Tcp, Udp
 from labstack.scenario import icmpnames, tcpopt
 from labstack.scenario.flow import MOD, Flow
@@ -51,7 +52,7 @@ def _asked(name: str, expected: object, actual: object) -> Field:
 def _tcp(body: Tcp, other: Tcp, flow: Flow, slack_us: float, wire: Wire) -> list[Field]:
     return [
         Field("flags", flags(body, body.ace), flags(other, body.ace)),
-        Field("seq", _span(body.seq, body.size), _span(other.seq, other.size)),
+        Field("seq", span(body.seq, body.size), span(other.seq, other.size)),
         Field("ack", str(body.ack or 0), str(other.ack)),
         _asked("win", body.win, other.win),
         Field("urg", str(body.urg or 0), str(other.urg)),
@@ -67,10 +68,6 @@ def flags(body: Tcp, ace: int | None) -> str:
         return letters or "-"
     digit = sum(mark for mark, flag in ACE if flag in body.flags) if body.ace is None else body.ace
     return "".join([flag for flag in letters if flag not in "EWA"]) + str(digit)
-
-
-def _span(seq: int, size: int) -> str:
-    return f"{seq}:{seq + size}({size})"
 
 
 def _options(
@@ -113,7 +110,7 @@ def _icmp(body: Icmp, other: Icmp, version: int) -> list[Field]:
 
 def quoted(quote: Quote) -> str:
     """What an ICMP error quotes as a script writes it."""
-    return f"[{_span(quote.seq, quote.size)}]" if quote.kind == "tcp" else f"[{quote.kind} ({quote.size})]"
+    return f"[{span(quote.seq, quote.size)}]" if quote.kind == "tcp" else f"[{quote.kind} ({quote.size})]"
 
 
 def _payload(payload: bytes) -> Field:

@@ -22,6 +22,7 @@ from labstack.scenario.code import Blocks, CodeError
 from labstack.scenario.failed import FailedError
 from labstack.scenario.flow import Flow, PacketError
 from labstack.scenario.plan import Plan, plan
+from labstack.scenario.realshell import real_shell
 from labstack.scenario.settings import Settings
 from labstack.scenario.shell import RefusedError, Shell
 from labstack.scenario.target import Packet as Sent
@@ -64,7 +65,7 @@ class Run:
         self.clock = Clock(target.now, it.tolerance, it.percent)
         self.calling = Calling(target, self.sockets, lambda at: self.clock.since(at), self._tell_of_call)
         self.blocks = Blocks(settings.allow_code)
-        self.shell = Shell(target, self._defaults)
+        self.shell = Shell(target, self._defaults, real_shell(target, script.file) if settings.allow_shell else None)
 
     def play(self) -> Failure | None:
         """The first failure, or None."""

@@ -8,6 +8,7 @@ RFC 9293 §3.2, 2018, 7323, 2385, 7413 (and its experimental form, RFC 6994), 97
 from struct import error, pack, unpack
 from typing import Any
 
+from labstack.packetdrill import printer
 from labstack.packetdrill.script import Option
 from labstack.scenario.flow import PacketError
 
@@ -105,12 +106,7 @@ def text(options: tuple[Option, ...]) -> str:
 
 
 def word(option: Option) -> str:
-    """One option as a script writes it."""
-    values: Any = option.values
-    if option.name == "TS":
-        return f"TS val {values[0]} ecr {values[1]}"
-    if option.name == "sack":
-        return " ".join(["sack", *(f"{a}:{b}" for a, b in zip(values[::2], values[1::2], strict=True))])
-    return " ".join(
-        [option.name, *(value.hex() if isinstance(value, bytes) else str(value) for value in values)]
-    ).strip()
+    """One option as a script writes it; one that the language has no word for by its kind and bytes."""
+    if option.name in KINDS or option.name == "ECN":
+        return printer.option(option)
+    return " ".join([option.name, *[value.hex() for value in option.values if isinstance(value, bytes)]])
