@@ -150,5 +150,7 @@ def _label(name: int | None, live: int, flow: Flow) -> Field:
     if len(flow.local) == 4:
         return Field("flow label", f"{name:#07x}", "none in IPv4")
     called = next((f"{other:#07x}" for other, label in flow.labels.items() if label == live), f"{live:#07x} (new)")
+    if name is None:
+        return Field("flow label", ANYTHING, f"{live:#07x}")
     fresh = name not in flow.labels and live not in flow.labels.values()
-    return Field("flow label", ANYTHING if name is None else f"{name:#07x}", called, fresh)
+    return Field("flow label", f"{name:#07x}", called, fresh)

@@ -23,7 +23,6 @@ from labstack.scenario.wire import Wire, take_apart
 
 SYN, ACK, CWR = 2, 16, 128
 MAY_CHANGE = 1 | 8 | CWR  # FIN, PSH, CWR: in which the pieces of one segment may differ
-TIMESTAMP = 8
 
 
 def belongs(data: bytes, expected: Packet, flow: Flow) -> bool:
@@ -90,7 +89,8 @@ class Pieces:
             return tuple(self.wrong)
         joined = _join(self.found)
         table = fields.rows(self.expected, joined, self.flow, slack_us)
-        _remember(joined, self.expected, self.flow)
+        if joined.version == 6 and self.expected.ip.flowlabel is not None:
+            self.flow.labels.setdefault(self.expected.ip.flowlabel, joined.label)
         return (*self.wrong, *table)
 
 
@@ -110,21 +110,14 @@ def why(rows: Sequence[Field]) -> str:
 
 
 def _meet(wire: Wire, expected: Packet, flow: Flow) -> None:
-    """Learn the initial number and the port of the host from its first SYN."""
-    body = expected.body
-    if isinstance(body, Tcp) and "S" in body.flags and wire.proto == 6 and wire.head.flags & SYN:
-        if flow.local_isn is None:
-            flow.local_isn, flow.script_isn = wire.head.seq, body.seq
-        flow.local_port = flow.local_port or wire.head.sport
-
-
-def _remember(wire: Wire, expected: Packet, flow: Flow) -> None:
-    """Learn what the script calls the timestamp and the flow label of a packet."""
-    if wire.version == 6 and expected.ip.flowlabel is not None:
-        flow.labels.setdefault(expected.ip.flowlabel, wire.label)
+    """Learn what a segment is counted by: the initial number and port of the host's first SYN, its timestamp."""
     body = expected.body
     if not isinstance(body, Tcp) or wire.proto != 6:
         return
+    if "S" in body.flags and wire.head.flags & SYN:
+        if flow.local_isn is None:
+            flow.local_isn, flow.script_isn = wire.head.seq, body.seq
+        flow.local_port = flow.local_port or wire.head.sport
     said: Any = next((option.values[0] for option in body.options or () if option.name == "TS"), None)
     live = next((value for name, value in wire.head.options if name == "Timestamp" and isinstance(value, tuple)), None)
     if said is not None and live is not None:

@@ -152,7 +152,7 @@ def known(session: Session, name: str) -> str:
         return session.target.sysctl(name)
     except KeyError as error:
         said = str(error.args[0]) if error.args else ""
-        refuse(f"the sysctl {name}" + (f" ({said})" if said not in ("", name) else ""))
+        raise RefusedError(said if name in said and said != name else f"there is no sysctl {name}") from None
 
 
 def write(session: Session, name: str, value: str) -> str:
@@ -160,7 +160,8 @@ def write(session: Session, name: str, value: str) -> str:
     try:
         session.target.sysctl(name, value)
     except (KeyError, ValueError) as error:
-        return f"{name}: {error.args[0] if error.args else 'invalid'}\n"
+        said = str(error.args[0]) if error.args else "invalid"
+        return f"{said}\n" if name in said else f"{name}: {said}\n"
     return ""
 
 
@@ -181,8 +182,9 @@ def sysctl(call: Call) -> Action:
         for name, value in pairs:
             if name in missing:
                 continue
-            err += write(call.session, name, value) if value is not None else ""
-            if value is None or "q" not in given:
+            wrong = write(call.session, name, value) if value is not None else ""
+            err += wrong
+            if value is None or not ("q" in given or wrong):
                 shown = call.session.target.sysctl(name)
                 out += f"{shown}\n" if "n" in given else f"{name}\n" if "N" in given else f"{name} = {shown}\n"
         return Done(255 if err else 0, out, err)
