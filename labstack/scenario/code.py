@@ -174,7 +174,7 @@ def _tidy(text: str) -> str:
     lines = [line for line in rest.splitlines() if line.strip()]
     if lines and all(line[0] in " \t" for line in lines) and not head.partition("#")[0].rstrip().endswith((":", "\\")):
         plain = head + newline + textwrap.dedent(rest)
-        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError, StopError):
             pure.parse(text)
             return text
         return plain

@@ -318,6 +318,7 @@ def test_what_a_block_does_not_need_is_refused_by_name(text: str, names: str | N
         "x = '\0'",
         "x = hex(10**1200) * 1000",
         "x = 1" + "\n" * 25000 + "x = 2",
+        "x = 1\n  x = 2" + "\n" * 25000 + "  x = 3",
     ],
 )
 def test_a_hostile_block_is_stopped_and_takes_little(text: str) -> None:

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from labstack.packetdrill.script import Icmp, Ip, Option, Packet, Quote, Tcp, Udp
 from labstack.scenario import tcpopt
+from labstack.scenario.calls import Calls
 from labstack.scenario.flow import Flow
 from labstack.scenario.match import Pieces, belongs, compare, why
+from labstack.scenario.segments import build
 from labstack.scenario.view import view
 from layers import ICMP, IP, TCP, UDP, ICMPv6EchoReply, ICMPv6ND_NA, IPerror, IPOption_NOP, IPv6, Raw, UDPerror
 from layers.tcp import REST
@@ -100,6 +102,37 @@ def test_no_bit_of_a_segment_can_flip_unseen(fields: dict[str, Any], at: int, bi
     packet[at % len(packet)] ^= 1 << bit
     if belongs(bytes(packet), described._replace(ports=(8080, 40000)), where):
         assert wrong(described, bytes(packet), where)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_what_our_stack_sends_is_what_its_description_expects(version: int) -> None:
+    calls, where = Calls(), flow(version)
+    host = "192.168.0.1" if version == 4 else "fd3d:a0b:17d6::1"
+    fd = calls.socket(2 if version == 4 else 10, 1).result  # type: ignore[union-attr]
+    calls.bind(fd, (host, 8080))
+    calls.listen(fd, 1)
+    seen = []
+
+    def heard() -> None:
+        for packet in calls.packets():
+            described = view(packet.data, where)
+            assert isinstance(described, Packet)
+            assert belongs(packet.data, described, where)
+            assert compare(described, packet.data, where) is None
+            seen.append(described.body)
+
+    for body in (
+        Tcp("S", 7, 0, None, 1000),
+        Tcp(".", 1, 0, 1, 1000),
+        Tcp("P.", 1, 10, 1, 1000),
+        Tcp("R", 11, 0, None, 0),
+    ):
+        calls.inject(build(Packet(True, body), where))
+        calls.advance(calls.now + 5 * 10**8)
+        heard()
+    calls.inject(build(Packet(True, Tcp("P.", 11, 10, 1, 1000)), where))
+    heard()
+    assert [(body.flags, body.seq, body.ack) for body in seen] == [("S.", 0, 8), (".", 1, 11), ("R", 1, 0)]
 
 
 # what is given is compared, what is not is not
