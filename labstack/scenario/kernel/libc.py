@@ -39,8 +39,19 @@ LOADED = {  # what may be asked for by name: asking for another would load a mod
 }
 
 libc = ctypes.CDLL(None, use_errno=True)
-for _function in ("read", "recvfrom", "readv", "recvmsg", "write", "sendto", "writev", "sendmsg"):
-    getattr(libc, _function).restype = ctypes.c_ssize_t
+_KINDS = {"i": ctypes.c_int, "l": ctypes.c_long, "n": ctypes.c_size_t, "p": ctypes.c_void_p}
+for _function, _result, _arguments in (  # as in C: int, long, size_t, pointer
+    ("socket", "i", "iii"), ("bind", "i", "ipi"), ("connect", "i", "ipi"), ("listen", "i", "ii"),
+    ("shutdown", "i", "ii"), ("close", "i", "i"), ("accept", "i", "ipp"), ("accept4", "i", "ippi"),
+    ("getsockname", "i", "ipp"), ("getpeername", "i", "ipp"),
+    ("read", "l", "ipn"), ("recvfrom", "l", "ipnipp"), ("readv", "l", "ipi"), ("recvmsg", "l", "ipi"),
+    ("write", "l", "ipn"), ("sendto", "l", "ipnipi"), ("writev", "l", "ipi"), ("sendmsg", "l", "ipi"),
+    ("fcntl", "i", "iil"), ("ioctl", "i", "ilp"), ("getsockopt", "i", "iiipp"), ("setsockopt", "i", "iiipi"),
+    ("poll", "i", "pni"), ("epoll_create", "i", "i"), ("epoll_create1", "i", "i"), ("epoll_ctl", "i", "iiip"),
+    ("epoll_wait", "i", "ipii"),
+):  # fmt: skip
+    getattr(libc, _function).restype = _KINDS[_result]
+    getattr(libc, _function).argtypes = [_KINDS[letter] for letter in _arguments]
 
 _pinned: list[bytes] = []  # what MSG_ZEROCOPY sends from stays where it is
 
@@ -57,11 +68,11 @@ def _buffer(size: int) -> Any:
     return (ctypes.c_char * max(0, min(size, MOST)))()
 
 
-def _sized(data: bytes | None, flags: int = 0) -> tuple[bytes | None, ctypes.c_size_t]:
+def _sized(data: bytes | None, flags: int = 0) -> tuple[bytes | None, int]:
     """A pointer and its length, as arguments."""
     if data is not None and flags & MSG_ZEROCOPY:
         _pinned.append(data)
-    return data, ctypes.c_size_t(NULL_SIZE if data is None else len(data))
+    return data, NULL_SIZE if data is None else len(data)
 
 
 def _name(addr: layout.Address | int | None, absent: int = 28) -> tuple[bytes | None, int]:
@@ -142,7 +153,7 @@ def _type(fd: int) -> int:
 
 def _receive(fd: int, n: int | None, flags: int, asked: bool) -> tuple[Back, layout.Address | None]:
     raw = None if n is None else _buffer(n)
-    length = ctypes.c_size_t(NULL_SIZE if raw is None else len(raw))
+    length = NULL_SIZE if raw is None else len(raw)
     name, size = (_buffer(layout.ADDRESS_SIZE), ctypes.c_uint32(layout.ADDRESS_SIZE)) if asked else (None, None)
     result = libc.recvfrom(fd, raw, length, flags, name, ctypes.byref(size) if size else None)
     back = _back(result)
@@ -153,7 +164,7 @@ def _receive(fd: int, n: int | None, flags: int, asked: bool) -> tuple[Back, lay
 
 def read(fd: int, n: int | None) -> Back:
     raw = None if n is None else _buffer(n)
-    result = libc.read(fd, raw, ctypes.c_size_t(NULL_SIZE if raw is None else len(raw)))
+    result = libc.read(fd, raw, NULL_SIZE if raw is None else len(raw))
     return _back(result, raw.raw[: max(0, result)] if raw is not None else b"")
 
 
@@ -177,7 +188,8 @@ def readv(fd: int, sizes: list[int] | None) -> Back:
 def recvmsg(fd: int, sizes: list[int], flags: int = 0, control_size: int = 4096) -> Back:
     buffers = [_buffer(n) for n in sizes]
     name, control = _buffer(layout.ADDRESS_SIZE), _buffer(control_size)
-    head = _header(name, layout.vectors(buffers), control)
+    vectors = layout.vectors(buffers)
+    head = _header(name, vectors, control)
     result = libc.recvmsg(fd, ctypes.byref(head), flags)
     back = _back(result)
     if result < 0:
@@ -188,6 +200,7 @@ def recvmsg(fd: int, sizes: list[int], flags: int = 0, control_size: int = 4096)
 
 
 def _header(name: Any, vectors: Any, control: Any) -> layout.Msghdr:
+    """struct msghdr; what it points to must be kept by who calls."""
     pointers = [ctypes.addressof(it) if it is not None and len(it) else None for it in (name, vectors, control)]
     sizes = [len(it) if it is not None else 0 for it in (name, vectors, control)]
     return layout.Msghdr(pointers[0], sizes[0], pointers[1], sizes[1], pointers[2], sizes[2], 0)
@@ -225,7 +238,8 @@ def sendmsg(
     name, buffers = None if raw is None else _copy(raw), [_copy(piece) for piece in pieces]
     if flags & MSG_ZEROCOPY:
         _pinned.extend(buffers)
-    head = _header(name, layout.vectors(buffers), _copy(layout.control(control)) if control else None)
+    vectors, extra = layout.vectors(buffers), _copy(layout.control(control or []))
+    head = _header(name, vectors, extra)
     return _back(libc.sendmsg(fd, ctypes.byref(head), flags))
 
 
@@ -239,14 +253,14 @@ def _copy(data: bytes) -> Any:
 def fcntl(fd: int, command: int, argument: int = 0) -> Back:
     if command not in FCNTL:
         return _refused(errno.ENOSYS)
-    return _back(libc.fcntl(fd, command, ctypes.c_long(argument)))
+    return _back(libc.fcntl(fd, command, argument))
 
 
 def ioctl(fd: int, request: int, argument: int | None = 0) -> Back:
     if request not in IOCTL:
         return _refused(errno.ENOSYS)
     value = None if argument is None else ctypes.c_int(argument)
-    result = libc.ioctl(fd, ctypes.c_ulong(request), None if value is None else ctypes.byref(value))
+    result = libc.ioctl(fd, request, None if value is None else ctypes.byref(value))
     return _back(result, None if value is None else value.value)
 
 
@@ -267,7 +281,7 @@ def setsockopt(fd: int, level: int, name: int, value: bytes | None) -> Back:
 
 def poll(fds: list[tuple[int, int]], timeout: int) -> Back:
     raw = _copy(b"".join(layout.POLLFD.pack(fd, events, 0) for fd, events in fds))
-    result = libc.poll(raw, ctypes.c_ulong(len(fds)), timeout)
+    result = libc.poll(raw, len(fds), timeout)
     return _back(result, [revents & 0xFFFF for _, _, revents in layout.POLLFD.iter_unpack(raw.raw)])
 
 

@@ -33,7 +33,7 @@ from labstack.scenario.calls import LOCAL
 from labstack.scenario.kernel import nursery, steady, tables, worker
 from labstack.scenario.kernel.furnish import Plan
 from labstack.scenario.kernel.nursery import NoKernelError
-from labstack.scenario.kernel.wire import NOISE, Wire
+from labstack.scenario.kernel.wire import NOISE, Wire, clocks
 from labstack.scenario.syscalls import Back, Syscalls
 from labstack.scenario.target import Message, Packet, Result, Ticket
 
@@ -105,8 +105,8 @@ class Kernel(Syscalls):
         except BaseException:
             self.end()
             raise
-        self._start = time.monotonic_ns()
-        self.epoch = time.time_ns() - self.now
+        self._start, apart = clocks()
+        self.epoch = self._start + apart
 
     @property
     def now(self) -> int:

@@ -21,6 +21,7 @@ IPV6 = b"\x86\xdd"
 IPV4 = b"\x08\x00"
 MOST = 70_000  # bytes of a packet, with room
 SOL_PACKET, PACKET_STATISTICS, PACKET_OUTGOING = 263, 6, 4
+TOGETHER = 20_000  # ns
 TIMESPEC = struct.Struct("@qq")
 REFUSED = frozenset({errno.EINVAL, errno.EMSGSIZE, errno.ENOBUFS, errno.EIO, errno.EAGAIN})  # of one packet
 
@@ -106,9 +107,17 @@ def _unasked(data: bytes, net: int) -> int:
 
 def _when(extra: list[tuple[int, int, bytes]]) -> int:
     """When a packet left, from its control messages (CLOCK_REALTIME), on the monotonic clock."""
-    wall, now = time.time_ns(), time.monotonic_ns()
+    now, apart = clocks()
     for level, kind, data in extra:
         if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
             seconds, ns = map(int, TIMESPEC.unpack(data))
-            return min(now, now - (wall - seconds * 1_000_000_000 - ns))
+            return min(now, seconds * 1_000_000_000 + ns - apart)
     return now
+
+
+def clocks() -> tuple[int, int]:
+    """CLOCK_MONOTONIC, and how far CLOCK_REALTIME is ahead of it (ns); read together, not with a pause in between."""
+    while True:
+        now, wall, then = time.monotonic_ns(), time.time_ns(), time.monotonic_ns()
+        if then - now < TOGETHER:
+            return then, wall - now
