@@ -57,8 +57,9 @@ class Calling:
         stamps = Stamps(lambda at: self.since(at - self.target.epoch), self.sockets.plan.tolerance)
         prepared = arguments.prepare(call, self.sockets, stamps)
         started = Started(index, event.place, call, prepared, returns)
+        began = self.target.now
         back = self.target.call(prepared.name, *prepared.args)
-        self._under_way(call, prepared.args, back)
+        self._under_way(call, prepared.args, back, began)
         if isinstance(back, Ticket):
             self.blocking = started._replace(ticket=back)
         else:
@@ -102,8 +103,8 @@ class Calling:
 
     # what a call means for the sockets of the script
 
-    def _under_way(self, call: Syscall, args: tuple[Any, ...], back: Result | Ticket) -> None:
-        """What a call does whether it blocks or not."""
+    def _under_way(self, call: Syscall, args: tuple[Any, ...], back: Result | Ticket, began: int) -> None:
+        """What a call does whether it blocks or not; began: ns of the target."""
         if isinstance(back, Result) and back.result < 0 and back.errno != EINPROGRESS:
             return
         fd = _number(call, 0)
@@ -113,7 +114,7 @@ class Calling:
             addr = args[3 if call.name != "connect" else 1]
             connected = call.name != "connect" and self.sockets.open[fd].flow.remote_port and self.sockets.open[fd].tcp
             if isinstance(addr, tuple) and not connected:
-                self.sockets.connecting(fd, addr[1], self.target.now)
+                self.sockets.connecting(fd, addr[1], began)
                 self._learn(fd, args[0])
 
     def _done(self, call: Syscall, args: tuple[Any, ...], back: Result) -> None:

@@ -98,6 +98,13 @@ def test_an_older_syn_is_not_taken_for_that_of_a_later_socket() -> None:
     assert [it[TCP].dport for it in injected(toy)] == [2222]
 
 
+def test_a_syn_that_is_sent_while_connect_is_being_called_is_its_own() -> None:
+    text = "0 socket(..., SOCK_STREAM, 0) = 3\n0 connect(3, ..., ...) = 0\n+0 > S 0:0(0)"
+    toy = Toy((11 * MS, tcp(1111, flags="S")))
+    toy.takes = 10 * MS
+    assert play(text, toy, tolerance_us=20_000) is None
+
+
 def test_a_socket_that_connects_again_has_a_new_connection() -> None:
     """AF_UNSPEC in between; the second connection has its own initial number."""
     sends = [(0, tcp(1111, flags="S", seq=100)), (1000 * MS, tcp(2222, flags="S", seq=900))]

@@ -41,6 +41,7 @@ class Toy:
     link = "ip"
     epoch = 0
     fault = ""
+    takes = 0  # ns that a call takes
 
     def __init__(self, *sends: tuple[int, bytes], start: int = 0, **calls: Any) -> None:
         self.sends, self.now, self.calls = sorted(sends, key=lambda it: it[0]), start, calls
@@ -51,6 +52,7 @@ class Toy:
 
     def call(self, name: str, *args: Any) -> Result | Ticket:
         self.done.append((self.now, (name, *args)))
+        self.now += self.takes
         back = self.calls.get(name, Result(0))
         if isinstance(back, list):
             back = back.pop(0)
