@@ -70,8 +70,8 @@ def echo(call: Call) -> Action:
 
 
 def cat(call: Call) -> Action:
-    readers = [reader(call.session, path) for path in options(call, "")[1] or ["-"]]
-    return lambda stdin: Done(out="".join([read(stdin) for read in readers]))
+    files = readers(call.session, options(call, "")[1])
+    return lambda stdin: Done(out="".join([read(stdin) for _, read in files]))
 
 
 def options(call: Call, known: str, valued: str = "") -> tuple[dict[str, str], list[str]]:
@@ -102,9 +102,15 @@ def options(call: Call, known: str, valued: str = "") -> tuple[dict[str, str], l
 # files
 
 
+def readers(session: Session, paths: list[str]) -> list[tuple[str, Callable[[str], str]]]:
+    """The files of a command, and how each is read; its standard input if there are none, and that only once."""
+    named = ["-" if path == "/dev/stdin" else path for path in paths or ["-"]]
+    return [(path, reader(session, path)) for n, path in enumerate(named) if path != "-" or "-" not in named[:n]]
+
+
 def reader(session: Session, path: str) -> Callable[[str], str]:
     """A function of the standard input that reads a file; RefusedError for one that is not there in a scenario."""
-    if path in ("-", "/dev/stdin"):
+    if path == "-":
         return lambda stdin: stdin
     if path == "/dev/null":
         return lambda stdin: ""
@@ -270,12 +276,12 @@ def grep(call: Call) -> Action:
     given, rest = options(call, "qvicEFhHnsaG", "em")
     text = given["e"] if "e" in given else rest.pop(0) if rest else refuse("grep without a pattern")
     fits = pattern(text, "E" in given or call.name == "egrep", "F" in given or call.name == "fgrep", "i" in given)
-    readers = [(path, reader(call.session, path)) for path in rest or ["-"]]
-    named = (len(readers) > 1 or "H" in given) and "h" not in given
+    files = readers(call.session, rest)
+    named = (len(files) > 1 or "H" in given) and "h" not in given
 
     def run(stdin: str) -> Done:
         out, some = "", False
-        for path, read in readers:
+        for path, read in files:
             lines = [(n, it) for n, it in enumerate(read(stdin).splitlines(), 1) if fits(it) != ("v" in given)]
             lines = lines[: int(given["m"])] if given.get("m", "").isdigit() else lines
             some = some or bool(lines)
