@@ -105,7 +105,8 @@ def options(call: Call, known: str, valued: str = "") -> tuple[dict[str, str], l
 def readers(session: Session, paths: list[str]) -> list[tuple[str, Callable[[str], str]]]:
     """The files of a command, and how each is read; its standard input if there are none, and that only once."""
     named = ["-" if path == "/dev/stdin" else path for path in paths or ["-"]]
-    return [(path, reader(session, path)) for n, path in enumerate(named) if path != "-" or "-" not in named[:n]]
+    first = named.index("-") if "-" in named else -1
+    return [(path, reader(session, path)) for n, path in enumerate(named) if path != "-" or n == first]
 
 
 def reader(session: Session, path: str) -> Callable[[str], str]:

@@ -175,6 +175,11 @@ def test_grep_has_the_options_that_people_use(it: Fixture) -> None:
     assert it.run("grep -H 1 /proc/sys/net/ipv4/tcp_sack").output == "/proc/sys/net/ipv4/tcp_sack:1\n"
 
 
+def test_many_files_take_linear_time(it: Fixture) -> None:
+    assert it.run("cat" + " -" * 45_000 + " /dev/null" * 100).output == ""
+    assert it.run("cat" + " /proc/sys/net/ipv4/tcp_sack" * 3).output == "1\n1\n1\n"
+
+
 def test_standard_input_is_read_once_so_that_no_pipe_multiplies_it(it: Fixture) -> None:
     assert it.run("echo a | cat - - -" + " | cat - - -" * 200).output == "a\n"
     assert it.run("echo a" + " | grep -h a - /dev/stdin -" * 200).output == "a\n"
