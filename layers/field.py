@@ -4,7 +4,8 @@
 A header class lists its rows in its body; parse, emit, defaults, `show()`, documentation and the Scapy view all come
 from that list (`codegen` turns it into functions). Fixed rows come first, rows of variable size (`var`) last.
 A row's default is Scapy's. `None` is computed on `bytes()` (from `fill`); an `Auto` value is what the header says when
-nothing above it says otherwise, as Scapy's overloaded fields.
+nothing above it says otherwise, as Scapy's overloaded fields. Defaults know that they are (`Header.given()` leaves them
+out), and a condition in place of a value (a function, a set, a range: in a pattern) is kept as it is until `bytes()`.
 """
 
 from collections.abc import Callable
@@ -13,12 +14,24 @@ from typing import Any, NamedTuple
 from layers import address
 
 
-class Auto(int):
-    """A default that the layer above may replace, until somebody sets the field."""
+class Default(int):
+    """What a field is until somebody sets it."""
 
 
-class AutoBytes(bytes):
+class DefaultBytes(bytes):
+    """The same for bytes and addresses."""
+
+
+class Auto(Default):
+    """A default that the layer above may replace."""
+
+
+class AutoBytes(DefaultBytes):
     """The same for an address."""
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 class Codec(NamedTuple):
@@ -31,6 +44,8 @@ class Codec(NamedTuple):
 
 
 AUTO = (Auto, AutoBytes)
+DEFAULT = (Default, DefaultBytes)
+_DEFAULTS: dict[type, Callable[[Any], Any]] = {int: Default, bytes: DefaultBytes}
 
 
 class Field:
@@ -40,7 +55,8 @@ class Field:
 
     def __init__(self, fmt: str, default: Any, fill: str = "", names: Any = None, hex: bool = False) -> None:
         self.name = self.slot = ""
-        self.fmt, self.default, self.fill, self.names, self.hex = fmt, default, fill, names, hex
+        self.fmt, self.fill, self.names, self.hex = fmt, fill, names, hex
+        self.default = _DEFAULTS.get(default.__class__, _same)(default)
         self.bits = {"B": 8, "H": 16, "I": 32}.get(fmt, 0)
         self.codec: Codec | None = None
         self.sum: Callable[..., bytes] | None = None
@@ -105,7 +121,11 @@ class Address(Field):
         """Return the packed form of text, of packed bytes, or the default for None."""
         if isinstance(value, AutoBytes):
             return value
-        packed: bytes = self.default if value is None else self.pack(value)
+        if value is None or callable(value) or isinstance(value, (set, frozenset)):
+            return self.default if value is None else value  # type: ignore[no-any-return]
+        if not isinstance(value, (str, bytes)):
+            raise ValueError(f"{self.name}={value!r}: expected an address as text, or its bytes")
+        packed: bytes = self.pack(value)
         return packed
 
     def text(self, value: Any) -> str:
@@ -115,7 +135,8 @@ class Address(Field):
     def __get__(self, header: Any, owner: object = None) -> str:
         if header is None:
             return self  # type: ignore[return-value]
-        return self.show(getattr(header, self.slot))
+        value = getattr(header, self.slot)
+        return self.show(value) if isinstance(value, bytes) else value
 
     def __set__(self, header: Any, value: str | bytes | None) -> None:
         setattr(header, self.slot, self.value(value))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Self, SupportsIndex
 
 from layers import view
-from layers.field import AUTO, BYTES, Auto, AutoBytes, Field, var
+from layers.field import AUTO, BYTES, DEFAULT, Auto, AutoBytes, Field, var
 from layers.metaclass import HeaderType, Note
 
 LIMIT = 100  # headers in one packet; what is deeper stays Raw, so that reading, building and copying may recurse
@@ -209,6 +209,15 @@ class Header(metaclass=HeaderType):
     def values(self) -> dict[str, Any]:
         """Return this header's values by field name."""
         return {row.name: getattr(self, row.name) for row in self.table}
+
+    def given(self) -> dict[str, Any]:
+        """Return by name the values of this header that were set or read: no defaults, nothing empty."""
+        stored = {row.name: getattr(self, row.slot, None) for row in self.table}
+        return {
+            name: getattr(self, name)
+            for name, value in stored.items()
+            if not isinstance(value, DEFAULT) and value is not None and value not in ([], b"")
+        }
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Header):

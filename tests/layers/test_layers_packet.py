@@ -242,3 +242,31 @@ def test_a_virtio_header_comes_before_the_frame() -> None:
 
 def test_options_stack_as_layers() -> None:
     assert (ICMPv6NDOptMTU() / ICMPv6NDOptMTU(mtu=9)).payload.mtu == 9
+
+
+def test_given_tells_what_was_set_from_defaults_even_where_they_are_equal() -> None:
+    packet = IP(src="127.0.0.1") / TCP(dport=80, seq=0, options=[])
+    assert packet.given() == {"src": "127.0.0.1"}
+    assert packet[TCP].given() == {"dport": 80, "seq": 0}
+    assert packet.copy()[TCP].given() == {"dport": 80, "seq": 0}
+    packet[TCP].window = 8192
+    del packet[TCP].dport
+    assert TCP().given() == {}
+    assert packet[TCP]._healed().given() == {"seq": 0, "window": 8192}
+
+
+def test_given_has_all_that_was_read() -> None:
+    read = IP(bytes(IP() / UDP()))
+    assert set(read[UDP].given()) == {"sport", "dport", "len", "chksum"}
+
+
+def test_a_condition_may_stand_for_a_value_until_the_packet_is_built() -> None:
+    def even(value: int) -> bool:
+        return value % 2 == 0
+
+    pattern = IP(src={"192.0.2.1"}, dst=even) / TCP(window=range(3))
+    assert pattern.given() == {"src": {"192.0.2.1"}, "dst": even}
+    with pytest.raises(ValueError, match="window=range"):
+        bytes(pattern)
+    with pytest.raises(ValueError, match="src=5: expected an address"):
+        IP(src=5)
