@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from labstack import __version__
+from labstack.lab.errors import LabError
 
 BENCHES = ("layers", "state", "sim", "tap")
 ABOUT = "A Scapy-compatible packet lab and interactive TCP/IP stack in pure Python."
@@ -21,6 +22,8 @@ EXAMPLES = """examples:
   labstack demo                   ARP, ping and TCP between two hosts, explained; then the prompt
   labstack demo --tap             the same stack against the Linux kernel (no root needed where user namespaces are)
   labstack doctor                 which wires work on this machine, and what would mend the others
+  labstack run scenarios          packetdrill scripts and Python scenarios, in virtual time
+  labstack rfc 9293               which requirement is tested by which scenario
   labstack bench layers --json    figures, for people or for programs
 """
 DEMO = """examples:
@@ -36,6 +39,23 @@ BENCH = """examples:
   labstack bench sim              packets a second in virtual time
   labstack bench tap --rounds 7   against the kernel's own veth; the medians of 7 rounds
   labstack bench state --json     [{"bench", "row", "value", "unit", "reference", "ratio"}, ...]
+"""
+RUN = """examples:
+  labstack run close.pkt                         one script, in virtual time; a failure explains itself
+  labstack run scenarios -k 'tcp and not sack'   what is there, in folders too, chosen by name
+  labstack run DIR --ip-version all -j 2         IPv4, IPv6 and IPv4 on IPv6 sockets, in two processes
+  labstack run close.pkt --target both           against the Linux kernel, too: where do they part?
+  labstack run close.pkt --at 7                  the prompt at event 7 of the ladder; step and back work there
+  labstack run DIR --json                        [{"file", "target", "ip", "verdict", "reason", "line", "ms"}, ...]
+exit status: 0 all as expected, 1 something was not, 2 what was asked for is not there
+"""
+RFC = """examples:
+  labstack rfc                    every MUST, SHOULD and MAY, and how its scenarios go in virtual time
+  labstack rfc 9293 --target both against the Linux kernel, too
+  labstack rfc MUST-10            one requirement: what it says, its scenarios, the rules of the stack that serve it
+  labstack rfc --rules            the other way round: rules of the stack that no scenario has reached
+  labstack rfc --html > rfc.html  one page; also --md and --json
+  labstack rfc --write docs/conformance.md       make the tables in a page anew
 """
 
 
@@ -54,6 +74,9 @@ def parser() -> argparse.ArgumentParser:
 
     doctor = _command(commands, "doctor", "which wires work here, and what would mend the others", DOCTOR)
     doctor.set_defaults(run=_doctor)
+
+    _run_options(_command(commands, "run", "run scenarios, and say where they and the stack part", RUN))
+    _rfc_options(_command(commands, "rfc", "which requirement of an RFC is tested by which scenario", RFC))
 
     bench = _command(commands, "bench", "measure", BENCH)
     bench.add_argument("name", choices=BENCHES, help="what to measure")
@@ -86,6 +109,56 @@ def _lab_options(to: argparse.ArgumentParser) -> None:
     to.add_argument("--wire", choices=("memory", "tap"), default="memory", help="memory (default), or tap: the kernel")
 
 
+def _run_options(to: argparse.ArgumentParser) -> None:
+    to.add_argument("paths", nargs="+", metavar="PATH", help="files *.pkt and scenario_*.py, file.py::name, or folders")
+    _target_options(to)
+    to.add_argument("-k", default="", metavar="EXPR", help="only those named so: 'tcp and not v6'")
+    to.add_argument("-v", "--verbose", action="store_true", help="a line for each, and every failure whole")
+    to.add_argument("--at", type=int, metavar="N", help="open the prompt at event N of the ladder")
+    to.add_argument("--json", action="store_true", help="print a list of outcomes for programs")
+    to.add_argument("--tap", action="store_true", help="print the Test Anything Protocol, version 13")
+    to.add_argument("--write", metavar="FILE#NAME", help="make the table NAME in a Markdown page anew")
+    to.add_argument("--tolerance", choices=("strict", "script"), default="strict", help="in virtual time: none "
+                    "(strict, default), or what the script allows")  # fmt: skip
+    to.add_argument("--profile", default="linux", help="sysctls to start with, where the script does not say: linux "
+                    "(default), plain, none")  # fmt: skip
+    to.add_argument("-D", "--define", action="append", type=_definition, metavar="SYM=VALUE", help="a word of scripts")
+    to.add_argument("--allow-shell", action="store_true", help="let the shell run what a script says in backquotes")
+    to.add_argument("--allow-code", action="store_true", help="let Python run code blocks, unguarded")
+    to.add_argument("--seed", type=int, default=1, metavar="N", help="one seed, one run (default 1)")
+    to.add_argument("--limit", type=_positive, default=200_000, metavar="N", help="events until a script is stopped")
+    to.set_defaults(run=_scenarios)
+
+
+def _rfc_options(to: argparse.ArgumentParser) -> None:
+    to.add_argument("words", nargs="*", metavar="WORD", help="RFCs (9293) and ids (MUST-10); all if none is given")
+    to.add_argument("--paths", nargs="+", metavar="PATH", help="scenarios; default: labstack's own")
+    _target_options(to)
+    to.add_argument("--rules", action="store_true", help="the rules of the stack that no scenario has reached")
+    form = to.add_mutually_exclusive_group()
+    form.add_argument("--md", action="store_true", help="a table in Markdown")
+    form.add_argument("--html", action="store_true", help="one page of HTML")
+    form.add_argument("--json", action="store_true", help="a list for programs")
+    form.add_argument("--write", metavar="FILE", help="make the tables in a Markdown page anew")
+    to.set_defaults(run=_rfc)
+
+
+def _target_options(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--target", choices=("lab", "kernel", "both"), default="lab", help="our stack in virtual time "
+                    "(default), the Linux kernel in a namespace of our own, or one beside the other")  # fmt: skip
+    to.add_argument("--ip-version", choices=("ipv4", "ipv6", "ipv4-mapped-ipv6", "all"), help="default: the first in "
+                    "which a scenario runs")  # fmt: skip
+    to.add_argument("-j", type=_positive, metavar="N", help="processes (default: one a processor for many in virtual "
+                    "time, one for the kernel)")  # fmt: skip
+
+
+def _definition(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is no definition: expected SYMBOL=value")
+    return name, value
+
+
 def _positive(text: str) -> int:
     number = int(text) if text.isdigit() else 0
     if number < 1:
@@ -112,6 +185,23 @@ def _doctor(args: argparse.Namespace) -> int:
     checks = _load("labstack.live.doctor", "checks")()
     print(_load("labstack.live.doctor", "render")(checks))
     return int(_load("labstack.live.doctor", "status")(checks))
+
+
+def _scenarios(args: argparse.Namespace) -> int:
+    return _asked("run", args)
+
+
+def _rfc(args: argparse.Namespace) -> int:
+    return _asked("rfc_matrix", args)
+
+
+def _asked(name: str, args: argparse.Namespace) -> int:
+    """A command about scenarios; what is not there to be asked for is a matter of the command line."""
+    try:
+        return int(_load("labstack.scenario.command", name)(args))
+    except LabError as error:
+        print(f"labstack: {error}", file=sys.stderr)
+        return 2
 
 
 def _bench(args: argparse.Namespace) -> int:

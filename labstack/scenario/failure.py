@@ -15,6 +15,7 @@ from labstack.scenario.verdict import ANYTHING, PASS, Evidence, Failure, Field, 
 AROUND = 2  # lines of the script before and after the one that failed
 CELL = 44  # columns of a value
 FOLDER = ".labstack"
+HEAD = ("field", "expected", "actual")
 
 
 class Report(View):
@@ -30,6 +31,8 @@ class Report(View):
         if failure is None:
             return
         yield from source(failure, width)
+        if failure.kind == "crash":
+            yield from ([Span(f"  {line}", "dim")] for line in failure.why.rstrip().splitlines())
         if failure.fields:
             yield []
             yield from side_by_side(failure.fields)
@@ -77,18 +80,15 @@ def source(failure: Failure, width: int) -> Iterable[Line]:
                    Span(f"  at {ms(failure.at)} ms", "dim")]  # fmt: skip
 
 
-def side_by_side(fields: Sequence[Field]) -> Iterable[Line]:
+def side_by_side(fields: Sequence[Field], head: tuple[str, str, str] = HEAD) -> Iterable[Line]:
     """Expected and actual by field; ≠ marks those that differ, so that colour does not stand alone."""
     cells = [(f.name, _cell(f.expected), _cell(f.actual), f.differs) for f in fields]
-    names, wants, haves = (max(len(str(row[i])) for row in [*cells, HEAD]) for i in range(3))
-    yield [Span(f"      {HEAD[0]:<{names}}  {HEAD[1]:<{wants}}  {HEAD[2]:<{haves}}".rstrip(), "head")]
+    names, wants, haves = (max(len(str(row[i])) for row in [*cells, head]) for i in range(3))
+    yield [Span(f"      {head[0]:<{names}}  {head[1]:<{wants}}  {head[2]:<{haves}}".rstrip(), "head")]
     for name, expected, actual, differs in cells:
         mark, style = ("≠", "bad") if differs else (" ", "")
         yield [Span(f"    {mark} ", "bad"), Span(f"{name:<{names}}  "), Span(f"{expected:<{wants}}", style and "state"),
                Span("  "), Span(actual, style)]  # fmt: skip
-
-
-HEAD = ("field", "expected", "actual")
 
 
 def command(outcome: Outcome, n: int) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from labstack.core.rules import Rule
+from labstack.lab.errors import LabError
 from labstack.scenario.requirement import Requirement, requirements
 from labstack.scenario.verdict import ERROR, FAIL, PASS, REFUSED, SKIP, XFAIL, XPASS, Outcome
 from labstack.stack.rules import RULES
@@ -45,14 +46,14 @@ class Count(NamedTuple):
 
 
 def choose(words: Sequence[str]) -> list[Requirement]:
-    """The requirements that words name: '9293', 'RFC5961', 'MUST-10'; no word: all. Raises ValueError for others."""
+    """The requirements that words name: '9293', 'RFC5961', 'MUST-10'; no word: all. Raises LabError for others."""
     known = requirements()
     found: dict[str, Requirement] = {}
     for word in words:
         name = word.upper().removeprefix("RFC").strip()
         mine = {row.id: row for row in known.values() if name in (row.id, row.rfc)}
         if not mine:
-            raise ValueError(f"no requirement {word!r}: expected an id such as MUST-10, or an RFC: {_rfcs(known)}")
+            raise LabError(f"no requirement {word!r}: expected an id such as MUST-10, or an RFC: {_rfcs(known)}")
         found |= mine
     return list((found or known).values())
 

@@ -57,6 +57,14 @@ class Evidence(NamedTuple):
     n: int = 0
 
 
+class Passed(NamedTuple):
+    """A packet that went by: inbound, towards the host, or from it."""
+
+    at: int
+    inbound: bool
+    data: bytes
+
+
 class Outcome(NamedTuple):
     """One scenario on one target in one family.
 
@@ -64,8 +72,9 @@ class Outcome(NamedTuple):
 
     verdict: "pass", "fail", "xfail" (failed as expected), "xpass" (passed against expectation: counts as a failure),
     "refused" (says what we do not do), "skip" (does not apply here), "error" (cannot be read, or we crashed).
-    line: where it failed, 0 if it did not. rules: ids of the stack's rules that were reached, where that was asked for.
-    covers: ids of the requirements that it tests. evidence: of a failure.
+    line: where it failed, 0 if it did not. rules: ids of the rules of our stack that were reached.
+    covers: ids of the requirements that it tests. evidence: of a failure. passed: all packets, on this kind of link,
+    where two targets are to be compared.
     """
 
     file: str
@@ -79,6 +88,8 @@ class Outcome(NamedTuple):
     rules: frozenset[str] = frozenset()
     covers: tuple[str, ...] = ()
     evidence: Evidence | None = None
+    passed: tuple[Passed, ...] = ()
+    link: str = "ip"
 
     @property
     def bad(self) -> bool:

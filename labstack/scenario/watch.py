@@ -12,6 +12,7 @@ from labstack.core.event import Call, Rx, Tick
 from labstack.core.frame import ETHER_HLEN, Frame
 from labstack.core.record import Record, Sent
 from labstack.scenario.target import Packet, Result, Target, Ticket
+from labstack.scenario.verdict import Passed
 
 PEER = "peer"
 DEV = 1
@@ -34,6 +35,7 @@ class Watch:
         self.target = target
         self.notes: list[Note] = []
         self.fds: dict[int, None] = {}
+        self.parked: dict[int, tuple[str, tuple[Any, ...]]] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.target, name)
@@ -48,9 +50,17 @@ class Watch:
     def call(self, name: str, *args: Any) -> Result | Ticket:
         at, back = self.target.now, self.target.call(name, *args)
         self.notes.append(Note(at, Call("sys", (name, *args)), result=tuple(back)))
-        if isinstance(back, Result) and back.result >= 0:
+        if isinstance(back, Ticket):
+            self.parked[back.number] = name, args
+        else:
             self._descriptor(name, args, back.result)
         return back
+
+    def finished(self, ticket: Ticket) -> tuple[int, Result] | None:
+        found = self.target.finished(ticket)
+        if found is not None and ticket.number in self.parked:
+            self._descriptor(*self.parked.pop(ticket.number), found[1].result)
+        return found
 
     def inject(self, packet: bytes) -> None:
         self.notes.append(Note(self.target.now, packet, inbound=True))
@@ -69,9 +79,10 @@ class Watch:
         while self.wait(self.target.now) is not None:
             pass
 
-    def sent(self) -> list[Packet]:
-        """The packets that the host sent."""
-        return [Packet(note.at, note.what) for note in self.notes if isinstance(note.what, bytes) and not note.inbound]
+    def passed(self) -> tuple[Passed, ...]:
+        """The packets that went by, in the order of time."""
+        found = [Passed(note.at, note.inbound, note.what) for note in self.notes if isinstance(note.what, bytes)]
+        return tuple(sorted(found, key=lambda passed: passed.at))
 
     def records(self) -> list[Record]:
         """Everything as Records, in the order of time."""
@@ -91,7 +102,7 @@ class Watch:
         return {fd: info for fd, info in found.items() if any(info.values())}
 
     def _descriptor(self, name: str, args: tuple[Any, ...], result: int) -> None:
-        if name in DESCRIPTORS:
+        if name in DESCRIPTORS and result >= 0:
             self.fds[result] = None
         elif name == "close" and args:
             self.fds.pop(args[0], None)

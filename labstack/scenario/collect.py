@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From files to outcomes: which scenarios there are, where they run, and what became of them.
+
+A scenario is a packetdrill script (`*.pkt`) or a function of a Python file (`scenario_*.py`, "file::name"). `run` never
+raises: whatever goes wrong with a scenario is its outcome.
+"""
+
+import os
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from time import perf_counter
+from typing import NamedTuple
+
+from labstack.lab.errors import LabError
+from labstack.packetdrill.script import Place, RefusedError, ScriptError
+from labstack.scenario import kinds
+from labstack.scenario.choice import chooser
+from labstack.scenario.settings import Settings
+from labstack.scenario.verdict import ERROR, FAIL, PASS, REFUSED, SKIP, XFAIL, XPASS, Failure, Outcome
+
+SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
+TIMING = ("early", "late")
+TRIES = 3  # on the kernel, for a failure that is only one of time
+
+
+class Case(NamedTuple):
+    """One run of one scenario; file: its path, for Python scenarios with "::name"."""
+
+    file: str
+    target: str
+    ip: str
+
+
+# what there is
+
+
+def find(paths: Iterable[str]) -> list[str]:
+    """The scenario files among paths, folders searched whole, each once. Raises LabError for a path without any."""
+    found: dict[str, None] = {}
+    for path in paths:
+        base = path.partition("::")[0]
+        if not os.path.exists(base):
+            raise LabError(f"there is no {base!r}")
+        mine = list(_inside(base)) if os.path.isdir(base) else [path]
+        if not mine or not (os.path.isdir(base) or base.endswith((".pkt", ".py"))):
+            raise LabError(f"no scenario in {base!r}: expected files *.pkt or scenario_*.py")
+        found |= dict.fromkeys(mine)
+    return list(found)
+
+
+def _inside(folder: str) -> Iterator[str]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(it for it in folders if not it.startswith(".") and it not in SKIPPED_FOLDERS)
+        yield from (os.path.join(place, name) for name in sorted(files) if is_scenario(name))
+
+
+def is_scenario(name: str) -> bool:
+    """Does a file of this name hold scenarios?"""
+    return name.endswith(".pkt") or (name.startswith("scenario_") and name.endswith(".py"))
+
+
+def cases(files: Iterable[str], targets: Sequence[str], ips: Sequence[str], words: str = "") -> list[Case]:
+    """What is to be run: every scenario in these files whose name `words` choose, on each target, in each family.
+
+    ips: families; () is each scenario's first one. Families to which a scenario does not apply are left out.
+    words: as pytest's -k: parts of names with and, or, not and parentheses.
+    """
+    wanted = chooser(words)
+    found = []
+    for scenario in (it for file in files for it in kinds.scenarios(file)):
+        if wanted(scenario.file):
+            mine = [ip for ip in ips if ip in scenario.ips] if ips else scenario.ips[:1]
+            found += [Case(scenario.file, target, ip) for ip in mine for target in targets]
+    return found
+
+
+# what becomes of it
+
+
+def run(file: str, target: str = "lab", ip: str = "ipv4", settings: Settings = Settings()) -> Outcome:  # noqa: B008
+    """Run one scenario on one target in one family; settings.ip_version does not matter."""
+    began = perf_counter()
+    blank = Outcome(file, target, ip, ERROR)
+    try:
+        outcome = _tried(blank, settings._replace(ip_version=ip))
+    except RefusedError as error:
+        outcome = _unread(blank, REFUSED, "refused", error)
+    except ScriptError as error:
+        outcome = _unread(blank, ERROR, "unread", error)
+    except kinds.NoTargetError as error:
+        outcome = blank._replace(verdict=SKIP, reason=str(error))
+    except Exception as error:
+        outcome = blank._replace(reason=f"{type(error).__name__}: {error}", failure=_crash(file))
+    return outcome._replace(ms=(perf_counter() - began) * 1000)
+
+
+def _tried(blank: Outcome, settings: Settings) -> Outcome:
+    """Run it; on the kernel, whose time is real, a failure of time only is tried again, and told."""
+    late: list[str] = []
+    while True:
+        outcome = _once(blank, settings)
+        failure = outcome.failure
+        timing = outcome.verdict == FAIL and failure is not None and failure.kind in TIMING
+        if blank.target == "kernel" and timing and len(late) < TRIES - 1:
+            late.append(outcome.reason)
+            continue
+        again = f"attempt {len(late) + 1}; before that: {'; '.join(late)}" if late else ""
+        return outcome._replace(reason=": ".join(filter(None, (outcome.reason, again))))
+
+
+def _once(blank: Outcome, settings: Settings) -> Outcome:
+    ready = kinds.ready(blank.file, settings)
+    blank = blank._replace(covers=ready.covers)
+    if blank.target not in ready.targets:
+        return blank._replace(verdict=SKIP, reason=f"only for {' and '.join(ready.targets)}")
+    if blank.ip not in ready.ips:
+        return blank._replace(verdict=SKIP, reason=f"only for {' and '.join(ready.ips)}")
+    played = ready.play(blank.target)
+    verdict, reason = judge(played.failure, ready.expected.get(blank.target, ""))
+    return blank._replace(
+        verdict=verdict,
+        reason=reason,
+        line=played.failure.place.line if played.failure else 0,
+        failure=played.failure,
+        rules=played.rules,
+        evidence=played.evidence,
+        passed=played.passed,
+        link=played.link,
+    )
+
+
+def judge(failure: Failure | None, expected: str) -> tuple[str, str]:
+    """The verdict and its reason; expected: why a failure is expected, "" if it is not."""
+    if failure is None:
+        return (XPASS, f"passed, though it is said to fail: {expected}") if expected else (PASS, "")
+    if failure.kind == "crash":
+        return ERROR, failure.why
+    if expected:
+        return XFAIL, expected
+    return REFUSED if failure.kind == "refused" else FAIL, failure.why
+
+
+def _unread(blank: Outcome, verdict: str, kind: str, error: ScriptError) -> Outcome:
+    failure = Failure(error.place, kind, error.why)
+    return blank._replace(verdict=verdict, reason=error.why, line=error.place.line, failure=failure)
+
+
+def _crash(file: str) -> Failure:
+    """What is told of an exception that nobody expected: its traceback."""
+    return Failure(Place(file.partition("::")[0], 0, 1), "crash", traceback.format_exc())

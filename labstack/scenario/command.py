@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`labstack run` and `labstack rfc`, once the command line was read: each returns the exit status.
+
+0 all as expected, 1 something was not, 2 the command line asked for what is not there.
+"""
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+
+from labstack.lab.errors import LabError
+from labstack.lab.view import View
+from labstack.scenario import at, report, rfc
+from labstack.scenario.both import Both, Tally
+from labstack.scenario.collect import Case, cases, find
+from labstack.scenario.conformance import put, requirement_tables, run_tables
+from labstack.scenario.many import jobs, run_all, watched
+from labstack.scenario.matrix import Matrix, Rules
+from labstack.scenario.settings import IP_VERSIONS, Settings
+from labstack.scenario.verdict import Outcome
+from labstack.stack.rules import RULES
+
+INTERRUPTED = 130
+
+
+def run(args: Namespace) -> int:
+    """`labstack run`. Raises LabError for what cannot be asked for."""
+    settings = _settings(args)
+    if args.at is not None:
+        return at.enter(find(args.paths), args.at, _ips(args.ip_version)[:1], settings)
+    wanted = cases(find(args.paths), _targets(args.target), _ips(args.ip_version), args.k)
+    if not wanted:
+        raise LabError(f"no scenario is left to run in {' '.join(args.paths)}")
+    machine = args.json or args.tap
+    if args.tap:
+        print(report.tap_plan(len(wanted)), flush=True)
+    began = perf_counter()
+    outcomes: list[Outcome] = []
+    interrupted = False
+    try:
+        for outcome in watched(run_all(wanted, settings, jobs(wanted, args.j)), len(wanted), _shown(machine)):
+            outcomes.append(outcome)
+            if args.tap:
+                print(report.tap(len(outcomes), outcome), flush=True)
+    except KeyboardInterrupt:
+        interrupted = True
+    if args.write:
+        path, _, name = args.write.partition("#")
+        print(put(path, run_tables(name or "run", outcomes, args.paths)))
+    elif args.json:
+        print(report.to_json(outcomes))
+    elif not args.tap:
+        _tell(args, wanted, outcomes, perf_counter() - began)
+    return INTERRUPTED if interrupted else report.status(outcomes)
+
+
+def _tell(args: Namespace, wanted: Sequence[Case], outcomes: Sequence[Outcome], seconds: float) -> None:
+    """What a person is shown: the stories of failures, where two targets part, the summary."""
+    for story in report.stories(outcomes, args.verbose):
+        show(story)
+        print()
+    if args.target == "both":
+        pairs = [Both(a, b) for a, b in zip(outcomes[::2], outcomes[1::2], strict=False)]
+        parted = [pair for pair in pairs if pair.kind]
+        for pair in parted if args.verbose or len(parted) <= report.WHOLE else ():
+            show(pair)
+            print()
+        show(Tally(pairs))
+    show(report.Summary(outcomes, len(wanted), seconds, args.verbose))
+
+
+def rfc_matrix(args: Namespace) -> int:
+    """`labstack rfc`. Raises LabError for an unknown requirement or path."""
+    chosen = rfc.choose(args.words)
+    settings, files = Settings(), find(args.paths or [own()])
+    wanted = cases(files, _targets(args.target), _ips(args.ip_version or "all"))
+    outcomes = list(watched(run_all(wanted, settings, jobs(wanted, args.j)), len(wanted), _shown(args.json)))
+    for complaint in rfc.unknown(outcomes):
+        print(f"labstack: {complaint}", file=sys.stderr)
+    matrix = Matrix(rfc.matrix(chosen, outcomes), rfc.targets(outcomes))
+    rules = Rules(rfc.unreached(outcomes), len(RULES))
+    if args.write:
+        print(put(args.write, requirement_tables(matrix, rules)))
+        return 0
+    shown = rules if args.rules else matrix
+    title = "Rules that no scenario has reached" if args.rules else "Requirements and the scenarios that test them"
+    if args.json or args.md or args.html:
+        print(shown.to_json() if args.json else shown.md() if args.md else shown.page(title))
+    else:
+        show(shown)
+    return 0
+
+
+def own() -> str:
+    """The folder of our own scenarios: beside the packages in the source tree, inside the package when installed."""
+    package = Path(__file__).parent.parent
+    found = [place for place in (package.parent / "scenarios", package / "scenarios") if place.is_dir()]
+    if not found:
+        raise LabError("the scenarios of labstack itself are not installed: give paths")
+    return str(found[0])
+
+
+def show(view: View) -> None:
+    """Print a view: in colour as wide as the terminal; plain text where the output is no terminal."""
+    if sys.stdout.isatty():
+        import_module("rich.console").Console(highlight=False).print(view)
+    else:
+        print(view)
+
+
+def _shown(machine: bool) -> bool:
+    return sys.stdout.isatty() and not machine
+
+
+def _targets(word: str) -> tuple[str, ...]:
+    return ("lab", "kernel") if word == "both" else (word,)
+
+
+def _ips(word: str) -> tuple[str, ...]:
+    """The families that a word names; none: each scenario's first one."""
+    return IP_VERSIONS if word == "all" else tuple(filter(None, (word or "").split(",")))
+
+
+def _settings(args: Namespace) -> Settings:
+    return Settings(
+        tolerance_us=0 if args.tolerance == "strict" else None,
+        profile=args.profile,
+        defines=dict(args.define or ()),
+        allow_shell=args.allow_shell,
+        allow_code=args.allow_code,
+        events=args.limit,
+        seed=args.seed,
+    )
