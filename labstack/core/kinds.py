@@ -8,6 +8,7 @@ TCP_RETRANSMIT = 10  # (TCP_..., sock)                tcp.timeouts
 TCP_PERSIST = 11
 TCP_DELACK = 12
 TCP_TIMEWAIT = 13  # also FIN-WAIT-2 of a socket nobody holds
+TCP_KEEPALIVE = 14
 
 NAMES = {
     NEIGHBOUR: "neighbour",
@@ -17,4 +18,5 @@ NAMES = {
     TCP_PERSIST: "persist",
     TCP_DELACK: "delack",
     TCP_TIMEWAIT: "timewait",
+    TCP_KEEPALIVE: "keepalive",
 }

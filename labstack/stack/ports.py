@@ -13,8 +13,8 @@ from labstack.ip.net import local as is_local
 from labstack.stack.host import TCP, UDP, Host
 from labstack.tcp.closing import TIMERS
 from labstack.tcp.conn import Conn
+from labstack.tcp.settings import SETTINGS as OPTIONS
 from labstack.tcp.states import CLOSED
-from labstack.tcp.window import shift_for
 
 MAX_SOCKETS = 65_536
 
@@ -137,36 +137,16 @@ def adopt(host: Host, conn: Conn, options: dict[str, int]) -> None:
 def set_option(host: Host, conn: Conn, name: str, value: int) -> None:
     """One of OPTIONS. Raises StackError ENOPROTOOPT, EINVAL."""
     check_option(name, value)
-    if name == "nodelay":
-        conn.snd.nodelay = bool(value)
-        host.env.dirty[conn.sock] = None
-    elif name == "sndbuf":
-        conn.snd.limit = value
-    elif name == "rcvbuf":
-        conn.rcv.limit = value
-        if conn.snd.nxt == conn.snd.iss and conn.scaling:  # before our SYN: the scale is still ours to choose
-            conn.rcv.shift = shift_for(value)
-    elif name == "ttl":
-        conn.ttl = value
-    elif name == "tos":
-        conn.tos = value
-    else:
-        conn.reuse = bool(value)
+    OPTIONS[name].write(host.env, conn, value)
 
 
 def check_option(name: str, value: int) -> None:
     """Raise StackError ENOPROTOOPT or EINVAL if there is no such option or value."""
     if name not in OPTIONS:
         raise StackError(errno.ENOPROTOOPT, f"no option {name!r}; there are {', '.join(OPTIONS)}")
-    least, most = OPTIONS[name]
+    least, most = OPTIONS[name][:2]
     if not isinstance(value, int) or not least <= value <= most:
         raise StackError(errno.EINVAL, f"{name} = {value!r}: expected a number in {least}..{most}")
-
-
-OPTIONS = {
-    "nodelay": (0, 1), "rcvbuf": (256, 1 << 30), "sndbuf": (256, 1 << 30), "ttl": (1, 255), "tos": (0, 255),
-    "reuse": (0, 1),
-}  # fmt: skip
 
 
 def renumber(host: Host, conn: Conn, sock: int) -> None:

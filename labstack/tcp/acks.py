@@ -19,7 +19,7 @@ def acknowledge(env: Env, conn: Conn, seg: Segment) -> None:
     elif seg.ack < snd.una:
         env.note("9293/3.10.7.4/ack/old", conn.sock, seg.ack - snd.iss)
     if seg.ack == snd.una:
-        conn.tally.ack_at, conn.tally.probes = env.now, 0
+        snd.ack_at, snd.unanswered = env.now, 0
     # RFC 9293 §3.10.7.4: an older segment must not overwrite a newer window
     if seg.ack >= snd.una and (snd.wl1 < seg.seq or (snd.wl1 == seg.seq and snd.wl2 <= seg.ack)):
         # RFC 7323 §2.2: a SYN's window is never scaled
@@ -34,7 +34,7 @@ def advance(env: Env, conn: Conn, ack: int) -> None:
     snd.una = ack
     snd.cursor = max(snd.cursor, ack)
     snd.out.drop_before(ack)
-    snd.retries = 0
+    snd.ack_at, snd.retries, snd.unanswered = env.now, 0, 0
     snd.more = False
     conn.progress, conn.soft = True, 0
     env.note("9293/3.10.7.4/ack/new", conn.sock, size)

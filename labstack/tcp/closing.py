@@ -26,7 +26,7 @@ from labstack.tcp.states import (
     become,
 )
 
-TIMERS = (kinds.TCP_RETRANSMIT, kinds.TCP_PERSIST, kinds.TCP_DELACK, kinds.TCP_TIMEWAIT)
+TIMERS = (kinds.TCP_RETRANSMIT, kinds.TCP_PERSIST, kinds.TCP_DELACK, kinds.TCP_TIMEWAIT, kinds.TCP_KEEPALIVE)
 
 
 def close(env: Env, conn: Conn) -> None:
@@ -54,6 +54,10 @@ def release(env: Env, conn: Conn) -> None:
         abort(env, conn)
     elif conn.state in CAN_SEND:
         close(env, conn)
+    elif conn.state == FIN_WAIT_2 and conn.user.linger2 < 0:
+        env.note("linux/tcp_close/linger2", conn.sock)
+        env.count["TcpExtTCPAbortOnLinger"] += 1
+        abort(env, conn)
     elif conn.state == FIN_WAIT_2:
         _linger(env, conn)
 
@@ -86,7 +90,11 @@ def fin_acked(env: Env, conn: Conn) -> None:
     if conn.state == FIN_WAIT_1:
         env.note("9293/3.10.7.4/ack/fin-wait-1", conn.sock)
         become(env, conn, FIN_WAIT_2)
-        if not conn.held:
+        if not conn.held and conn.user.linger2 < 0:
+            env.note("linux/tcp_rcv_state_process/linger2", conn.sock)
+            env.count["TcpExtTCPAbortOnData"] += 1
+            finish(env, conn)
+        elif not conn.held:
             _linger(env, conn)
             env.wake(conn.sock, WAKE_CLOSED)
     elif conn.state == CLOSING:
@@ -130,8 +138,10 @@ def _linger(env: Env, conn: Conn) -> None:
 
     DEVIATES: RFC 9293 §3.4.2 has 2 MSL = 4 min; Linux stays 60 s (tcp_fin_timeout), and so do we.
     """
-    seconds = env.config["net.ipv4.tcp_fin_timeout"]
-    env.timers.set((kinds.TCP_TIMEWAIT, conn.sock), env.now + seconds * SECOND)
+    time = env.config["net.ipv4.tcp_fin_timeout"] * SECOND
+    if conn.state == FIN_WAIT_2 and conn.user.linger2:
+        time = conn.user.linger2
+    env.timers.set((kinds.TCP_TIMEWAIT, conn.sock), env.now + time)
 
 
 def again(env: Env, conn: Conn) -> None:

@@ -6,6 +6,7 @@ cwnd are bytes; times are ns. `check` says what must always be true.
 """
 
 from collections import deque
+from typing import NamedTuple
 
 from labstack.core.frame import Piece
 from labstack.core.state import State, field, state
@@ -15,6 +16,21 @@ from labstack.tcp.stream import Outbox
 from labstack.tcp.tally import Tally
 
 NONE, DELAYED, NOW = 0, 1, 2  # when the next acknowledgment is due
+
+
+class User(NamedTuple):
+    """What the application asked for beyond the sysctls (`settings`); 0: as those say. It seldom changes, so clones
+    share it."""
+
+    maxseg: int = 0  # bytes
+    syn_retries: int = 0
+    timeout: int = 0  # ns without an acknowledgment before giving up: R2 by the application's choice (MUST-21)
+    linger2: int = 0  # ns in FIN-WAIT-2 without an owner; -1: not at all
+    notsent_lowat: int = 0  # bytes
+    keepalive: int = 0  # 1: on
+    keep_idle: int = 0  # ns
+    keep_interval: int = 0  # ns
+    keep_count: int = 0
 
 
 @state
@@ -41,8 +57,12 @@ class Snd(State):
     more: bool = False  # the same until the next write or acknowledgment (MSG_MORE)
     resend: bool = False  # the segment at una goes out again, now
     probe: bool = False  # one segment may ignore the window, now
+    poke: bool = False  # a keep-alive is to be sent
     retries: int = 0  # retransmission timeouts in a row
     probes: int = 0  # window probes in a row
+    unanswered: int = 0  # of those, and of keep-alives, since the peer was last heard
+    trouble_at: int = 0  # when the first retransmission or window probe in a row went out
+    ack_at: int = 0  # when an ACK last came
     sent_at: int = 0  # when data last went out
     dupacks: int = 0
     recovering: bool = False
@@ -110,6 +130,8 @@ class Conn(State):
     challenged: int = -(1 << 62)  # when the last rate-limited ACK went out
     ttl: int = 0  # 0: the default
     tos: int = 0
+    df: bool = True  # packets must not be fragmented on the way (IPv4)
+    user: User = User()
     reset: bool = False  # a RST is to be sent
     doubt: bool = False  # R1: the neighbour may have gone
     progress: bool = False  # the peer acknowledged something since our last segment: its neighbour is reachable

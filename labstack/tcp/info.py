@@ -95,7 +95,7 @@ def _sender(env: Env, conn: Conn) -> dict[str, int]:
     heard = conn.rcv.nxt > 0
     return {
         "retransmits": snd.retries if conn.state != CLOSED else 0,
-        "probes": conn.tally.probes,
+        "probes": snd.unanswered,
         "backoff": (snd.probes or rtt.backoff) if conn.state != CLOSED else 0,
         "options": OPT_WSCALE if heard and conn.scaling else 0,
         "snd_wscale": snd.shift,
@@ -150,7 +150,7 @@ def _receiver(env: Env, conn: Conn) -> dict[str, int]:
         "rcv_wnd": max(rcv.edge - rcv.acked, 0),
         "rcv_ooopack": conn.tally.beyond_gap,
         "last_data_recv": (env.now - rcv.heard) // MS,
-        "last_ack_recv": (env.now - conn.tally.ack_at) // MS,
+        "last_ack_recv": (env.now - conn.snd.ack_at) // MS,
     }
 
 

@@ -8,7 +8,7 @@ from labstack.core.env import Env
 from labstack.core.event import ACCEPTABLE, CONNECTED, WRITABLE
 from labstack.ip.family import of
 from labstack.ip.net import Path
-from labstack.tcp import ackgen, acks, closing, isn, send, tally, timeouts, window
+from labstack.tcp import ackgen, acks, closing, isn, keepalive, send, tally, timeouts, window
 from labstack.tcp.cc.reno import Reno
 from labstack.tcp.conn import Conn, Rcv, Snd
 from labstack.tcp.rtt import Rtt
@@ -149,7 +149,8 @@ def established(env: Env, conn: Conn) -> None:
         conn.snd.rtt.rto = AFTER_LOST_SYN
     become(env, conn, ESTABLISHED)
     tally.opened(conn.tally, conn.passive, env.now)
-    conn.rcv.heard = env.now
+    conn.rcv.heard = conn.snd.ack_at = env.now
+    keepalive.start(env, conn)
     timeouts.rearm(env, conn)
     env.dirty[conn.sock] = None
     if conn.parent:

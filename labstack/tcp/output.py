@@ -39,6 +39,9 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         return True
     if conn.snd.una < conn.snd.out.end + conn.snd.fin and conn.state in SENDING:
         _watch(env, conn, conn.tally.data_segs_out > before)
+    if conn.snd.poke:
+        conn.snd.poke = False
+        _emit(env, net, conn, conn.snd.una - 1, ACK, 0, (), window.advertise(conn.rcv))
     if conn.rcv.ack == NOW:
         _emit(env, net, conn, send.ack_seq(conn.snd), ACK, 0, (), window.advertise(conn.rcv))
         ackgen.sent(env, conn)
@@ -108,7 +111,7 @@ def _emit(env: Env, net: Net, conn: Conn, seq: int, flags: int, size: int, piece
     gso = conn.snd.mss if size > conn.snd.mss else None
     conn.tally.segs_out += 1 if gso is None else -(-size // gso)
     env.count["TcpOutSegs"] += 1
-    send_ip(env, net, path, PROTO, head, pieces, gso=gso, csum_at=CSUM_AT, ttl=conn.ttl, tos=conn.tos)
+    send_ip(env, net, path, PROTO, head, pieces, gso=gso, csum_at=CSUM_AT, ttl=conn.ttl, tos=conn.tos, df=conn.df)
 
 
 def refuse(env: Env, net: Net, seg: Segment) -> None:

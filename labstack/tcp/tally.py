@@ -56,10 +56,8 @@ class Tally(State):
     delivered: int = 0  # segments that arrived at the peer, as far as we know
     sacked: int = 0  # of those in flight, by duplicate ACKs
     loss: int = OPEN  # RECOVERY or LOSS until something beyond snd.recover is acknowledged
-    probes: int = 0  # window probes without an answer
     beyond_gap: int = 0  # segments that arrived out of order
     sent_at: int = 0  # ns; when data last went out
-    ack_at: int = 0  # ns; when an ACK last came
     chrono: Chrono = Chrono()
     timeouts: Timeouts = Timeouts()
     turnover: Turnover = Turnover()
@@ -68,7 +66,7 @@ class Tally(State):
 
 def opened(tally: Tally, passive: bool, now: int) -> None:
     """The connection is established."""
-    tally.sent_at = tally.ack_at = now
+    tally.sent_at = now
     if passive:
         # until now it was a request, for Linux, whose SYN and ACK count, however often the rest was repeated
         tally.segs_in, tally.segs_out, tally.sacked = 2, 0, 0
@@ -112,8 +110,6 @@ def sent(tally: Tally, seq: int, size: int, end: int, mss: int, now: int) -> Non
 
 def acked(tally: Tally, una: int, recover: int, now: int) -> None:
     """SND.UNA moved: what was delivered, by Linux's arithmetic for a peer without SACK (tcp_remove_reno_sacks)."""
-    tally.ack_at = now
-    tally.probes = 0
     count = bisect_right(tally.flight, una)
     del tally.flight[:count]
     if tally.sacked and count:

@@ -232,6 +232,9 @@ def test_a_timer_of_a_connection(monkeypatch: pytest.MonkeyPatch, kind: int) -> 
         s.call("send", s.sock, b"x")
     elif kind == kinds.TCP_DELACK:
         s.settled().rx("PA", data=10)
+    elif kind == kinds.TCP_KEEPALIVE:
+        s.call("setopt", s.sock, "keep_idle", 10)
+        s.call("setopt", s.sock, "keepalive", 1)
     else:
         s.call("shutdown", s.sock, 1)
         s.rx("FA", ack=2)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What an application may set on a connection, by name: one table, each entry with bounds and how to read and write it.
+
+Linux's socket options (TCP_MAXSEG, TCP_CORK, ...) and the in-process call `setopt` both end here.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from labstack.core.config import MS, SECOND
+from labstack.core.env import Env
+from labstack.tcp import keepalive
+from labstack.tcp.conn import DELAYED, NOW, Conn
+from labstack.tcp.window import shift_for
+
+BUFFER = 1 << 30
+INT_MAX = (1 << 31) - 1
+
+
+class Setting(NamedTuple):
+    least: int
+    most: int
+    read: Callable[[Conn], int]
+    write: Callable[[Env, Conn, int], None]
+
+
+def _unsent(conn: Conn) -> bool:
+    """Our SYN has not gone out: what it says is still ours to choose."""
+    return conn.snd.nxt == conn.snd.iss
+
+
+def _nodelay(env: Env, conn: Conn, value: int) -> None:
+    conn.snd.nodelay = bool(value)
+    env.dirty[conn.sock] = None
+
+
+def _cork(env: Env, conn: Conn, value: int) -> None:
+    conn.snd.corked = bool(value)
+    env.dirty[conn.sock] = None
+
+
+def _rcvbuf(env: Env, conn: Conn, value: int) -> None:
+    conn.rcv.limit = value
+    if _unsent(conn) and conn.scaling:
+        conn.rcv.shift = shift_for(value)
+
+
+def _sndbuf(env: Env, conn: Conn, value: int) -> None:
+    conn.snd.limit = value
+
+
+def _maxseg(env: Env, conn: Conn, value: int) -> None:
+    """The largest segment that we announce, and that we send (RFC 9293 §3.7.1); settled by the SYNs."""
+    conn.user = conn.user._replace(maxseg=value)
+    if value and _unsent(conn):
+        rcv, snd = conn.rcv, conn.snd
+        rcv.mss, rcv.seen, snd.mss = min(rcv.mss, value), min(rcv.seen, value), min(snd.mss, value)
+
+
+def _quickack(env: Env, conn: Conn, value: int) -> None:
+    """1: acknowledge what is due now, and at once for a while; 2: only what is due now; 0: wait for company."""
+    rcv = conn.rcv
+    rcv.pingpong = not value & 1
+    if value and rcv.ack == DELAYED:
+        rcv.ack = NOW
+        env.dirty[conn.sock] = None
+
+
+def _ttl(env: Env, conn: Conn, value: int) -> None:
+    conn.ttl = value
+
+
+def _tos(env: Env, conn: Conn, value: int) -> None:
+    conn.tos = value
+
+
+def _of_family(size: int, write: Callable[[Env, Conn, int], None]) -> Callable[[Env, Conn, int], None]:
+    """For connections whose addresses have so many bytes; nothing happens to others."""
+
+    def guarded(env: Env, conn: Conn, value: int) -> None:
+        if len(conn.remote) == size:
+            write(env, conn, value)
+
+    return guarded
+
+
+def _df(env: Env, conn: Conn, value: int) -> None:
+    conn.df = bool(value)
+
+
+def _reuse(env: Env, conn: Conn, value: int) -> None:
+    conn.reuse = bool(value)
+
+
+def _user(name: str, unit: int = 1) -> Callable[[Env, Conn, int], None]:
+    """Write a field of `Conn.user`, given in this unit; negative values are kept as they are."""
+
+    def write(env: Env, conn: Conn, value: int) -> None:
+        conn.user = conn.user._replace(**{name: value * unit if value > 0 else value})
+
+    return write
+
+
+def _keeping(name: str, unit: int) -> Callable[[Env, Conn, int], None]:
+    """The same, and the keep-alive timer follows."""
+    write = _user(name, unit)
+
+    def then(env: Env, conn: Conn, value: int) -> None:
+        write(env, conn, value)
+        keepalive.start(env, conn)
+
+    return then
+
+
+SETTINGS: dict[str, Setting] = {
+    "nodelay": Setting(0, 1, lambda c: c.snd.nodelay, _nodelay),
+    "cork": Setting(0, 1, lambda c: c.snd.corked, _cork),
+    "rcvbuf": Setting(256, BUFFER, lambda c: c.rcv.limit, _rcvbuf),
+    "sndbuf": Setting(256, BUFFER, lambda c: c.snd.limit, _sndbuf),
+    "maxseg": Setting(0, 32_767, lambda c: c.user.maxseg, _maxseg),  # bytes; 0: what the path takes
+    "quickack": Setting(0, 3, lambda c: not c.rcv.pingpong, _quickack),
+    "ttl": Setting(1, 255, lambda c: c.ttl, _ttl),
+    "tos": Setting(0, 255, lambda c: c.tos, _tos),
+    "ttl4": Setting(0, 255, lambda c: c.ttl, _of_family(4, _ttl)),  # 0: the default
+    "tos4": Setting(0, 255, lambda c: c.tos, _of_family(4, _tos)),
+    "hops6": Setting(0, 255, lambda c: c.ttl, _of_family(16, _ttl)),
+    "tclass6": Setting(0, 255, lambda c: c.tos, _of_family(16, _tos)),
+    "df": Setting(0, 1, lambda c: c.df, _df),
+    "reuse": Setting(0, 1, lambda c: c.reuse, _reuse),
+    "syn_retries": Setting(0, 127, lambda c: c.user.syn_retries, _user("syn_retries")),
+    "user_timeout": Setting(0, INT_MAX, lambda c: c.user.timeout // MS, _user("timeout", MS)),
+    "linger2": Setting(-1, 120, lambda c: c.user.linger2 // SECOND, _user("linger2", SECOND)),
+    "notsent_lowat": Setting(0, 0xFFFFFFFF, lambda c: c.user.notsent_lowat, _user("notsent_lowat")),
+    "keepalive": Setting(0, 1, lambda c: c.user.keepalive, _keeping("keepalive", 1)),
+    "keep_idle": Setting(0, 32_767, lambda c: c.user.keep_idle // SECOND, _keeping("keep_idle", SECOND)),
+    "keep_interval": Setting(0, 32_767, lambda c: c.user.keep_interval // SECOND, _user("keep_interval", SECOND)),
+    "keep_count": Setting(0, 127, lambda c: c.user.keep_count, _user("keep_count")),
+}
