@@ -62,14 +62,14 @@ def release(env: Env, conn: Conn) -> None:
         _linger(env, conn)
 
 
-def abort(env: Env, conn: Conn) -> None:
-    """The ABORT call: a RST if the peer knows of the connection, and the end (RFC 9293 §3.10.5)."""
+def abort(env: Env, conn: Conn, code: int = errno.ECONNABORTED) -> None:
+    """The ABORT call: a RST if the peer knows of the connection, and the end (RFC 9293 §3.10.5), with an errno."""
     if conn.state not in (CLOSED, LISTEN, SYN_SENT, TIME_WAIT):
         env.note("9293/3.10.5/reset", conn.sock)
         env.count["TcpOutRsts"] += 1
         conn.reset = True
         env.dirty[conn.sock] = None
-    die(env, conn, errno.ECONNABORTED)
+    die(env, conn, code)
 
 
 def disconnect(env: Env, conn: Conn) -> int:

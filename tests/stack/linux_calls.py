@@ -20,7 +20,7 @@ import threading
 import time
 from typing import Any
 
-GRACE = 0.04  # s that a call may take before it counts as blocked
+GRACE = 0.06  # s that a call may take before it counts as blocked
 CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
 SIOCGIFFLAGS, SIOCSIFFLAGS = 0x8913, 0x8914
 
@@ -86,22 +86,29 @@ def iovecs(buffers: list[Any]) -> Any:
 
 
 def buffers(sizes: list[int]) -> list[Any]:
-    return [(ctypes.c_char * n)() for n in sizes]
+    return [(ctypes.c_char * n).from_buffer_copy(UNTOUCHED * n) for n in sizes]
 
 
 def gathered(spaces: list[Any], n: int) -> bytes:
-    return b"".join(s.raw for s in spaces)[: max(n, 0)]
+    return touched(b"".join(s.raw for s in spaces)[: max(n, 0)])
 
 
+UNTOUCHED = b"\xaa"
 NOTHING = 1000  # bytes that a null pointer claims to have
 
 
 def receive(function: Any, fd: int, n: int | None, *more: Any) -> tuple[int, int, Any]:
     if n is None:
-        return *done(function, fd, None, size_t(NOTHING), *more), None
-    space = (ctypes.c_char * max(n, 1))()
+        result, code = done(function, fd, None, size_t(NOTHING), *more)
+        return result, code, b"" if result >= 0 else None
+    space = (ctypes.c_char * max(n, 1)).from_buffer_copy(UNTOUCHED * max(n, 1))
     result, code = done(function, fd, space, size_t(n), *more)
-    return result, code, space.raw[:result][:n] if result >= 0 else None
+    return result, code, touched(space.raw[:result][:n]) if result >= 0 else None
+
+
+def touched(data: bytes) -> bytes:
+    """What the kernel wrote; MSG_TRUNC of a stream leaves the buffer as it was."""
+    return b"" if data == UNTOUCHED * len(data) else data
 
 
 def recvfrom(fd: int, n: int | None, flags: int) -> tuple[int, int, Any]:

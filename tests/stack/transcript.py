@@ -21,9 +21,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from linux_calls import GRACE, Linux
+
 from labstack.core.config import SECOND
 from labstack.core.event import Call, Quarantine, Tick
 from labstack.stack.stack import Stack, make
+from labstack.stack.syscall.data import Message
 
 EPHEMERAL = range(32768, 61000)
 NAMES = {
@@ -33,6 +36,7 @@ NAMES = {
     if name.isupper() and isinstance(value, int)
 }
 NAMES |= {
+    "SOL_IPV6": 41,
     "F_GETFL": 3,
     "F_SETFL": 4,
     "F_DUPFD": 0,
@@ -72,9 +76,12 @@ class Ours:
             if isinstance(back, int):
                 self.tickets.append(back)
                 outcome["blocked"] = back
+                self._sleep(int(GRACE * SECOND))
             else:
                 outcome["back"] = back
         self._settle()
+        if self.tickets:
+            self._sleep(int(GRACE * SECOND))
         done = {ticket: self.stack.call("sys_result", ticket) for ticket in self.tickets}
         self.tickets = [ticket for ticket in self.tickets if done[ticket] is None]
         late = [(ticket, it[1]) for ticket, it in done.items() if it is not None]
@@ -163,6 +170,8 @@ def shown(back: Any, ports: dict[int, str]) -> str:
 
 
 def word(data: Any, ports: dict[int, str]) -> str:
+    if isinstance(data, Message):
+        return word(data[:3] if not data.control else data[:], ports)
     if isinstance(data, list | tuple):
         return "(" + ", ".join(word(it, ports) for it in data) + ")"
     if isinstance(data, bytes) and len(data) > 40:
@@ -174,8 +183,6 @@ def word(data: Any, ports: dict[int, str]) -> str:
 
 def rewrite(path: Path) -> None:
     """Play a file on the kernel, and keep what it says."""
-    from linux_calls import Linux
-
     text = []
     for transcript in read(path):
         linux = Linux()

@@ -5,7 +5,8 @@ import errno
 from collections.abc import Callable
 
 from labstack.core.errors import StackError
-from labstack.ip.family import is_group
+from labstack.ip.family import is_group, is_link_local
+from labstack.ip.net import Path
 from labstack.stack import calls, ports
 from labstack.stack.host import TCP, Host
 from labstack.stack.syscall import binding, files, sk
@@ -32,7 +33,7 @@ def connect(host: Host, call: Parked, fd: int, addr: Address) -> Back | None:
     s = files.mine(host.files, call, fd)
     if call.ticket:
         return _wait(host, call, s)
-    name = sk.sockaddr(addr)
+    name = sk.sockaddr(host, addr)
     if name.family == sk.AF_UNSPEC:
         disconnect(host, s)
     elif s.type == sk.SOCK_STREAM:
@@ -51,19 +52,17 @@ def _begin(host: Host, s: Socket, name: Name) -> int:
         raise refused(errno.EISCONN)
     if s.phase != UNCONNECTED:
         raise refused(errno.EINVAL)
-    remote = _peer(s, name)
-    local, port = s.local or (b"", 0)
+    path = way(host, s, _peer(s, name))
+    if path.group:
+        raise refused(errno.ENETUNREACH)
+    port = s.local[1] if s.local else ports.ephemeral(host, TCP, path.src, path.dst, name.port)
     try:
-        path = ports.path(host, remote, local if any(local) else b"", 0)
-        if path.group:
-            raise refused(errno.ENETUNREACH)
-        port = port or ports.ephemeral(host, TCP, path.src, remote, name.port)
-        sock = calls.dial(host, path, port, name.port, 0, s.wishes)
+        sock = calls.dial(host, path, port, name.port, s.dev, s.wishes)
     except StackError as why:
         raise refused(errno.EADDRNOTAVAIL if why.errno == errno.EADDRINUSE else why.errno or errno.EIO) from why
     binding.settle(host, s, path.src, port)
     sk.attach(host, s, sock)
-    s.phase, s.shut, s.error = CONNECTING, 0, 0
+    s.phase, s.error = CONNECTING, 0
     return errno.EINPROGRESS
 
 
@@ -79,13 +78,33 @@ def _wait(host: Host, call: Parked, s: Socket) -> Back | None:
     return 0, 0, None
 
 
+def way(host: Host, s: Socket, remote: bytes) -> Path:
+    """The way to a peer from what the socket is bound to. Raises ENETUNREACH, EADDRNOTAVAIL, EAFNOSUPPORT."""
+    local = s.local[0] if s.local and (s.type == sk.SOCK_STREAM or s.locks & ADDRESS or s.phase == CONNECTED) else b""
+    if any(local) and len(local) != len(remote):
+        raise refused(errno.EAFNOSUPPORT)
+    return ports.path(host, remote, local if any(local) else b"", s.dev)
+
+
 def _peer(s: Socket, name: Name) -> bytes:
     """The packed address to connect a stream to; the unspecified one is this host. Raises EAFNOSUPPORT, EINVAL, ..."""
     if s.family == sk.AF_INET6 and name.size < sk.SIZE6:
         raise refused(errno.EINVAL)
     if name.family != s.family:
         raise refused(errno.EAFNOSUPPORT)
+    if name.packed[0] == 0xFF and s.family == sk.AF_INET6:
+        raise refused(errno.ENETUNREACH)
+    bound_to(s, name)
     return here(s, unmapped(s, name.packed))
+
+
+def bound_to(s: Socket, name: Name) -> None:
+    """A link-local address is on one link: the one that it names itself, or the socket. Raises EINVAL."""
+    near = name.packed[0] == 0xFF and name.packed[1] & 15 in (1, 2)
+    if len(name.packed) == 16 and (near or is_link_local(name.packed)):
+        s.dev = s.dev or name.scope
+        if not s.dev or name.scope not in (0, s.dev):
+            raise refused(errno.EINVAL)
 
 
 def unmapped(s: Socket, packed: bytes) -> bytes:
@@ -117,13 +136,14 @@ def disconnect(host: Host, s: Socket) -> None:
     elif s.sock in host.udps:
         host.udps[s.sock].remote, host.udps[s.sock].rport = b"", 0
     sk.attach(host, s, s.sock if s.sock in host.udps else 0)
-    s.phase, s.shut = UNCONNECTED, 0
+    s.phase = UNCONNECTED
+    s.shut = 0 if s.type == sk.SOCK_STREAM else s.shut
     _unsettle(host, s)
     files.changed(host.files, s)
 
 
 def _unsettle(host: Host, s: Socket) -> None:
-    """Address and port that bind() did not settle are given back."""
+    """Address and port that bind() did not settle are given back; a stream's getsockname() still tells its port."""
     if s.local is None:
         return
     local, port = s.local
@@ -131,7 +151,10 @@ def _unsettle(host: Host, s: Socket) -> None:
     binding.abandon(host, s)
     if s.locks & PORT:
         binding.settle(host, s, local, port)
-        binding.serve(host, s)
+        if s.type == sk.SOCK_DGRAM:
+            receive(host, s)
+    else:
+        s.was = local, port if s.type == sk.SOCK_STREAM else 0
 
 
 def receive(host: Host, s: Socket) -> None:
@@ -143,7 +166,7 @@ def receive(host: Host, s: Socket) -> None:
         host.udps[sock] = Udp(sock, b"", port, limit)
         sk.attach(host, s, sock)
     udp = host.udps[sock]
-    udp.local, udp.lport = local if any(local) else b"", port
+    udp.local, udp.lport, udp.dev = local if any(local) else b"", port, s.dev
     binding.serve(host, s)
 
 
@@ -165,14 +188,14 @@ def _datagrams(host: Host, s: Socket, name: Name) -> None:
         raise refused(errno.EAFNOSUPPORT)
     if name.family != s.family and not (s.family == sk.AF_INET6 and name.family == sk.AF_INET):
         raise refused(errno.EAFNOSUPPORT)
+    bound_to(s, name)
     remote = here(s, unmapped(s, name.packed))
-    local, port = s.local or (b"", 0)
-    path = ports.path(host, remote, local if s.locks & ADDRESS else b"", 0)
+    s.phase = UNCONNECTED
+    path = way(host, s, remote)
     if path.group and not is_group(remote) and not s.options.get(sk.BROADCAST):
         raise refused(errno.EACCES)
     if not s.locks & ADDRESS:
-        binding.abandon(host, s)
-        binding.settle(host, s, path.src, port)
+        binding.settle(host, s, path.src, s.local[1] if s.local else 0)
         receive(host, s)
     udp = host.udps[s.sock]
     udp.remote, udp.rport = remote, name.port

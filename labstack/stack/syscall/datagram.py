@@ -4,13 +4,13 @@
 import errno
 
 from labstack.ip.family import is_group
-from labstack.stack import ports
 from labstack.stack.host import Host
 from labstack.stack.syscall import sk
-from labstack.stack.syscall.connect import autobind, here, unmapped
+from labstack.stack.syscall.connect import autobind, here, unmapped, way
 from labstack.stack.syscall.files import (
     FOREVER,
     MSG_DONTWAIT,
+    MSG_MORE,
     MSG_OOB,
     MSG_PEEK,
     MSG_TRUNC,
@@ -58,17 +58,21 @@ def send(host: Host, s: Socket, data: bytes | None, flags: int, addr: Address) -
         raise refused(errno.EMSGSIZE)
     if flags & MSG_OOB:
         raise refused(errno.EOPNOTSUPP)
-    remote, port = _where(host, s, addr)
-    it = host.udps[s.sock]
-    path = ports.path(host, remote, it.local, it.dev)
-    if path.group and not is_group(remote) and not s.options.get(sk.BROADCAST):
+    aim = s.aim or _where(host, s, addr)
+    path = way(host, s, aim[0])
+    if path.group and not is_group(aim[0]) and not s.options.get(sk.BROADCAST):
         raise refused(errno.EACCES)
     code = sk.take_error(host, s)
     if code or s.shut & SHUT_WR:
         raise refused(code or errno.EPIPE)
+    held, s.held, s.aim = s.held, [], None
     if data is None:
         raise refused(errno.EFAULT)
-    udp.transmit(host.env, host.net, path, it.lport, port, data)
+    parts = [*held, data]
+    if flags & MSG_MORE or s.options.get(sk.CORKED):
+        s.held, s.aim = parts, aim
+    else:
+        udp.transmit(host.env, host.net, path, host.udps[s.sock].lport, aim[1], b"".join(parts))
     return size
 
 
@@ -79,7 +83,7 @@ def _where(host: Host, s: Socket, addr: Address) -> tuple[bytes, int]:
         if not it.remote:
             raise refused(errno.EDESTADDRREQ)
         return it.remote, it.rport
-    name = sk.sockaddr(addr)
+    name = sk.sockaddr(host, addr)
     if s.family == sk.AF_INET6 and name.family == sk.AF_UNSPEC:
         return _where(host, s, None)
     if s.family == sk.AF_INET6 and name.family not in (sk.AF_INET, sk.AF_INET6):
@@ -88,4 +92,6 @@ def _where(host: Host, s: Socket, addr: Address) -> tuple[bytes, int]:
         raise refused(errno.EAFNOSUPPORT)
     if not name.port:
         raise refused(errno.EINVAL)
+    if name.family == sk.AF_INET and s.v6only:
+        raise refused(errno.ENETUNREACH)
     return here(s, unmapped(s, name.packed)), name.port

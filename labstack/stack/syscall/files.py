@@ -68,6 +68,7 @@ class Socket(State):
     local: tuple[bytes, int] | None = None  # its own address and port; b"" is any address of either family
     was: tuple[bytes, int] | None = None  # what getsockname() still says when `local` is gone
     locks: int = 0  # ADDRESS, PORT
+    dev: int = 0  # index of the interface that it is bound to; 0: any
     phase: int = UNCONNECTED
     shut: int = 0  # by shutdown(); the rest is the connection's
     error: int = 0  # errno, pending while it has no connection

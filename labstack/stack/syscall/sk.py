@@ -8,6 +8,7 @@ import errno
 from typing import NamedTuple
 
 from labstack.ip.family import V4, V6, parse_addr, text
+from labstack.ip.net import iface
 from labstack.stack.host import Host
 from labstack.stack.syscall import files
 from labstack.stack.syscall.files import SHUT_RD, SHUT_WR, Address, Socket, refused
@@ -18,7 +19,7 @@ AF_UNSPEC, AF_INET, AF_INET6 = 0, 2, 10
 SOCK_STREAM, SOCK_DGRAM = 1, 2
 IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6 = 1, 6, 17, 58
 SOL_SOCKET, SO_BROADCAST = 1, 6
-BROADCAST = SOL_SOCKET, SO_BROADCAST
+BROADCAST, CORKED = (SOL_SOCKET, SO_BROADCAST), (IPPROTO_UDP, 1)  # UDP_CORK
 SIZE6 = 24  # the least that C may say of a struct sockaddr_in6
 MAPPED = bytes(10) + b"\xff\xff"
 FAMILIES = {AF_INET: V4, AF_INET6: V6}
@@ -55,10 +56,11 @@ def ended(it: Conn) -> bool:
 
 
 def error(host: Host, s: Socket) -> int:
-    """The pending error (sk_err), which stays."""
+    """The pending error (sk_err), which stays. A reset after the peer's FIN is EPIPE (tcp_reset)."""
     it = conn(host, s)
     below = it or host.udps.get(s.sock) or host.echoes.get(s.sock)
-    return s.error or (below.error if below is not None else 0)
+    code = s.error or (below.error if below is not None else 0)
+    return errno.EPIPE if code == errno.ECONNRESET and it is not None and ended(it) else code
 
 
 def take_error(host: Host, s: Socket) -> int:
@@ -76,7 +78,7 @@ def peer(host: Host, s: Socket) -> tuple[bytes, int] | None:
     it, udp = conn(host, s), host.udps.get(s.sock)
     if it is not None and it.state not in (CLOSED, TIME_WAIT, SYN_SENT):
         return it.remote, it.rport
-    return (udp.remote, udp.rport) if udp is not None and udp.remote else None
+    return (udp.remote, udp.rport) if udp is not None and udp.remote and udp.rport else None
 
 
 def anywhere(s: Socket) -> bytes:
@@ -102,21 +104,26 @@ def shown(s: Socket, addr: bytes, port: int) -> tuple[str, int]:
 
 
 class Name(NamedTuple):
-    """struct sockaddr: family, packed address (b"" for a family alone), port, the size that C says."""
+    """struct sockaddr: family, packed address (b"" for a family alone), port, the size that C says, interface."""
 
     family: int
     packed: bytes
     port: int
     size: int
+    scope: int = 0
 
 
-def sockaddr(addr: Address) -> Name:
-    """An address as a call gives it. Raises EFAULT for a null pointer, EINVAL for what is no address."""
+def sockaddr(host: Host, addr: Address) -> Name:
+    """An address as a call gives it; "fe80::1%eth0" names an interface. Raises EFAULT for a null pointer, EINVAL."""
     if addr is None:
         raise refused(errno.EFAULT)
     if isinstance(addr, int):
         return Name(addr, b"", 0, 16)
     if len(addr) != 2 or not isinstance(addr[0], str) or not isinstance(addr[1], int) or not 0 <= addr[1] < 65_536:
         raise refused(errno.EINVAL)
-    packed = parse_addr(addr[0])
-    return Name(AF_INET, packed, addr[1], 16) if len(packed) == 4 else Name(AF_INET6, packed, addr[1], 28)
+    words, _, scope = addr[0].partition("%")
+    packed = parse_addr(words)
+    if len(packed) == 4:
+        return Name(AF_INET, packed, addr[1], 16)
+    dev = iface(host.net, int(scope) if scope.isdecimal() else scope).index if scope else 0
+    return Name(AF_INET6, packed, addr[1], 28, dev)

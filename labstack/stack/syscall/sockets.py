@@ -59,11 +59,12 @@ def socket(host: Host, family: int, type: int, protocol: int) -> Back:
 
 def bind(host: Host, fd: int, addr: Address) -> Back:
     s = files.socket(host.files, fd)
-    name = sk.sockaddr(addr)
+    name = sk.sockaddr(host, addr)
     if s.family == sk.AF_INET6:
         if name.size < sk.SIZE6 or (name.packed[0] == 0xFF and s.type == sk.SOCK_STREAM):
             raise refused(errno.EINVAL)
         _unbound(host, s)
+        connect.bound_to(s, name)
     elif name.family not in (sk.AF_INET, sk.AF_UNSPEC):
         raise refused(errno.EAFNOSUPPORT)
     local = binding.own_address(host, s, name.packed or sk.FAMILIES[s.family].any)
@@ -101,6 +102,7 @@ def listen(host: Host, fd: int, backlog: int) -> Back:
         raise refused(errno.EADDRINUSE)
     sock = ports.fresh(host)
     calls.serve(host, sock, local if any(local) else b"", port, backlog, s.wishes)
+    host.listeners[sock].dev = s.dev
     sk.attach(host, s, sock)
     binding.serve(host, s)
     return DONE
