@@ -45,6 +45,7 @@ PLAIN = LINUX | {
     "no_metrics_save": "1",
     "moderate_rcvbuf": "0",
     "mtu_probing": "0",
+    "syn_linear_timeouts": "0",
 }
 PROFILES: dict[str, dict[str, str]] = {
     "linux": {_TCP + name: value for name, value in LINUX.items()},  # what unmodified scripts expect (defaults.sh)
