@@ -13,7 +13,8 @@ from labstack.core.record import Record
 from labstack.packetdrill.parser import parse
 from labstack.packetdrill.script import Script, ScriptError
 from labstack.scenario import evidence, runner
-from labstack.scenario.plan import defines
+from labstack.scenario.kernel.target import Kernel, available
+from labstack.scenario.plan import defines, plan
 from labstack.scenario.settings import IP_VERSIONS, Settings
 from labstack.scenario.target import Target
 from labstack.scenario.verdict import Evidence, Failure, Passed
@@ -21,11 +22,21 @@ from labstack.scenario.watch import Watch
 
 TARGETS = ("lab", "kernel")
 V4 = ("ipv4", "ipv4-mapped-ipv6")
-MAKE: dict[str, Callable[[Script, Settings], Any]] = {"lab": runner.lab}
 
 
 class NoTargetError(Exception):
     """A target is not to be had here; str() is why, and what would mend it."""
+
+
+def _kernel(script: Script, settings: Settings) -> Kernel:
+    """Linux as a script and its run want it. Raises NoTargetError."""
+    if reason := available():
+        raise NoTargetError(reason)
+    it = plan(script, settings)
+    return Kernel(local=(it.cidr,), mtu=it.mtu)
+
+
+MAKE: dict[str, Callable[[Script, Settings], Any]] = {"lab": runner.lab, "kernel": _kernel}
 
 
 class Known(NamedTuple):
