@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every scenario holds, as a module and as a script."""
+"""Every run of a lab in scenarios/ holds, as a module and as a script; pytest has *.pkt and scenario_*.py by itself."""
 
 import runpy
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SCRIPTS = sorted((ROOT / "scenarios").glob("*.py"))
+SCRIPTS = sorted(path for path in (ROOT / "scenarios").glob("*.py") if not path.name.startswith("scenario_"))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)

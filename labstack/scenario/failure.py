@@ -15,6 +15,7 @@ from labstack.scenario.verdict import ANYTHING, PASS, Evidence, Failure, Field, 
 AROUND = 2  # lines of the script before and after the one that failed
 CELL = 44  # columns of a value
 FOLDER = ".labstack"
+UNPLAYED = ("unread", "refused")  # kinds of failure that have no time
 HEAD = ("field", "expected", "actual")
 
 
@@ -76,8 +77,9 @@ def source(failure: Failure, width: int) -> Iterable[Line]:
         yield [Span("  ▸" if here else "   ", "mark"), Span(f"{number:>4} │ ", "dim"), shown]
         if here:
             at = len(text[number - 1][: place.column - 1].expandtabs())
+            when = "" if failure.kind in UNPLAYED else f"  at {ms(failure.at)} ms"
             yield [Span(f"{'':7} │ ", "dim"), Span(" " * at + "^ ", "mark"), Span(_one_line(failure.why), "bad"),
-                   Span(f"  at {ms(failure.at)} ms", "dim")]  # fmt: skip
+                   Span(when, "dim")]  # fmt: skip
 
 
 def side_by_side(fields: Sequence[Field], head: tuple[str, str, str] = HEAD) -> Iterable[Line]:

@@ -71,7 +71,8 @@ class Item(pytest.Item):
 
     def runtest(self) -> None:
         collect: Any = import_module("labstack.scenario.collect")
-        outcome = collect.run(*self.case)
+        name = self.case.file.removeprefix(str(self.path))  # "", or "::name"
+        outcome = collect.run(*self.case)._replace(file=self.nodeid.partition("::")[0] + name)
         self.user_properties += [("covers", requirement) for requirement in outcome.covers]
         self.user_properties += [("target", outcome.target), ("ip", outcome.ip)]
         if outcome.verdict == "skip":
