@@ -103,7 +103,7 @@ class Run:
         if isinstance(action, Packet) and not action.inbound:
             self._expect(action, span)
             return
-        self._until(span)
+        self._until(span, "packet" if isinstance(action, Packet) else "syscall")
         if isinstance(action, Packet):
             self._inject(action)
         elif isinstance(action, Syscall):
@@ -197,13 +197,13 @@ class Run:
             if self.calling.ticket == blocked:
                 return None
 
-    def _until(self, span: Span) -> None:
+    def _until(self, span: Span, about: str) -> None:
         """Let it be the time of an event; packets that come are kept."""
         self._pass(self.clock.live(span.first))
         here = self.clock.since(self.target.now)
         if span.late(here):
             row = Field("time", str(span), seconds(here))
-            self._tell(self._failure("late", f"it is {row.actual} already, expected {row.expected}", (row,)), "packet")
+            self._tell(self._failure("late", f"it is {row.actual} already, expected {row.expected}", (row,)), about)
 
     def _pass(self, until: int) -> None:
         while (sent := self._wait(until)) is not None:
@@ -227,8 +227,11 @@ class Run:
     # calls, commands, code
 
     def _call(self, event: Event, call: Syscall, span: Span, base: int) -> None:
+        """Make a call; where times need not be exact, one that is not said to block may take up to a second."""
         self._returned_by(self._soon())
-        returns = span if call.end is None else self.clock.returns(call.end, event, base, span.first)
+        returns = span._replace(slack=SECOND if span.slack else 0)
+        if call.end is not None:
+            returns = self.clock.returns(call.end, event, base, span.first)
         try:
             self.calling.start(self.number, event, call, returns)
         except RefusedCallError as error:
@@ -236,7 +239,7 @@ class Run:
         except ValueRefusedError as error:
             raise self._failed("refused", f"{call.name}(): {error}") from None
         if call.end is None:
-            self._returned_by(self.target.now + span.slack)
+            self._returned_by(self.target.now + returns.slack)
 
     def _command(self, command: Command) -> None:
         try:
@@ -244,8 +247,8 @@ class Run:
         except RefusedError as error:
             raise self._failed("refused", str(error)) from None
         if ran.status:
-            why = f"`{command.text.strip()}` ended with status {ran.status}: {ran.output.strip()}"
-            raise self._failed("shell", why.removesuffix(": "))
+            said = " ".join(ran.output.split()) or f"`{' '.join(command.text.split())}`"
+            raise self._failed("shell", f"a command ended with status {ran.status}: {said}")
 
     def _code(self, code: Code) -> None:
         try:
