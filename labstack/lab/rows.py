@@ -133,8 +133,8 @@ class _Story:
 
     def _reason(self, record: Record) -> str:
         words = [why.short(record, self.rules)]
-        if isinstance(record.event, Call) and record.sent:
-            words.insert(0, record.event.op)
+        if isinstance(record.event, Call) and record.sent and record.event.op != "inject":
+            words.insert(0, why.call_name(record.event))
         if 0 < self.rail[record.host] < len(self.rail) - 1 and (state := entered(record)):
             words.insert(0, f"{record.host} {state}")  # no room beside the rails between the outer two
         return ": ".join(word for word in words if word)

@@ -81,6 +81,11 @@ CALLS = {
 }  # fmt: skip
 
 
+def call_name(call: Call) -> str:
+    """The name of an application's call: 'connect'."""
+    return str(call.args[0]) if call.op == "sys" else call.op
+
+
 def call_words(call: Call) -> str:
     """An application's call: 'connect to 10.0.0.2 port 80', 'send 100 B', and a system call as 'send(4, 100 B, 0)'."""
     args = [f"{len(a)} B" if isinstance(a, (bytes, memoryview)) else a for a in call.args]

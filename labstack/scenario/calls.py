@@ -55,7 +55,7 @@ class Calls(Syscalls):
               has the MAC 02:00:00:00:00:01, asks with ARP and ND, and whoever injects answers
     neighbours: address -> MAC, with link "ether": known from the beginning, never asked for
     events:   that may happen; then UnendingError is raised by whatever lets time pass: the host goes round in circles
-    name:     of the host, in what is shown
+    host:     its name, in what is shown
 
     history:  the whole run: to be looked at, and a fork of it to be stepped both ways
     Raises StackError (an OSError) with a sentence for an address, prefix, MTU or sysctl that cannot be.
@@ -72,22 +72,23 @@ class Calls(Syscalls):
         link: str = "ip",
         neighbours: Mapping[str, str] | None = None,
         events: int = EVENTS,
-        name: str = "lab",
+        host: str = "h1",
     ) -> None:
         if link not in ("ip", "ether"):
             raise ValueError(f"link={link!r}: expected 'ip' (bare IP packets) or 'ether' (Ethernet frames)")
-        self.name = name
+        self.name = "lab"
+        self._name = host
         self.link = link
         self.events = events
         self.epoch = 0
-        host = make(name, seed)
-        host.call("link_add", "tun0" if link == "ip" else "eth0", b"" if link == "ip" else MAC, mtu, 0, False)
+        stack = make(host, seed)
+        stack.call("link_add", "tun0" if link == "ip" else "eth0", b"" if link == "ip" else MAC, mtu, 0, False)
         for cidr in local:
-            host.call("addr_add", DEV, cidr, False)
-        _routes(host, local, gateway)
+            stack.call("addr_add", DEV, cidr, False)
+        _routes(stack, local, gateway)
         for address, mac in (neighbours or {}).items():
-            host.call("neigh_add", DEV, address, mac)
-        self.history = History(_world(host, seed, 0 if link == "ip" else ETHER_HLEN))
+            stack.call("neigh_add", DEV, address, mac)
+        self.history = History(_world(stack, seed, 0 if link == "ip" else ETHER_HLEN))
         self._sent: deque[Packet] = deque()
         self._parked: dict[int, str] = {}  # ticket: the call
         self._returned: dict[int, tuple[int, Result]] = {}
@@ -104,7 +105,7 @@ class Calls(Syscalls):
     @property
     def host(self) -> Stack:
         """The present state of the host, to be looked at only."""
-        return self.history.world.hosts[self.name]
+        return self.history.world.hosts[self._name]
 
     @property
     def fault(self) -> str:
@@ -115,7 +116,7 @@ class Calls(Syscalls):
 
     def call(self, name: str, *args: Any) -> Back:
         """Make the system call `name` now; see Syscalls for names and arguments, and a wrong one raises StackError."""
-        back = self._op(self.name, "sys", name, *args)
+        back = self._op(self._name, "sys", name, *args)
         if not isinstance(back, int):
             return _result(name, back)
         self._parked[back] = name
@@ -125,7 +126,7 @@ class Calls(Syscalls):
         """When (ns) and with what a call that blocked returned; None if it still blocks."""
         number = ticket.number
         if number in self._parked and number in self.host.files.done:
-            at, back = self._op(self.name, "sys_result", number)
+            at, back = self._op(self._name, "sys_result", number)
             self._returned[number] = at, _result(self._parked.pop(number), back)
         return self._returned.get(number)
 
@@ -195,7 +196,10 @@ class Calls(Syscalls):
             except StackError as error:
                 raise ValueError(error.strerror) from None
             for part, number in changes.items():
-                self._op(self.name, "sysctl", part, number)
+                if self.history.n:
+                    self._op(self._name, "sysctl", part, number)
+                else:  # nothing has happened yet: the host begins like this
+                    self.host.call("sysctl", part, number)
         return spoken(self.host.env.config, name)
 
     def counters(self) -> dict[str, int]:
@@ -239,7 +243,7 @@ class Calls(Syscalls):
 
     def _take(self, record: Record | None) -> None:
         """Keep what the host sent with an event, and how it failed."""
-        if record is None or record.host != self.name:
+        if record is None or record.host != self._name:
             return
         self._failed = self._failed or record.fault
         for sent in record.sent:

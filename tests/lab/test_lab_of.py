@@ -20,16 +20,16 @@ def syn(port: int) -> IP:
 @pytest.fixture
 def lab() -> Lab:
     """A host on bare IP that listens and has answered a SYN, one second ago, twice."""
-    calls = Calls(name="host")
-    calls.history.now_call("host", "listen", 8080)
+    calls = Calls()
+    calls.history.now_call("h1", "listen", 8080)
     calls.inject(bytes(syn(1024)))
     calls.advance(1_000_000_000)
     return Lab.of(calls.history)
 
 
 def test_the_hosts_and_what_else_is_on_the_wire_are_known_by_name(lab: Lab) -> None:
-    assert [(host.name, host.ip, host.mac) for host in lab.hosts] == [("host", LOCAL, "")]
-    assert lab.names == ("host", "peer")
+    assert [(host.name, host.ip, host.mac) for host in lab.hosts] == [("h1", LOCAL, "")]
+    assert lab.names == ("h1", "peer")
     assert lab.peer.name == "peer"
 
 
@@ -47,7 +47,7 @@ def test_a_packet_is_handed_over_as_the_wire_carries_it(lab: Lab) -> None:
     for packet in (syn(1025), Ether() / syn(1026), bytes(syn(1027))):
         lab.inject(packet)
         lab.advance("1ms")
-    assert {row["peer"] for row in lab.host("host").sockets() if row["peer"] != "*:*"} >= {
+    assert {row["peer"] for row in lab.host("h1").sockets() if row["peer"] != "*:*"} >= {
         f"{REMOTE}:{port}" for port in (1025, 1026, 1027)
     }
 

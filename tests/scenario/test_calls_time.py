@@ -17,7 +17,7 @@ LOCAL6, REMOTE6 = "fd3d:a0b:17d6::1", "fd3d:fa7b:d17d::1"
 
 def listening(**named: object) -> Calls:
     calls = Calls(**named)  # type: ignore[arg-type]
-    calls.history.now_call("lab", "listen", 8080)
+    calls.history.now_call("h1", "listen", 8080)
     return calls
 
 
@@ -143,14 +143,14 @@ def test_the_whole_run_can_be_stepped_back_in_its_history() -> None:
     fork.run(10 * SECOND)
     assert calls.history.diff(fork).states == []
     hosts = {record.host for record in calls.history.records}
-    assert hosts == {"lab", "peer"}
-    assert all(record.trace for record in calls.history.records if record.host == "lab" and record.flight)
+    assert hosts == {"h1", "peer"}
+    assert all(record.trace for record in calls.history.records if record.host == "h1" and record.flight)
 
 
 def test_on_ethernet_whoever_injects_answers_the_questions() -> None:
     """RFC 826: without a gateway the host asks for the destination itself."""
     calls = Calls(link="ether")
-    calls.history.now_call("lab", "listen", 8080)
+    calls.history.now_call("h1", "listen", 8080)
     mac, peer = "02:00:00:00:00:01", "02:00:00:00:00:02"
     calls.inject(bytes(Ether(dst=mac, src=peer, type=0x0800)) + syn())
     [asked] = calls.packets()
@@ -172,7 +172,7 @@ def test_on_ethernet_a_gateway_and_neighbours_may_be_known() -> None:
 
 def test_the_mtu_is_the_interfaces() -> None:
     calls = Calls(mtu=1000)
-    calls.history.now_call("lab", "listen", 8080)
+    calls.history.now_call("h1", "listen", 8080)
     calls.inject(syn())
     [packet] = calls.packets()
     assert ("MSS", 960) in IP(packet.data)[TCP].options

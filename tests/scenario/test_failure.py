@@ -123,7 +123,7 @@ def syn() -> bytes:
 def calls() -> Calls:
     """A host that answered a SYN at 0 s, and again at 1 s."""
     made = Calls()
-    made.history.now_call(made.name, "listen", 8080)
+    made.history.now_call("h1", "listen", 8080)
     made.inject(syn())
     made.advance(2_000_000_000)
     return made
