@@ -38,7 +38,7 @@ def lookup(env: Env, net: Net, dst: bytes, src: bytes | None = None, dev: int = 
 def find(env: Env, net: Net, dst: bytes, src: bytes, dev: int) -> Path | None:
     """What `lookup` answers, found anew; src may be b"", dev 0."""
     if local(net, dst):
-        return _path(net, LOOPBACK, dst, src or dst, dst)
+        return _path(net, LOOPBACK, dst, src or (dst if dst in net.own else V4.loopback), dst)
     route = _match(net, dst, dev) if any(dst) else None  # the unspecified address is no destination (RFC 1122 §3.2.1.3)
     if route is None and (is_group(dst) or dst == _LIMITED):
         route = _any_link(net, dst, dev)

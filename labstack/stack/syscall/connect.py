@@ -5,7 +5,7 @@ import errno
 from collections.abc import Callable
 
 from labstack.core.errors import StackError
-from labstack.ip.family import is_group, is_link_local
+from labstack.ip.family import V4, V6, is_group, is_link_local
 from labstack.ip.net import Path
 from labstack.stack import calls, ports
 from labstack.stack.host import TCP, Host
@@ -100,8 +100,9 @@ def _peer(s: Socket, name: Name) -> bytes:
 
 def bound_to(s: Socket, name: Name) -> None:
     """A link-local address is on one link: the one that it names itself, or the socket. Raises EINVAL."""
-    near = name.packed[0] == 0xFF and name.packed[1] & 15 in (1, 2)
-    if len(name.packed) == 16 and (near or is_link_local(name.packed)):
+    if len(name.packed) != 16:
+        return
+    if is_link_local(name.packed) or (name.packed[0] == 0xFF and name.packed[1] & 15 in (1, 2)):
         s.dev = s.dev or name.scope
         if not s.dev or name.scope not in (0, s.dev):
             raise refused(errno.EINVAL)
@@ -117,11 +118,13 @@ def unmapped(s: Socket, packed: bytes) -> bytes:
 
 
 def here(s: Socket, packed: bytes) -> bytes:
-    """The unspecified address means this host (RFC 1122 §3.2.1.3 has no such destination; Linux connects to lo)."""
+    """The unspecified address means this host (RFC 1122 §3.2.1.3 has no such destination; Linux stays at home)."""
     if any(packed):
         return packed
-    mapped = s.local is not None and len(s.local[0]) == 4
-    return sk.FAMILIES[sk.AF_INET if mapped or len(packed) == 4 else sk.AF_INET6].loopback
+    local = s.local[0] if s.local else b""
+    if len(packed) == 4:
+        return local if any(local) else V4.loopback
+    return V4.loopback if len(local) == 4 else V6.loopback
 
 
 def disconnect(host: Host, s: Socket) -> None:

@@ -118,7 +118,7 @@ def sockaddr(host: Host, addr: Address) -> Name:
     if addr is None:
         raise refused(errno.EFAULT)
     if isinstance(addr, int):
-        return Name(addr, b"", 0, 16)
+        return Name(addr, V4.any if addr == AF_INET else b"", 0, 16)
     if len(addr) != 2 or not isinstance(addr[0], str) or not isinstance(addr[1], int) or not 0 <= addr[1] < 65_536:
         raise refused(errno.EINVAL)
     words, _, scope = addr[0].partition("%")

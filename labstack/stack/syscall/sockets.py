@@ -78,7 +78,9 @@ def bind(host: Host, fd: int, addr: Address) -> Back:
 
 
 def _unbound(host: Host, s: Socket) -> None:
-    if sk.state(host, s) != CLOSED or s.local is not None:
+    """Raises EINVAL if it has a port; one that only a connection had went with it."""
+    gone = sk.conn(host, s) is not None and not s.locks & PORT
+    if sk.state(host, s) != CLOSED or (s.local is not None and not gone):
         raise refused(errno.EINVAL)
 
 
