@@ -127,7 +127,7 @@ class _Story:
             src = self.outside if record.flight else OUTSIDE
             return row._replace(src=src, to=(me,), label=label, style=style, mark="")
         if isinstance(event, Call):
-            return row._replace(label=why.call_words(event), style="head", mark="app")
+            return row._replace(label=why.call_words(event, record.result), style="head", mark="app")
         chief = why.choose(record.trace, bool(record.sent))
         return row._replace(label=f"{why.layer(chief.rule)} timer" if chief else "timer")
 

@@ -5,10 +5,12 @@ The words are the rules' own sentences (core.rules); this page only puts them in
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from labstack.core.event import Became, Call, Note, Trace
 from labstack.core.record import Record
 from labstack.core.rules import Rule, cite, sentence
+from labstack.lab import syscalls
 from labstack.lab.view import Line, Span, View, ms
 from labstack.lab.words import Seen, Told
 
@@ -70,7 +72,7 @@ def event_words(record: Record, came: Seen | None) -> str:
     event = record.event
     if came is not None:
         return ("received " if record.flight else "was handed ") + came.label
-    return f"called {call_words(event)}" if isinstance(event, Call) else "a timer ran out"
+    return f"called {call_words(event, record.result)}" if isinstance(event, Call) else "a timer ran out"
 
 
 CALLS = {
@@ -86,11 +88,13 @@ def call_name(call: Call) -> str:
     return str(call.args[0]) if call.op == "sys" else call.op
 
 
-def call_words(call: Call) -> str:
-    """An application's call: 'connect to 10.0.0.2 port 80', 'send 100 B', and a system call as 'send(4, 100 B, 0)'."""
-    args = [f"{len(a)} B" if isinstance(a, (bytes, memoryview)) else a for a in call.args]
+def call_words(call: Call, result: Any = None) -> str:
+    """An application's call: 'connect to 10.0.0.2 port 80', 'send 100 B'; a system call with what it returned."""
     if call.op == "sys":
-        return f"{args[0]}({', '.join(map(str, args[1:]))})"
+        return syscalls.words(call.args[0], call.args[1:]) + syscalls.returned(result)
+    if call.op == "sys_result":
+        return syscalls.finished(result)
+    args = [f"{len(a)} B" if isinstance(a, (bytes, memoryview)) else a for a in call.args]
     told = CALLS.get(call.op)
     return told.format(*args) if told else " ".join([call.op, *map(str, args)])
 

@@ -49,7 +49,7 @@ class Watch:
 
     def call(self, name: str, *args: Any) -> Result | Ticket:
         at, back = self.target.now, self.target.call(name, *args)
-        self.notes.append(Note(at, Call("sys", (name, *args)), result=tuple(back)))
+        self.notes.append(Note(at, Call("sys", (name, *args)), result=back.number if isinstance(back, Ticket) else tuple(back)))
         if isinstance(back, Ticket):
             self.parked[back.number] = name, args
         else:
