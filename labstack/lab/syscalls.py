@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""System calls in words: 'socket(AF_INET, SOCK_STREAM, IPPROTO_TCP) = 3', with Linux's names for its numbers."""
+"""System calls in words: 'socket(AF_INET, SOCK_STREAM) = 3', with Linux's names for its numbers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from labstack.packetdrill import symbols
 
 # how the arguments behind the descriptor (for socket: all) are told: a group of symbols, "|" behind it for flags
 TOLD: dict[str, tuple[str, ...]] = {
-    "socket": ("AF_", "SOCK_|", "IPPROTO_"), "accept4": ("SOCK_|",), "shutdown": ("SHUT_",), "fcntl": ("F_", "O_|"),
+    "socket": ("AF_", "SOCK_|"), "accept4": ("SOCK_|",), "shutdown": ("SHUT_",), "fcntl": ("F_", "O_|"),
     "recv": ("", "MSG_|"), "recvfrom": ("", "MSG_|"), "recvmsg": ("", "MSG_|"),
     "send": ("", "MSG_|"), "sendto": ("", "MSG_|"), "sendmsg": ("", "MSG_|"),
     "epoll_ctl": ("EPOLL_CTL_", "", "EPOLL|"),
@@ -25,7 +25,7 @@ def words(name: str, args: Sequence[Any]) -> str:
         return (
             f"{name}({args[0]}, {_symbol(LEVELS.get(level, ''), option)}{''.join(f', {_value(it)}' for it in value)})"
         )
-    fd, rest = ([], args) if name == "socket" else (args[:1], args[1:])
+    fd, rest = ([], args[:2]) if name == "socket" else (args[:1], args[1:])  # the protocol follows from the type
     groups = [*TOLD.get(name, ()), *("" for _ in rest)]
     told = [_argument(group, it) for group, it in zip(groups, rest, strict=False)]
     while len(told) > 1 and told[-1] in ("0", "None") and name in TOLD and name != "socket":
