@@ -63,11 +63,12 @@ class Summary(View):
         yield self._counts()
 
     def _reasons(self) -> Iterator[Line]:
-        """Why scenarios were skipped or failed as expected, once each."""
-        for verdict in (XFAIL, SKIP):
-            reasons = Counter(o.reason for o in self.outcomes if o.verdict == verdict)
+        """Why scenarios were skipped or failed as expected, once each; and the reasons that many failures share."""
+        for verdict in (*BAD, XFAIL, SKIP):
+            reasons = Counter(" ".join(o.reason.split()) for o in self.outcomes if o.verdict == verdict)
             for reason, n in reasons.most_common():
-                yield [Span(f"  {verdict:<6} {n:>4}  ", "dim"), Span(" ".join(reason.split()))]
+                if verdict not in BAD or n > WHOLE:
+                    yield [Span(f"  {verdict:<7} {n:>4}  ", "dim"), Span(reason)]
 
     def _counts(self) -> Line:
         counts = Counter(o.verdict for o in self.outcomes)
