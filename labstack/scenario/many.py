@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from multiprocessing import active_children
 from typing import Any
 
 from labstack.scenario.collect import Case, run
@@ -33,8 +34,13 @@ def run_all(cases: Sequence[Case], settings: Settings, processes: int = 1) -> It
         yield from map(one, cases)
         return
     pool = ProcessPoolExecutor(processes, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    before = set(active_children())
     try:
         yield from pool.map(one, cases, chunksize=max(1, min(CHUNK, len(cases) // (2 * processes))))
+    except BaseException:  # nobody wants the rest
+        for child in set(active_children()) - before:
+            child.terminate()
+        raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
