@@ -70,7 +70,9 @@ class Pieces:
         self.wrong += _seam(self.found, wire)
         self.found.append(wire)
         some = sum(len(piece.payload) for piece in self.found)
-        self.wants = bool(wire.payload) and some < self.size and not self.wrong and self._fits()
+        # what fits the first one fits all that go on like it
+        fits = wire.good and wire.ip_good and not wire.payload.strip(b"\0") if len(self.found) > 1 else self._fits()
+        self.wants = bool(wire.payload) and some < self.size and not self.wrong and fits
 
     def _fits(self) -> bool:
         """Can what came so far still become what is expected? Flags and length show when the last one is there."""

@@ -87,6 +87,8 @@ class Run:
         profiles.apply(self.target, self.plan.profile)
         if self.script.init is not None:
             self._command(self.script.init)
+        for packet in [it.action for it in self.script.events if isinstance(it.action, Packet)][:1]:
+            self.sockets.rehearse(packet)
         self.clock.start = self.target.now
 
     def _defaults(self) -> None:
