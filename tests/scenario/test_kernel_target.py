@@ -34,6 +34,7 @@ from labstack.live.namespace import StepError
 from labstack.scenario.kernel import tables
 from labstack.scenario.kernel.target import Kernel
 from labstack.scenario.target import Result, Ticket
+from labstack.stack.syscall import info
 from layers import ARP, ICMP, IP, TCP, UDP, Ether, ICMPv6EchoRequest, IPv6
 
 pytestmark = pytest.mark.live
@@ -271,6 +272,55 @@ def test_any_congestion_control_can_be_the_default_of_new_sockets(kernel: Kernel
     for each in (3, fd):
         value = done(kernel.getsockopt(each, socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16))
         assert value.rstrip(b"\0") == name.encode()
+
+
+def test_info_has_the_figures_of_a_connection(kernel: Kernel) -> None:
+    """tcp(7), TCP_INFO; inet_diag.h; sock_diag.h."""
+    kernel.sysctl("net.ipv4.tcp_congestion_control", "reno")
+    fd, _ = accepted(kernel)
+    done(kernel.write(fd, bytes(3000)))
+    found = kernel.info(fd)
+    expected = {"state": 1, "snd_mss": 1460, "snd_cwnd": 10, "unacked": 3, "ca_state": 0, "bytes_sent": 3000}
+    expected |= {"snd_ssthresh": 0x7FFFFFFF, "pmtu": 1500, "advmss": 1460, "reordering": 3, "snd_wnd": 65535}
+    assert {name: found[name] for name in expected} == expected
+    assert found["SK_MEMINFO_RCVBUF"] == 131072
+    assert kernel.info(listening_again(kernel))["state"] == 10
+
+
+def listening_again(kernel: Kernel) -> int:
+    fd: int = done(kernel.socket(socket.AF_INET, socket.SOCK_STREAM))
+    done(kernel.listen(fd, 1))
+    return fd
+
+
+def test_info_of_bbr_has_its_own_figures(kernel: Kernel) -> None:
+    if "bbr" not in kernel.sysctl("net.ipv4.tcp_available_congestion_control").split():
+        pytest.skip("this kernel has no bbr")
+    kernel.sysctl("net.ipv4.tcp_congestion_control", "bbr")
+    fd, _ = accepted(kernel)
+    assert {name for name in kernel.info(fd) if name.startswith("bbr")} == {name for name, _ in info.CC_INFO["bbr"]}
+
+
+def test_info_of_what_is_no_tcp_socket(kernel: Kernel) -> None:
+    fd = done(kernel.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    assert set(kernel.info(fd)) == {name for name, _ in info.MEMINFO}
+    with pytest.raises(StackError) as caught:
+        kernel.info(99)
+    assert caught.value.errno == errno.EBADF
+    with pytest.raises(StackError) as caught:
+        kernel.info(done(kernel.epoll_create1()))
+    assert caught.value.errno == errno.ENOTSOCK
+
+
+def test_it_is_known_how_long_we_were_held_up(kernel: Kernel) -> None:
+    """Not while it was waited, but while nobody did anything."""
+    kernel.wait(kernel.now + 30 * MS)
+    before = kernel.held_up
+    end = kernel.now + 50 * MS
+    while kernel.now < end:
+        pass
+    kernel.wait(kernel.now)
+    assert before < 50 * MS <= kernel.held_up
 
 
 def test_counters_count_from_the_targets_beginning(kernel: Kernel) -> None:

@@ -304,12 +304,23 @@ def epoll_wait(ep: int, most: int, timeout: int) -> Back:
     return _back(result, list(layout.EPOLL_EVENT.iter_unpack(raw.raw[: layout.EPOLL_EVENT.size * max(0, result)])))
 
 
+# ours
+
+
+def figures(fd: int, options: list[tuple[int, int]], size: int) -> Back:
+    """Several options at one time: each one's value, b"" where there is none such. Errors: EBADF, ENOTSOCK."""
+    found = [getsockopt(fd, level, name, size) for level, name in options]
+    bad = [code for _, code, _ in found if code in (errno.EBADF, errno.ENOTSOCK)]
+    return _refused(bad[0]) if bad else (0, 0, [data or b"" for _, _, data in found])
+
+
 CALLS: dict[str, Callable[..., Back]] = {
     it.__name__: it
     for it in (
         socket, bind, connect, listen, shutdown, close, accept, accept4, getsockname, getpeername,
         read, recv, recvfrom, readv, recvmsg, write, send, sendto, writev, sendmsg,
         fcntl, ioctl, getsockopt, setsockopt, poll, epoll_create, epoll_create1, epoll_ctl, epoll_wait,
+        figures,
     )
 }  # fmt: skip
 

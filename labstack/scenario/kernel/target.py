@@ -28,14 +28,13 @@ from typing import Any, Self
 from labstack.core.errors import StackError
 from labstack.live import doctor
 from labstack.live.namespace import StepError
-from labstack.live.netlink import parse_prefix
 from labstack.scenario.calls import LOCAL
-from labstack.scenario.kernel import nursery, steady, tables, worker
-from labstack.scenario.kernel.furnish import Plan
+from labstack.scenario.kernel import asked, nursery, steady, tables, worker
 from labstack.scenario.kernel.nursery import NoKernelError
-from labstack.scenario.kernel.wire import NOISE, Wire, clocks
+from labstack.scenario.kernel.wire import Wire, clocks
 from labstack.scenario.syscalls import Back, Syscalls
-from labstack.scenario.target import Message, Packet, Result, Ticket
+from labstack.scenario.target import Packet, Result, Ticket
+from labstack.stack.syscall import info
 
 SPIN = 300_000  # ns before a time at which we stop sleeping, to be on time
 EAGER = 1_000_000  # ns for which a call's answer is waited for awake: a machine that was idle takes half as long
@@ -45,6 +44,8 @@ BLOCKING = frozenset(
     {"accept", "accept4", "connect", "read", "recv", "readv", "recvfrom", "recvmsg", "write", "send", "writev"}
     | {"sendto", "sendmsg", "poll", "epoll_wait"}
 )
+SO_MEMINFO, TCP_FIGURES = 55, (11, 26, 13)  # TCP_INFO, TCP_CC_INFO, TCP_CONGESTION
+MOST_INFO = 1024  # bytes: more than any of these structs has
 _NAME = re.compile(r"net\.[a-z0-9_]+(\.[A-Za-z0-9_-]+)+")
 
 
@@ -62,6 +63,8 @@ class Kernel(Syscalls):
     device:   "tun" or "veth" (the only one for "ether"); "auto": a TUN if there can be one
 
     epoch:    what the machine's clock showed, in ns, at time 0
+    held_up:  the longest time, in ns, for which nothing went on here where something should have: if that is more
+              than a few ms the machine had no time for us, and what then is late says nothing about the kernel
     wire:     the packets; wire.count has those that the kernel refused, and what was hidden
     Raises NoKernelError if there can be none here, StepError for a network that the kernel refuses, ValueError for an
     address or link that is none, KeyError and ValueError as sysctl() does.
@@ -80,7 +83,7 @@ class Kernel(Syscalls):
         device: str = "auto",
         name: str = "kernel",
     ) -> None:
-        plan = _plan(link, device, mtu, local, gateway, neighbours or {}, hide)
+        plan = asked.plan(link, device, mtu, local, gateway, neighbours or {}, hide)
         self.name = name
         self.link = link
         self._fault = ""
@@ -97,7 +100,7 @@ class Kernel(Syscalls):
         self._poll = select.poll()
         for fd in (self.wire.fd, self._worker.calls.fileno()):
             self._poll.register(fd, select.POLLIN)
-        self._start = time.monotonic_ns()
+        self._start = self._last = self.held_up = 0
         try:
             for key, value in (sysctls or {}).items():
                 self.sysctl(key, str(value))
@@ -107,6 +110,8 @@ class Kernel(Syscalls):
             raise
         self._start, apart = clocks()
         self.epoch = self._start + apart
+        self._last = self._start
+        self.held_up = 0
 
     @property
     def now(self) -> int:
@@ -125,17 +130,19 @@ class Kernel(Syscalls):
 
     def call(self, name: str, *args: Any) -> Back:
         """Make the system call `name` now; see Syscalls for names and arguments, and a wrong one raises StackError."""
-        self._check()
+        self._pulse()
         if len(self._blocked) >= MOST_BLOCKED:
             raise StackError(errno.EAGAIN, f"{MOST_BLOCKED} calls are blocked, and no more can be")
         may_block = name in BLOCKING or (name == "close" and self._lingers(*args))
         self._number = number = self._number + 1
         self._blocked[number] = name
         try:
-            worker.send(self._worker.calls, (number, name, _plain(args)))
+            worker.send(self._worker.calls, (number, name, asked.plain(args)))
         except OSError:
             raise self._gone() from None
-        if not self._returns(number, may_block):
+        returned = self._returns(number, may_block)
+        self._pulse()
+        if not returned:
             return Ticket(number)
         back = self._returned.pop(number)[1]
         if isinstance(back, str):
@@ -186,7 +193,7 @@ class Kernel(Syscalls):
         while len(self._buffer) >= 4 and len(self._buffer) >= (end := 4 + int.from_bytes(self._buffer[:4], "little")):
             number, at, back = marshal.loads(self._buffer[4:end])
             self._buffer = self._buffer[end:]
-            self._returned[number] = at - self._start, _shaped(self._blocked.pop(number), back)
+            self._returned[number] = at - self._start, asked.shaped(self._blocked.pop(number), back)
 
     # packets and time
 
@@ -197,7 +204,7 @@ class Kernel(Syscalls):
         """
         if not isinstance(packet, bytes | bytearray | memoryview):
             raise TypeError(f"inject({packet!r}): expected bytes; bytes(packet) makes them of a packet of layers/Scapy")
-        self._check()
+        self._pulse()
         self.wire.write(bytes(packet))
 
     def wait(self, until: int, ticket: Ticket | None = None) -> Packet | None:
@@ -205,17 +212,17 @@ class Kernel(Syscalls):
 
         Returns Packet(at, data), or None: nothing left by `until` and it is that time now, or `ticket` returned.
         """
-        self._check()
+        due = 0
         while True:
-            now = self.now
+            now = self._pulse(due)
             self._look()
             if self._sent and self._sent[0].at <= until:
                 return self._sent.popleft()
             if now >= until or (ticket is not None and ticket.number in self._returned):
                 return None
-            left = until - now
-            if left > SPIN:
-                self._poll.poll((left - SPIN) // 1_000_000)
+            if until - now > SPIN:
+                self._poll.poll((until - now - SPIN) // 1_000_000)
+                due = until - SPIN
 
     def packets(self) -> list[Packet]:
         """All packets that the host has sent and nobody has taken, each with its time."""
@@ -225,6 +232,14 @@ class Kernel(Syscalls):
         self._sent.clear()
         return taken
 
+    def _pulse(self, due: int = 0) -> int:
+        """We are here, at a time (ns) that is returned, and need not have been before `due`."""
+        self._check()
+        now = self.now
+        self.held_up = max(self.held_up, now - max(self._last, due))
+        self._last = now
+        return now
+
     def _look(self) -> None:
         """Take what there is: packets, and what has returned."""
         while (found := self.wire.read()) is not None:
@@ -232,6 +247,22 @@ class Kernel(Syscalls):
         self._receive()
 
     # what there is to know
+
+    def info(self, fd: int) -> dict[str, int]:
+        """What TCP_INFO (without tcpi_), TCP_CC_INFO and SO_MEMINFO say of a socket, by name; units as Linux's.
+
+        Raises StackError EBADF, ENOTSOCK.
+        """
+        wanted = [(socket.SOL_SOCKET, SO_MEMINFO), *((socket.IPPROTO_TCP, name) for name in TCP_FIGURES)]
+        back = self.call("figures", fd, wanted, MOST_INFO)
+        if isinstance(back, Ticket) or back.errno:
+            raise StackError(back[1] if isinstance(back, Result) else errno.EIO, f"descriptor {fd}")
+        memory, tcp, control, name = back.data
+        return (
+            info.unpack(info.TCP_INFO, tcp)
+            | info.unpack(info.CC_INFO.get(name.rstrip(b"\0").decode(), ()), control)
+            | info.unpack(info.MEMINFO, memory)
+        )
 
     def sysctl(self, name: str, value: str | None = None) -> str:
         """Read a sysctl of this target's own network, or set it; returns what it is now.
@@ -261,8 +292,8 @@ class Kernel(Syscalls):
 
         folder: where it begins; variables: its environment, default ours
         """
-        status, printed = self._ask("shell", text, os.path.abspath(folder), dict(variables or os.environ))
         self._untidy = True
+        status, printed = self._ask("shell", text, os.path.abspath(folder), dict(variables or os.environ))
         return status, printed
 
     def _ask(self, operation: str, *args: Any) -> Any:
@@ -312,49 +343,6 @@ class Kernel(Syscalls):
 
     def __exit__(self, *_: object) -> None:
         self.end()
-
-
-def _plain(value: Any) -> Any:
-    """An argument, or a list of them, as a value of the plain kinds that go to another process."""
-    if value is None or isinstance(value, str):
-        return value and str(value)
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value)
-    if isinstance(value, Sequence):
-        return tuple(map(_plain, value))
-    raise StackError(errno.EINVAL, f"{value!r}: expected a number, bytes, text, or a list of them")
-
-
-def _shaped(name: str, back: Any) -> Any:
-    """What the worker says of a call, with a Message where it is one."""
-    if name == "recvmsg" and not isinstance(back, str) and back[2] is not None:
-        return *back[:2], Message(*back[2])
-    return back
-
-
-def _plan(
-    link: str,
-    device: str,
-    mtu: int,
-    local: Sequence[str],
-    gateway: Sequence[str],
-    neighbours: Mapping[str, str],
-    hide: Collection[str],
-) -> Plan:
-    """What was asked for, if it can be. Raises ValueError."""
-    ways = {"ip": ("auto", "tun", "veth"), "ether": ("auto", "veth")}
-    if link not in ways:
-        raise ValueError(f"link={link!r}: expected 'ip' (bare IP packets) or 'ether' (Ethernet frames)")
-    if device not in ways[link]:
-        raise ValueError(f"device={device!r}: expected one of {', '.join(ways[link])} for link={link!r}")
-    if unknown := set(hide) - NOISE.keys():
-        raise ValueError(f"hide={sorted(unknown)}: expected some of {', '.join(NOISE)}")
-    for prefix in local:
-        parse_prefix(prefix)
-    macs = tuple((address, bytes.fromhex(mac.replace(":", ""))) for address, mac in neighbours.items())
-    return Plan(link, device, mtu, tuple(local), tuple(gateway), macs)
 
 
 @functools.cache

@@ -13,6 +13,7 @@ Framing, both ways: four bytes of length, then marshal. A call: (number, name, a
 import ctypes
 import marshal
 import os
+import select
 import signal
 import socket
 import sys
@@ -27,6 +28,7 @@ IDLE = 4  # threads from the beginning
 CLONE_FILES = 0x400
 FUTEX = "202" if os.uname().machine == "x86_64" else "98"  # the system call in which Python's own locks wait
 LOOK = 100e-6  # s between two looks at a thread
+SECONDS = 20  # that a shell's text may take
 CONGESTION = "net.ipv4.tcp_congestion_control"
 
 
@@ -147,14 +149,19 @@ class Service:
         return found
 
     def shell(self, text: str, folder: str, variables: dict[str, str]) -> tuple[int, str]:
-        """Run a text by sh: its status and what it printed."""
+        """Run a text by sh: its status and what it printed; one that goes on for SECONDS is ended."""
         output = os.memfd_create("output")
         actions = [(os.POSIX_SPAWN_DUP2, output, 1), (os.POSIX_SPAWN_DUP2, output, 2)]
         os.chdir(folder)
         pid = os.posix_spawnp("sh", ["sh", "-c", text], variables, file_actions=actions)
+        watch = os.pidfd_open(pid)
+        if not select.select([watch], [], [], SECONDS)[0]:
+            os.kill(pid, signal.SIGKILL)
+            os.write(output, f"it was ended after {SECONDS} s\n".encode())
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         printed = os.pread(output, os.fstat(output).st_size, 0).decode(errors="replace")
-        os.close(output)
+        for fd in (watch, output):
+            os.close(fd)
         return status, printed
 
     def empty(self) -> None:
