@@ -60,8 +60,14 @@ def banner(lab: Lab) -> str:
     time = f"virtual time, seed {lab.seed}" if lab.kind == "memory" else "real time"
     first = f"labstack {__version__} · scapy {version('scapy')} · wire: {lab.kind} ({time})"
     hosts = " ── wire ── ".join(f"{h.name} {h.ip} {h.ip6} {h.mac}" for h in (*lab.plan, *lab.peers))
-    where = "Scapy iface: lab0" if lab.kind == "memory" else 'a program there: lab.exec("ping", "-c1", h1.ip)'
-    return f"{first} · {where}\n  {hosts}\n  {HINT}\n"
+    return f"{first} · {_outside(lab)}\n  {hosts}\n  {HINT}\n"
+
+
+def _outside(lab: Lab) -> str:
+    """How something else reaches the wire."""
+    if lab.kind == "tap":
+        return 'a program there: lab.exec("ping", "-c1", h1.ip)'
+    return "Scapy iface: lab0" if any(host.mac for host in lab.hosts) else "bare IP: inject IP(...)/TCP(...)"
 
 
 class Hook(RichPromptDisplayHook):  # type: ignore[misc]

@@ -10,25 +10,31 @@ from typing import Any
 
 from labstack.lab.errors import LabError
 from labstack.lab.lab import Lab
+from labstack.lab.view import Lines
 from labstack.scenario import kinds
+from labstack.scenario.failure import source
 from labstack.scenario.settings import Settings
+from labstack.scenario.verdict import Failure
 
 
 def enter(files: Sequence[str], n: int, ips: Sequence[str], settings: Settings) -> int:
     """Open the prompt; returns its exit status. Raises LabError for more than one file, or no such event."""
     if len(files) != 1:
         raise LabError(f"--at leads into one scenario, and there are {len(files)}")
-    lab = land(files[0], n, ips, settings)
+    lab, failure = land(files[0], n, ips, settings)
+    if failure is not None:
+        print(Lines(list(source(failure, 120))), end="\n\n")
     return int(import_module("labstack.lab.repl").open_prompt(lab))
 
 
-def land(file: str, n: int, ips: Sequence[str], settings: Settings) -> Lab:
-    """The lab of a scenario, at event n."""
+def land(file: str, n: int, ips: Sequence[str], settings: Settings) -> tuple[Lab, Failure | None]:
+    """The lab of a scenario, at event n, and how the scenario failed, if it did."""
     family = next(iter([*ips, *kinds.scenarios(file)[0].ips]))
-    history: Any = kinds.ready(file, settings._replace(ip_version=family)).play("lab").history
+    played = kinds.ready(file, settings._replace(ip_version=family)).play("lab")
+    history: Any = played.history
     if history is None:
         raise LabError(f"{file} has no history to go to")
     if not 0 <= n <= len(history.records):
         raise LabError(f"--at {n}: its events are 0 (the beginning) to {len(history.records)}")
     history.goto(n)
-    return Lab.of(history, settings.seed)
+    return Lab.of(history, settings.seed), played.failure

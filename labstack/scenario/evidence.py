@@ -65,9 +65,10 @@ def _variables(lab: Lab) -> Iterable[Line]:
 
 def _block(conn: Conn) -> Iterable[str]:
     snd, rcv = conn.snd, conn.rcv
+    ssthresh = snd.cc.ssthresh if snd.cc.ssthresh < 1 << 30 else "-"
     yield (
         f"SND.UNA {snd.una - snd.iss}  SND.NXT {snd.nxt - snd.iss}  SND.WND {snd.wnd}  "
-        f"queued {snd.out.end - snd.out.start}  cwnd {snd.cc.cwnd}  ssthresh {snd.cc.ssthresh}  mss {snd.mss}  "
+        f"queued {snd.out.end - snd.out.start}  cwnd {snd.cc.cwnd}  ssthresh {ssthresh}  mss {snd.mss}  "
         f"rto {snd.rtt.rto / 1e6:g} ms  timeouts {snd.retries}  dupacks {snd.dupacks}"
     )
     islands = " ".join(f"{start - rcv.irs}:{end - rcv.irs}" for start, end, _ in rcv.islands)
