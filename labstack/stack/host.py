@@ -63,6 +63,17 @@ class Host(State):
             _must(sock in self.conns, sock, "is gone and has a flow")
         for sock in self.bound.values():
             _must(sock in self.listeners or sock in self.udps, sock, "is gone and has a port")
+        self._check_files()
+
+    def _check_files(self) -> None:
+        """Descriptors lead to sockets that there are; who may wait only for some time has a timer."""
+        self.files.check()
+        for sock in self.files.owners:
+            there = (self.conns, self.listeners, self.udps, self.echoes)
+            _must(any(sock in table for table in there), sock, "is gone and has a descriptor")
+        timed = {ticket for ticket, call in self.files.parked.items() if call.patience >= 0}
+        armed = {key[1] for key in self.env.timers.at if key[0] == kinds.SYSCALL}
+        _must(timed == armed, 0, f"calls {sorted(timed ^ armed)} wait without a timer, or have one and do not wait")
 
     def _check_place(self, conn: Conn) -> None:
         """A living connection can be found, by its addresses and by its listener; a dead one only by its owner."""

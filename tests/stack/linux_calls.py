@@ -259,6 +259,7 @@ def work() -> None:
     if libc.unshare(CLONE_NEWNET) and libc.unshare(CLONE_NEWUSER | CLONE_NEWNET):
         raise OSError(ctypes.get_errno(), "no network namespace to be had")
     loopback_up()
+    print("ready", flush=True)
     pending: dict[int, Thread] = {}
     for n, line in enumerate(sys.stdin):
         name, args = json.loads(line)
@@ -283,12 +284,16 @@ def work() -> None:
 
 
 class Linux:
-    """A worker, to be asked step by step."""
+    """A worker, to be asked step by step. Raises OSError where there can be no namespace for it."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        assert self.process.stdout is not None
+        if not self.process.stdout.readline():
+            self.close()
+            raise OSError("no network namespace to be had")
 
     def step(self, name: str, args: tuple[Any, ...]) -> dict[str, Any]:
         assert self.process.stdin is not None

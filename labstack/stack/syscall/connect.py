@@ -30,10 +30,11 @@ from labstack.udp.socket import Udp
 
 
 def connect(host: Host, call: Parked, fd: int, addr: Address) -> Back | None:
-    s = files.mine(host.files, call, fd)
     if call.ticket:
-        return _wait(host, call, s)
+        return _wait(host, call, files.mine(host.files, call, fd))
+    files.get(host.files, fd)
     name = sk.sockaddr(host, addr)
+    s = files.mine(host.files, call, fd)
     if name.family == sk.AF_UNSPEC:
         disconnect(host, s)
     elif s.type == sk.SOCK_STREAM:
@@ -80,10 +81,13 @@ def _wait(host: Host, call: Parked, s: Socket) -> Back | None:
 
 def way(host: Host, s: Socket, remote: bytes) -> Path:
     """The way to a peer from what the socket is bound to. Raises ENETUNREACH, EADDRNOTAVAIL, EAFNOSUPPORT."""
-    local = s.local[0] if s.local and (s.type == sk.SOCK_STREAM or s.locks & ADDRESS or s.phase == CONNECTED) else b""
-    if any(local) and len(local) != len(remote):
+    local = s.local[0] if s.local and any(s.local[0]) else b""
+    if local and len(local) != len(remote):
+        path = ports.path(host, remote, b"", s.dev)
+        if len(remote) == 4:
+            return path
         raise refused(errno.EAFNOSUPPORT)
-    return ports.path(host, remote, local if any(local) else b"", s.dev)
+    return ports.path(host, remote, local, s.dev)
 
 
 def _peer(s: Socket, name: Name) -> bytes:
@@ -193,12 +197,11 @@ def _datagrams(host: Host, s: Socket, name: Name) -> None:
         raise refused(errno.EAFNOSUPPORT)
     bound_to(s, name)
     remote = here(s, unmapped(s, name.packed))
-    s.phase = UNCONNECTED
     path = way(host, s, remote)
     if path.group and not is_group(remote) and not s.options.get(sk.BROADCAST):
         raise refused(errno.EACCES)
-    if not s.locks & ADDRESS:
-        binding.settle(host, s, path.src, s.local[1] if s.local else 0)
+    if s.local and not any(s.local[0]):
+        binding.settle(host, s, path.src, s.local[1])
         receive(host, s)
     udp = host.udps[s.sock]
     udp.remote, udp.rport = remote, name.port

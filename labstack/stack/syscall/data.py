@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from labstack.stack.host import Host
 from labstack.stack.syscall import datagram, files, sk, stream
-from labstack.stack.syscall.files import Address, Back, Parked, Socket, refused
+from labstack.stack.syscall.files import Address, Back, Epoll, Parked, Socket, refused
 
 
 class Message(NamedTuple):
@@ -34,14 +34,17 @@ def _send(host: Host, call: Parked, s: Socket, data: bytes | None, flags: int, a
     return datagram.send(host, s, data, flags, addr)
 
 
+def _bytes(host: Host, call: Parked, fd: int) -> Socket:
+    """The socket for what any file could be asked: an epoll has no bytes (EINVAL)."""
+    if not call.ticket and isinstance(files.get(host.files, fd), Epoll):
+        raise refused(errno.EINVAL)
+    return files.mine(host.files, call, fd)
+
+
 def read(host: Host, call: Parked, fd: int, n: int | None) -> Back | None:
     """Nothing is asked of the socket for 0 bytes."""
-    return recv(host, call, fd, n, 0) if n != 0 else _nothing(host, call, fd, b"")
-
-
-def _nothing(host: Host, call: Parked, fd: int, data: bytes | None) -> Back:
-    files.mine(host.files, call, fd)
-    return 0, 0, data
+    _bytes(host, call, fd)
+    return recv(host, call, fd, n, 0) if n != 0 else (0, 0, b"")
 
 
 def recv(host: Host, call: Parked, fd: int, n: int | None, flags: int) -> Back | None:
@@ -50,10 +53,10 @@ def recv(host: Host, call: Parked, fd: int, n: int | None, flags: int) -> Back |
 
 
 def readv(host: Host, call: Parked, fd: int, sizes: tuple[int, ...] | None) -> Back | None:
-    s = files.mine(host.files, call, fd)
+    _bytes(host, call, fd)
     if sizes is None:
         raise refused(errno.EFAULT)
-    return read(host, call, fd, sum(sizes)) if s else None
+    return read(host, call, fd, sum(sizes))
 
 
 def recvfrom(host: Host, call: Parked, fd: int, n: int | None, flags: int) -> Back | None:
@@ -76,6 +79,7 @@ def recvmsg(
 
 
 def write(host: Host, call: Parked, fd: int, data: bytes | None) -> Back | None:
+    _bytes(host, call, fd)
     return send(host, call, fd, data, 0)
 
 
@@ -90,7 +94,7 @@ def sendto(host: Host, call: Parked, fd: int, data: bytes | None, flags: int, ad
 
 def writev(host: Host, call: Parked, fd: int, pieces: tuple[bytes, ...] | None) -> Back | None:
     """Nothing is asked of the socket for 0 bytes, unlike with write."""
-    files.mine(host.files, call, fd)
+    _bytes(host, call, fd)
     if pieces is None:
         raise refused(errno.EFAULT)
     data = b"".join(pieces)

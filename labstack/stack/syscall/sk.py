@@ -11,7 +11,7 @@ from labstack.ip.family import V4, V6, parse_addr, text
 from labstack.ip.net import iface
 from labstack.stack.host import Host
 from labstack.stack.syscall import files
-from labstack.stack.syscall.files import SHUT_RD, SHUT_WR, Address, Socket, refused
+from labstack.stack.syscall.files import PORT, SHUT_RD, SHUT_WR, Address, Socket, refused
 from labstack.tcp.conn import Conn
 from labstack.tcp.states import CLOSED, ESTABLISHED, LISTEN, SYN_SENT, TIME_WAIT
 
@@ -79,6 +79,12 @@ def peer(host: Host, s: Socket) -> tuple[bytes, int] | None:
     if it is not None and it.state not in (CLOSED, TIME_WAIT, SYN_SENT):
         return it.remote, it.rport
     return (udp.remote, udp.rport) if udp is not None and udp.remote and udp.rport else None
+
+
+def bound(host: Host, s: Socket) -> bool:
+    """It has a port (Linux's inet_num); one that bind() has not settled goes with the connection that had it."""
+    over = conn(host, s) is not None and state(host, s) == CLOSED
+    return s.local is not None and (not over or bool(s.locks & PORT))
 
 
 def anywhere(s: Socket) -> bytes:

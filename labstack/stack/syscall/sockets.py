@@ -78,9 +78,7 @@ def bind(host: Host, fd: int, addr: Address) -> Back:
 
 
 def _unbound(host: Host, s: Socket) -> None:
-    """Raises EINVAL if it has a port; one that only a connection had went with it."""
-    gone = sk.conn(host, s) is not None and not s.locks & PORT
-    if sk.state(host, s) != CLOSED or (s.local is not None and not gone):
+    if sk.state(host, s) != CLOSED or sk.bound(host, s):
         raise refused(errno.EINVAL)
 
 
@@ -97,7 +95,7 @@ def listen(host: Host, fd: int, backlog: int) -> Back:
     if state == LISTEN:
         host.listeners[s.sock].backlog = backlog
         return DONE
-    if s.local is None:
+    if not sk.bound(host, s):
         binding.claim(host, s, sk.anywhere(s), 0)
     local, port = s.local or (b"", 0)
     if binding.conflicts(host, s, local, port):
