@@ -15,6 +15,7 @@ BEHAVIOUR, OPTIONS, WINDOW, TIMING = "behaviour", "option order", "window", "tim
 GRAVITY = (BEHAVIOUR, OPTIONS, WINDOW, TIMING)
 SLACK, PART = 4_000_000, 0.125  # ns, and part of the time since the packet before: packetdrill's own tolerances
 ROWS = 24  # of a ladder
+NOTHING: tuple[Shape | None, int] = (None, 0)
 
 
 class Divergence(NamedTuple):
@@ -30,30 +31,30 @@ class Divergence(NamedTuple):
 
 
 def shapes(outcome: Outcome) -> list[Shape]:
-    """All packets of a run, in the order of time."""
+    """All packets of a run, in the order of time, which counts from the first of them."""
     shaper = Shaper(outcome.link)
-    return [shaper.shape(passed) for passed in outcome.passed]
+    made = [shaper.shape(passed) for passed in outcome.passed]
+    return [it._replace(at=it.at - made[0].at) for it in made]
 
 
 def divergences(ours: Sequence[Shape], theirs: Sequence[Shape]) -> list[Divergence]:
     """The first of each kind, the first one first; nothing behind a difference in behaviour is compared."""
     found: dict[str, Divergence] = {}
-    before = (0, 0)
-    pairs = zip_longest(_sent(ours), _sent(theirs))
-    for n, (a, b) in enumerate(pairs, 1):
-        for kind in _kinds(a, b, before):
+    for n, ((a, gap), (b, other_gap)) in enumerate(zip_longest(_sent(ours), _sent(theirs), fillvalue=NOTHING), 1):
+        for kind in _kinds(a, b, gap, other_gap):
             found.setdefault(kind, Divergence(kind, n, a, b))
-        if BEHAVIOUR in found or a is None or b is None:
+        if BEHAVIOUR in found:
             break
-        before = a.at, b.at
     return list(found.values())
 
 
-def _sent(every: Sequence[Shape]) -> list[Shape]:
-    return [it for it in every if not it.inbound]
+def _sent(every: Sequence[Shape]) -> list[tuple[Shape | None, int]]:
+    """What the host sent, each with the time (ns) since the packet before it, whoever's that was."""
+    before = [0, *(it.at for it in every)]
+    return [(it, it.at - before[i]) for i, it in enumerate(every) if not it.inbound]
 
 
-def _kinds(a: Shape | None, b: Shape | None, before: tuple[int, int]) -> Iterable[str]:
+def _kinds(a: Shape | None, b: Shape | None, gap: int, other_gap: int) -> Iterable[str]:
     """In which ways two packets differ."""
     if a is None or b is None or _meaning(a) != _meaning(b):
         yield BEHAVIOUR
@@ -62,8 +63,7 @@ def _kinds(a: Shape | None, b: Shape | None, before: tuple[int, int]) -> Iterabl
         yield OPTIONS
     if a.win != b.win:
         yield WINDOW
-    slack = max(SLACK, PART * max(a.at - before[0], b.at - before[1]))
-    if abs(a.at - b.at) > slack and abs((a.at - before[0]) - (b.at - before[1])) > slack:
+    if abs(gap - other_gap) > max(SLACK, PART * max(gap, other_gap)):
         yield TIMING
 
 

@@ -65,8 +65,18 @@ def test_a_time_is_compared_as_packetdrill_does() -> None:
     start, second = handshake(1000), 1_000_000_000
     assert both([*start, out(second, seq=1)], [*start, out(second + 120 * MS, seq=1)]).kind == ""
     assert both([*start, out(second, seq=1)], [*start, out(second + 200 * MS, seq=1)]).kind == "timing"
-    late = [out(2 * second, seq=1), out(2 * second + MS, seq=2)]
-    assert len(both([*start, out(second, seq=1), out(second + MS, seq=2)], [*start, *late]).found) == 1
+
+
+def test_times_count_from_the_packet_before_so_that_one_delay_is_one_difference() -> None:
+    second = 1_000_000_000
+    lab = [*handshake(1000), out(second, seq=1), out(second + MS, seq=2)]
+    kernel = [*handshake(1000), out(2 * second, seq=1), out(2 * second + MS, seq=2)]
+    assert [(it.kind, it.n) for it in both(lab, kernel).found] == [("timing", 2)]
+
+
+def test_when_the_first_packet_passed_is_no_difference() -> None:
+    later = [passed._replace(at=passed.at + 30 * MS) for passed in handshake(1000)]
+    assert both(handshake(1000), later).kind == ""
 
 
 def test_a_packet_that_only_one_sends_is_behaviour() -> None:
