@@ -1,0 +1,346 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the options of a socket read and write: how to get and how to set each of them. The table is in `options`.
+
+A getter is called with (host, socket) and returns a value of the option's form; a setter gets the value and refuses one
+that Linux would.
+"""
+
+import errno
+from collections.abc import Callable
+from typing import Any
+
+from labstack.ip import route
+from labstack.ip.net import LOOPBACK, iface
+from labstack.stack import ports
+from labstack.stack.host import Host
+from labstack.stack.syscall import sk
+from labstack.stack.syscall.files import FOREVER, Socket, refused
+from labstack.stack.syscall.forms import IFNAMSIZ, SECOND
+from labstack.tcp.settings import SETTINGS
+from labstack.tcp.states import CLOSED, LISTEN
+
+Get = Callable[[Host, Socket], Any]
+Set = Callable[[Host, Socket, Any], None]
+Key = tuple[int, int]
+
+INT_MAX, INT_MIN = (1 << 31) - 1, -(1 << 31)
+SOL_IP, SOL_SOCKET, SOL_TCP, SOL_UDP, SOL_IPV6 = 0, 1, 6, 17, 41
+SNDBUF, RCVBUF, LINGER, PRIORITY = (SOL_SOCKET, 7), (SOL_SOCKET, 8), (SOL_SOCKET, 13), (SOL_SOCKET, 12)
+TOS, TTL, HOPS, TCLASS = (SOL_IP, 1), (SOL_IP, 2), (SOL_IPV6, 16), (SOL_IPV6, 67)
+MIN_SNDBUF, MIN_RCVBUF = 4608, 2304  # bytes, Linux's SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF
+DATAGRAMS = 212_992  # bytes, Linux's wmem_default: ours go out at once
+ECN = 3  # bits of the TOS
+DEFAULT_MSS = 536
+CA_NAME_MAX = 16
+
+
+def _within(value: int, least: int, most: int) -> int:
+    if not least <= value <= most:
+        raise refused(errno.EINVAL)
+    return value
+
+
+# numbers that are remembered in Socket.options
+
+
+def kept(key: Key, default: int = 0) -> Get:
+    return lambda host, s: s.options.get(key, default)
+
+
+def keep(key: Key, least: int, most: int) -> Set:
+    def put(host: Host, s: Socket, value: int) -> None:
+        s.options[key] = _within(value, least, most)
+
+    return put
+
+
+def keep_flag(key: Key) -> Set:
+    def put(host: Host, s: Socket, value: int) -> None:
+        s.options[key] = int(bool(value))
+
+    return put
+
+
+def only(key: Key, flag: int) -> Set:
+    """A flag of which we can do one half."""
+
+    def put(host: Host, s: Socket, value: int) -> None:
+        if bool(value) != bool(flag):
+            raise refused(errno.ENOPROTOOPT)
+        s.options[key] = flag
+
+    return put
+
+
+# fields of a Socket
+
+
+def field(name: str) -> Get:
+    return lambda host, s: getattr(s, name)
+
+
+def set_flag(name: str) -> Set:
+    return lambda host, s, value: setattr(s, name, bool(value))
+
+
+def set_time(name: str) -> Set:
+    return lambda host, s, ns: setattr(s, name, ns)
+
+
+def reuseaddr(host: Host, s: Socket, value: int) -> None:
+    s.reuseaddr = bool(value)
+    wish(host, s, "reuse", int(s.reuseaddr))
+
+
+def v6only(host: Host, s: Socket, value: int) -> None:
+    if s.local is not None:
+        raise refused(errno.EINVAL)
+    s.v6only = bool(value)
+
+
+def linger(host: Host, s: Socket) -> tuple[bool, int]:
+    return s.linger != FOREVER, s.options.get(LINGER, 0)
+
+
+def set_linger(host: Host, s: Socket, value: tuple[bool, int]) -> None:
+    on, seconds = value
+    s.linger = seconds * SECOND if on else FOREVER
+    if on:
+        s.options[LINGER] = seconds
+
+
+def rcvlowat(host: Host, s: Socket, value: int) -> None:
+    """A stream's is at most half its buffer (tcp_set_rcvlowat)."""
+    most = INT_MAX
+    if s.type == sk.SOCK_STREAM:
+        most = s.options.get(RCVBUF, host.env.config["net.ipv4.tcp_rmem.max"]) // 2
+    s.rcvlowat = min(value if value >= 0 else INT_MAX, most) or 1
+
+
+# wishes: what a connection keeps
+
+
+def wish(host: Host, s: Socket, name: str, value: int) -> None:
+    """Remember it for the connection to come, and tell the one that there is, or the listener."""
+    if s.type != sk.SOCK_STREAM:
+        return
+    s.wishes[name] = value
+    it = sk.conn(host, s)
+    if it is not None:
+        ports.set_option(host, it, name, value)
+    elif s.sock in host.listeners:
+        host.listeners[s.sock].options[name] = value
+
+
+def wished(name: str, default: int | str = 0) -> Get:
+    """What the connection has, or would get; default: a number, or the sysctl that counts where it is 0."""
+
+    def get(host: Host, s: Socket) -> int:
+        it = sk.conn(host, s)
+        value = int(SETTINGS[name].read(it)) if it is not None else s.wishes.get(name)
+        if isinstance(default, str):
+            return value or host.env.config[default]
+        return default if value is None else value
+
+    return get
+
+
+def wish_number(name: str, least: int, most: int) -> Set:
+    return lambda host, s, value: wish(host, s, name, _within(value, least, most))
+
+
+def wish_flag(name: str) -> Set:
+    return lambda host, s, value: wish(host, s, name, int(bool(value)))
+
+
+def linger2(host: Host, s: Socket, value: int) -> None:
+    wish(host, s, "linger2", max(-1, min(value, 120)))
+
+
+def quickack(host: Host, s: Socket, value: int) -> None:
+    """An even number asks for one ACK only; before there is a connection that is no different."""
+    wish(host, s, "quickack", 0 if not value else 1 if value & 1 or sk.conn(host, s) is None else 2)
+
+
+def notsent_lowat(host: Host, s: Socket, value: int) -> None:
+    wish(host, s, "notsent_lowat", value & 0xFFFFFFFF)
+
+
+def set_maxseg(host: Host, s: Socket, value: int) -> None:
+    wish(host, s, "maxseg", _within(value, 88, 32_767) if value else 0)
+
+
+def maxseg(host: Host, s: Socket) -> int:
+    """The segment size in use; before there is one, what was asked for."""
+    it = sk.conn(host, s)
+    if it is None or sk.state(host, s) in (CLOSED, LISTEN):
+        return s.wishes.get("maxseg", 0) or DEFAULT_MSS
+    return it.snd.mss if it.rcv.nxt else min(it.snd.mss, DEFAULT_MSS)
+
+
+def keepalive(host: Host, s: Socket, value: int) -> None:
+    s.options[(SOL_SOCKET, 9)] = int(bool(value))
+    wish(host, s, "keepalive", int(bool(value)))
+
+
+def congestion(host: Host, s: Socket) -> bytes:
+    return b"reno".ljust(CA_NAME_MAX, b"\0")
+
+
+def set_congestion(host: Host, s: Socket, value: bytes) -> None:
+    if not value:
+        raise refused(errno.EINVAL)
+    if value[: CA_NAME_MAX - 1].partition(b"\0")[0] != b"reno":
+        raise refused(errno.ENOENT)
+
+
+# buffers
+
+
+def sndbuf(host: Host, s: Socket) -> int:
+    stream = s.type == sk.SOCK_STREAM
+    return s.options.get(SNDBUF, host.env.config["net.ipv4.tcp_wmem.default"] if stream else DATAGRAMS)
+
+
+def rcvbuf(host: Host, s: Socket) -> int:
+    name = "net.ipv4.tcp_rmem.default" if s.type == sk.SOCK_STREAM else "net.core.rmem_default"
+    return s.options.get(RCVBUF, host.env.config[name])
+
+
+def set_sndbuf(host: Host, s: Socket, value: int) -> None:
+    """Doubled, as Linux does, because it counts memory; no less than MIN_SNDBUF."""
+    _sndbuf(host, s, min(value & 0xFFFFFFFF, host.env.config["net.core.wmem_max"]))
+
+
+def force_sndbuf(host: Host, s: Socket, value: int) -> None:
+    _sndbuf(host, s, min(max(value, 0), INT_MAX // 2))
+
+
+def _sndbuf(host: Host, s: Socket, value: int) -> None:
+    s.options[SNDBUF] = max(2 * value, MIN_SNDBUF)
+    wish(host, s, "sndbuf", min(s.options[SNDBUF], SETTINGS["sndbuf"].most))
+
+
+def set_rcvbuf(host: Host, s: Socket, value: int) -> None:
+    """Doubled, too; the window gets half of that."""
+    _rcvbuf(host, s, min(value & 0xFFFFFFFF, host.env.config["net.core.rmem_max"]))
+
+
+def force_rcvbuf(host: Host, s: Socket, value: int) -> None:
+    _rcvbuf(host, s, min(max(value, 0), INT_MAX // 2))
+
+
+def _rcvbuf(host: Host, s: Socket, value: int) -> None:
+    total = s.options[RCVBUF] = max(2 * value, MIN_RCVBUF)
+    wish(host, s, "rcvbuf", min(total // 2, SETTINGS["rcvbuf"].most))
+    if s.type == sk.SOCK_DGRAM:
+        s.wishes["rcvbuf"] = total
+    if s.sock in host.udps:
+        host.udps[s.sock].limit = total
+
+
+# the IP header
+
+
+def tos(host: Host, s: Socket, value: int) -> None:
+    """ECN belongs to TCP; the priority follows (rt_tos2priority)."""
+    value &= 0xFF
+    s.options[TOS] = value & ~ECN if s.type == sk.SOCK_STREAM else value
+    s.options[PRIORITY] = (0, 2, 6, 4)[value >> 3 & 3]
+    wish(host, s, "tos4", s.options[TOS])
+
+
+def tclass(host: Host, s: Socket, value: int) -> None:
+    value = max(_within(value, -1, 255), 0)
+    s.options[TCLASS] = value & ~ECN if s.type == sk.SOCK_STREAM else value
+    wish(host, s, "tclass6", s.options[TCLASS])
+
+
+def ttl(host: Host, s: Socket, value: int) -> None:
+    """-1 is the default."""
+    if value != -1:
+        _within(value, 1, 255)
+    s.options[TTL] = max(value, 0)
+    wish(host, s, "ttl4", s.options[TTL])
+
+
+def hops(host: Host, s: Socket, value: int) -> None:
+    """-1 is the default. 0, which no packet survives, cannot be set."""
+    if value == 0:
+        raise refused(errno.ENOPROTOOPT)
+    s.options[HOPS] = max(_within(value, -1, 255), 0)
+    wish(host, s, "hops6", s.options[HOPS])
+
+
+def default_ttl(host: Host, s: Socket) -> int:
+    return s.options.get(TTL) or host.env.config["net.ipv4.ip_default_ttl"]
+
+
+def default_hops(host: Host, s: Socket) -> int:
+    return s.options.get(HOPS) or host.env.config["net.ipv6.conf.all.hop_limit"]
+
+
+def mtu_discover(host: Host, s: Socket, value: int) -> None:
+    """IP_PMTUDISC_DONT, _WANT and _DO; the rest needs a path MTU that sockets can ignore."""
+    if _within(value, 0, 5) > 2:
+        raise refused(errno.ENOPROTOOPT)
+    s.options[(SOL_IP, 10)] = value
+    wish(host, s, "df", int(value > 0))
+
+
+def mtu_discover6(host: Host, s: Socket, value: int) -> None:
+    """IPv6 packets are never fragmented on the way: _WANT and _DO."""
+    if _within(value, 0, 5) not in (1, 2):
+        raise refused(errno.ENOPROTOOPT)
+    s.options[(SOL_IPV6, 23)] = value
+
+
+def mtu(host: Host, s: Socket) -> int:
+    """Of the path, as far as it is known."""
+    it, udp = sk.conn(host, s), host.udps.get(s.sock)
+    if it is not None and it.state != CLOSED:
+        return it.mtu
+    path = route.lookup(host.env, host.net, udp.remote, udp.local, udp.dev) if udp is not None and udp.remote else None
+    if path is None:
+        raise refused(errno.ENOTCONN)
+    return path.mtu
+
+
+def recverr(key: Key) -> Set:
+    """Without it the error queue is emptied."""
+
+    def put(host: Host, s: Socket, value: int) -> None:
+        s.options[key] = int(bool(value))
+        if not value:
+            s.errors.clear()
+
+    return put
+
+
+# the rest
+
+
+def pending(host: Host, s: Socket) -> int:
+    return sk.take_error(host, s)
+
+
+def listens(host: Host, s: Socket) -> int:
+    return int(sk.state(host, s) == LISTEN)
+
+
+def device(host: Host, s: Socket) -> bytes:
+    return iface(host.net, s.dev).name.encode() + b"\0" if s.dev else b""
+
+
+def bind_to_device(host: Host, s: Socket, value: bytes) -> None:
+    """By name; an empty one unbinds. Raises ENODEV."""
+    name = value[: IFNAMSIZ - 1].partition(b"\0")[0].decode("latin-1")
+    index = next((it.index for it in host.net.ifaces.values() if it.name == name), -1) if name else 0
+    if index < 0:
+        raise refused(errno.ENODEV)
+    if name and index == LOOPBACK:
+        raise refused(errno.ENOPROTOOPT)  # 0 is any interface, too
+    s.dev = index
+    below = host.conns.get(s.sock) or host.listeners.get(s.sock) or host.udps.get(s.sock)
+    if below is not None:
+        below.dev = index
