@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Clock: from the times of a script to times of the target, and how far off one may be.
 
-A relative time counts from when the runner gets there; between two inbound packets, from the scripted time of the
-first. Tolerance: so many ns, or a share of the scripted time since the event before, whichever is more.
+A relative time counts from when the runner gets there; behind an outbound packet, from when that came; between two
+inbound packets, from the scripted time of the first. Tolerance: so many ns, or a share of the scripted time since the
+event before, whichever is more.
 """
 
 from typing import NamedTuple
@@ -38,7 +39,9 @@ class Clock:
 
     def __init__(self, start: int, tolerance: int, percent: float) -> None:
         self.start, self.tolerance, self.percent = start, tolerance, percent
+        self._base = 0  # what the times of the present event count from
         self._before = 0  # scripted time of the event before
+        self._came: int | None = None  # when it came, if it was an outbound packet
         self._inbound = False  # was it an inbound packet?
 
     def since(self, now: int) -> int:
@@ -51,22 +54,30 @@ class Clock:
 
     def span(self, event: Event, now: int) -> Span:
         """When the next event may be; `now` (of the target): the runner got there."""
-        inbound = isinstance(event.action, Packet) and event.action.inbound
         when, here = event.when, self.since(now)
-        base = self._before if inbound and self._inbound else here
+        inbound = isinstance(event.action, Packet) and event.action.inbound
+        awaited = isinstance(event.action, Packet) and not inbound
+        came, self._came = self._came, None
+        self._base = self._before if inbound and self._inbound else here if came is None else came
         if when.kind == ANYTIME:
             span = Span(0, here + EVER)
         elif when.kind in (ABSOLUTE, RANGE):
             span = self._loose(when.at, max(when.at, when.end))
         else:
-            span = self._loose(base + when.at, base + max(when.at, when.end))
+            span = self._loose(self._base + when.at, self._base + max(when.at, when.end))
+            if came is not None and not awaited and span.first < here:
+                span = span._replace(first=here, last=here)  # it could not be done before
         self._before = here if when.kind == ANYTIME else span.first
         self._inbound = inbound
         return span
 
-    def returns(self, end: int, event: Event, base: int, first: int) -> Span:
-        """When a blocking call returns that began at `first`; base: what its relative times count from."""
-        at = end if event.when.kind == ABSOLUTE else base + end
+    def came(self, at: int) -> None:
+        """The packet of the present event came at `at` (of the target)."""
+        self._came = self.since(at)
+
+    def returns(self, end: int, event: Event, first: int) -> Span:
+        """When the blocking call of the present event returns that began at `first`."""
+        at = end if event.when.kind == ABSOLUTE else self._base + end
         return Span(at, at, self._slack(at - first))
 
     def drift(self, now: int) -> int:

@@ -97,7 +97,6 @@ class Run:
 
     def _event(self, event: Event) -> None:
         """Do what a line says."""
-        here = self.clock.since(self.target.now)
         span = self.clock.span(event, self.target.now)
         if span.first > self.settings.seconds * SECOND:
             raise self._failed("endless", f"the script goes on after {self.settings.seconds} s")
@@ -105,14 +104,15 @@ class Run:
         if isinstance(action, Packet) and not action.inbound:
             self._expect(action, span)
             return
-        self._until(span, "packet" if isinstance(action, Packet) else "syscall")
-        if isinstance(action, Packet):
-            self._inject(action)
+        made = self._made(action) if isinstance(action, Packet) else b""  # before its time, which it takes
+        self._until(span, "packet" if made else "syscall")
+        if made:
+            self.target.inject(made)
         elif isinstance(action, Syscall):
-            self._call(event, action, span, here)
+            self._call(event, action, span)
         elif isinstance(action, Command):
             self._command(action)
-        else:
+        elif isinstance(action, Code):
             self._code(action)
 
     def _end(self) -> None:
@@ -129,9 +129,10 @@ class Run:
 
     # packets
 
-    def _inject(self, packet: Packet) -> None:
+    def _made(self, packet: Packet) -> bytes:
+        """The bytes of an inbound packet."""
         try:
-            self.target.inject(segments.build(packet, self.sockets.sender(packet)))
+            return segments.build(packet, self.sockets.sender(packet))
         except PacketError as error:
             raise self._failed("packet", str(error)) from None
 
@@ -157,6 +158,7 @@ class Run:
     def _judge(self, rows: tuple[Field, ...], span: Span, at: int) -> None:
         """Is the packet that came what was expected, and was it in time?"""
         here = self.clock.since(at)
+        self.clock.came(at)
         early, late = span.early(here), span.late(here)
         time = Field("time", str(span), seconds(here), not (early or late))
         differs = match.why(rows)
@@ -228,12 +230,12 @@ class Run:
 
     # calls, commands, code
 
-    def _call(self, event: Event, call: Syscall, span: Span, base: int) -> None:
+    def _call(self, event: Event, call: Syscall, span: Span) -> None:
         """Make a call; where times need not be exact, one that is not said to block may take up to a second."""
         self._returned_by(self._soon())
         returns = span._replace(slack=SECOND if span.slack else 0)
         if call.end is not None:
-            returns = self.clock.returns(call.end, event, base, span.first)
+            returns = self.clock.returns(call.end, event, span.first)
         try:
             self.calling.start(self.number, event, call, returns)
         except RefusedCallError as error:

@@ -218,3 +218,20 @@ def test_a_script_that_goes_on_for_ever_is_stopped_with_its_line() -> None:
     assert failure is not None
     assert (failure.kind, failure.place.line, failure.at) == ("endless", 2, 0)
     assert play(f"0 {IN}\n1000 {IN}", Toy()) is None
+
+
+def test_behind_an_outbound_packet_times_count_from_when_it_came() -> None:
+    """It came at 0.1, and the runner saw it when the call before it was done, at 0.15."""
+    toy = Toy((100 * MS, UDP))
+    toy.takes = 50 * MS
+    text = f"0 {IN}\n.1 listen(3, 1) = 0\n.1 {OUT}\n+.2 {IN}\n.3 {IN}"
+    assert play(text, toy, tolerance_us=60_000) is None
+    assert toy.times(bytes) == [0, 300 * MS, 300 * MS]
+
+
+def test_what_could_not_be_done_before_is_done_at_once() -> None:
+    toy = Toy((100 * MS, UDP))
+    toy.takes = 50 * MS
+    text = f"0 {IN}\n.1 listen(3, 1) = 0\n.1 {OUT}\n+.01 {IN}"
+    assert play(text, toy, tolerance_us=1) is None
+    assert toy.times(bytes) == [0, 150 * MS]
