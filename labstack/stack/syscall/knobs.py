@@ -208,7 +208,7 @@ def rcvbuf(host: Host, s: Socket) -> int:
 
 
 def set_sndbuf(host: Host, s: Socket, value: int) -> None:
-    """Doubled, as Linux does, because it counts memory; no less than MIN_SNDBUF."""
+    """Doubled, as Linux does, which counts memory; the stream gets half of that for its bytes."""
     _sndbuf(host, s, min(value & 0xFFFFFFFF, host.env.config["net.core.wmem_max"]))
 
 
@@ -218,7 +218,7 @@ def force_sndbuf(host: Host, s: Socket, value: int) -> None:
 
 def _sndbuf(host: Host, s: Socket, value: int) -> None:
     s.options[SNDBUF] = max(2 * value, MIN_SNDBUF)
-    wish(host, s, "sndbuf", min(s.options[SNDBUF], SETTINGS["sndbuf"].most))
+    wish(host, s, "sndbuf", min(s.options[SNDBUF] // 2, SETTINGS["sndbuf"].most))
 
 
 def set_rcvbuf(host: Host, s: Socket, value: int) -> None:

@@ -16,10 +16,10 @@ from labstack.core.event import Call
 from labstack.stack import arguments
 from labstack.stack.contain import contain
 from labstack.stack.host import Host
-from labstack.stack.syscall import connect, data, files, options, sockets
+from labstack.stack.syscall import connect, control, data, files, options, sockets
 from labstack.stack.syscall.files import Back, Parked
 
-AT_ONCE: dict[str, Callable[..., Back]] = {**sockets.CALLS, **options.CALLS}
+AT_ONCE: dict[str, Callable[..., Back]] = {**sockets.CALLS, **options.CALLS, **control.CALLS}
 BLOCKING: dict[str, Callable[..., Back | None]] = {**sockets.BLOCKING, **connect.BLOCKING, **data.BLOCKING}
 SHAPES = {name: arguments.shape(it, 1) for name, it in AT_ONCE.items()}
 SHAPES |= {name: arguments.shape(it, 2) for name, it in BLOCKING.items()}
