@@ -179,6 +179,10 @@ def _option(value: Expr, width: int) -> bytes | None:
     return made[:width].ljust(width, b"\0")
 
 
+def _fcntl(sockets: Sockets, fd: Expr, command: Expr, argument: Expr = values.ZERO) -> Prepared:
+    return Prepared("fcntl", (_fd(sockets, fd), number(command), number(argument)))
+
+
 def _ioctl(sockets: Sockets, fd: Expr, request: Expr, value: Expr | None = None) -> Prepared:
     args = (_fd(sockets, fd), number(request))
     if value is None or is_null(value):
@@ -233,7 +237,7 @@ CALLS: dict[str, Callable[..., Prepared]] = {
     "writev": _writev,
     "sendto": _sendto,
     "sendmsg": _sendmsg,
-    "fcntl": partial(_numbers, "fcntl"),
+    "fcntl": _fcntl,
     "ioctl": _ioctl,
     "getsockopt": _getsockopt,
     "setsockopt": _setsockopt,

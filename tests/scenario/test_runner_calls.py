@@ -72,7 +72,7 @@ def differing(failure: Failure | None) -> dict[str, tuple[str, str]]:
             " msg_control=[{cmsg_level=SOL_SOCKET, cmsg_type=SO_TIMESTAMPING, cmsg_data=4}]}, MSG_DONTWAIT) = 3",
             "sendmsg", (LIVE, [b"\0", b"\0\0"], 0x40, ("192.0.2.1", 8080), [(1, 37, b"\4\0\0\0")]),
         ),
-        ("0 fcntl(3, F_GETFL) = 2", "fcntl", (LIVE, 3)),
+        ("0 fcntl(3, F_GETFL) = 2", "fcntl", (LIVE, 3, 0)),
         ("0 fcntl(3, F_SETFL, O_RDWR|O_NONBLOCK) = 0", "fcntl", (LIVE, 4, 0x802)),
         ("0 ioctl(3, SIOCINQ, [0]) = 0", "ioctl", (LIVE, 0x541B, 0)),
         ("0 ioctl(3, SIOCINQ, NULL) = -1 EFAULT", "ioctl", (LIVE, 0x541B, None)),
