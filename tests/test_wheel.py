@@ -20,6 +20,9 @@ def test_the_wheel_has_both_packages_their_types_and_the_extras(tmp_path: Path) 
         sources = {str(path.relative_to(ROOT)) for path in (ROOT / top).rglob("*.py")}
         assert sources <= names
         assert f"{top}/py.typed" in names
-    for extra in ("scenarios/*.py", "notebooks/*.ipynb"):
+    tables = {str(path.relative_to(ROOT)) for path in (ROOT / "labstack").rglob("*.tsv")}
+    assert tables
+    assert tables <= names
+    for extra in ("scenarios/**/*.py", "scenarios/**/*.pkt", "notebooks/*.ipynb"):
         assert {f"labstack/{path.relative_to(ROOT)}" for path in ROOT.glob(extra)} <= names
     assert not any(name.startswith("tests/") for name in names)

@@ -38,12 +38,15 @@ def find(paths: Iterable[str]) -> list[str]:
     """The scenario files among paths, folders searched whole, each once. Raises LabError for a path without any."""
     found: dict[str, None] = {}
     for path in paths:
-        base = path.partition("::")[0]
-        if not os.path.exists(base):
-            raise LabError(f"there is no {base!r}")
-        mine = list(_inside(base)) if os.path.isdir(base) else [path]
-        if not mine or not (os.path.isdir(base) or base.endswith((".pkt", ".py"))):
-            raise LabError(f"no scenario in {base!r}: expected files *.pkt or scenario_*.py")
+        file = path.partition("::")[0]
+        if not os.path.exists(file):
+            raise LabError(f"there is no {file!r}")
+        if os.path.isdir(path):
+            mine = list(_inside(path))
+        else:
+            mine = [path] if file.endswith((".pkt", ".py")) and os.path.isfile(file) else []
+        if not mine:
+            raise LabError(f"no scenario in {path!r}: expected files *.pkt or scenario_*.py, or file.py::name")
         found |= dict.fromkeys(mine)
     return list(found)
 

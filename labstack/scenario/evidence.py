@@ -58,7 +58,7 @@ def _variables(lab: Lab) -> Iterable[Line]:
     """RFC 9293 §3.3.1's variables of every connection; sequence numbers count from the initial ones."""
     for host in lab.hosts:
         for conn in host.stack.conns.values():
-            yield [Span(f"variables of socket {conn.sock}", "head"), Span(f" {conn.state}", "state")]
+            yield [Span(f"variables of {host.name}'s socket {conn.sock}", "head"), Span(f" {conn.state}", "state")]
             for words in _block(conn):
                 yield [Span(f"  {words}")]
 

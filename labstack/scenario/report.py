@@ -57,7 +57,7 @@ class Summary(View):
         bad = [o for o in self.outcomes if o.bad]
         for outcome in self.outcomes if self.every else bad:
             yield headline(outcome)
-        if len(bad) > WHOLE:
+        if not self.every and len(_told(bad)) > WHOLE:
             yield [Span("(one of them alone, or -v, shows the whole story)", "dim")]
         yield from self._reasons()
         yield self._counts()
@@ -84,10 +84,15 @@ class Summary(View):
 
 def stories(outcomes: Sequence[Outcome], every: bool = False) -> Iterator[View]:
     """The whole story of each failure, if there are few or `every` is wanted; their packets are saved."""
-    told = [o for o in outcomes if o.bad and o.failure is not None]
+    told = _told(outcomes)
     if every or len(told) <= WHOLE:
         for outcome in told:
             yield Report(outcome, save(outcome))
+
+
+def _told(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Those that have a story."""
+    return [o for o in outcomes if o.bad and o.failure is not None]
 
 
 def status(outcomes: Iterable[Outcome]) -> int:
