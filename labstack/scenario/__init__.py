@@ -6,7 +6,9 @@
     >>> calls.socket(2, 1)
     Result(result=3, errno=0, data=None)
 
-Calls is loaded when it is first used, so that importing the package stays cheap.
+    >>> from labstack.scenario import ANY, exactly, has, lacks, near, scenario, size      # Python scenarios
+
+What is named here is loaded when it is first used, so that importing the package stays cheap.
 """
 
 from importlib import import_module
@@ -14,10 +16,14 @@ from typing import Any
 
 from labstack.scenario.target import Message, Packet, Result, Ticket
 
-__all__ = ["Calls", "Message", "Packet", "Result", "Ticket"]
+__all__ = ["ANY", "Calls", "Message", "Packet", "Result", "Ticket", "exactly", "has", "lacks", "near", "scenario"]
+__all__ += ["size"]
+
+_WHERE = {"Calls": "calls", "scenario": "play_scenario"}
+_WHERE |= dict.fromkeys(("ANY", "exactly", "has", "lacks", "near", "size"), "condition")
 
 
 def __getattr__(name: str) -> Any:
-    if name != "Calls":
+    if name not in _WHERE:
         raise AttributeError(f"module 'labstack.scenario' has no attribute {name!r}")
-    return import_module("labstack.scenario.calls").Calls
+    return getattr(import_module(f"labstack.scenario.{_WHERE[name]}"), name)
