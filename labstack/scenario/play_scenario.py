@@ -13,6 +13,7 @@ by `assert`, or because its end is not quiet; any other exception is a mistake i
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from linecache import getline
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -170,34 +171,28 @@ def scenario(
     Raises PlayError.
     """
 
-    def made(it: Callable[[Any], Any]) -> Scenario:
-        code = it.__code__
-        found = Scenario(
-            it.__name__,
-            code.co_filename,
-            code.co_firstlineno,
-            (it.__doc__ or "").strip(),
-            it,
-            covers=_words(covers),
-            link=_one_of(link, LINKS, "link"),
-            ips=IP_VERSIONS[:1] if hosts else tuple(_one_of(word, IP_VERSIONS, "ip") for word in _words(ip)),
-            targets=("lab",) if hosts else tuple(_one_of(word, TARGETS, "target") for word in _words(target)),
-            hosts=hosts,
-            profile=_one_of(profile, profiles.PROFILES, "profile"),
-            sysctls={name: str(value) for name, value in (sysctls or {}).items()},
-            mtu=mtu,
-            xfail={_one_of(name, TARGETS, "xfail"): why for name, why in (xfail or {}).items()},
-            wait=wait,
-            ignore=ignore if isinstance(ignore, list | tuple) else (ignore,),
-            neighbours=neighbours,
-            tolerance=tolerance,
-            quiet=quiet,
-            limit=limit,
-        )
-        it.__globals__.setdefault(FOUND, []).append(found)
-        return found
+    said = {
+        "covers": _words(covers),
+        "link": _one_of(link, LINKS, "link"),
+        "ips": IP_VERSIONS[:1] if hosts else tuple(_one_of(word, IP_VERSIONS, "ip") for word in _words(ip)),
+        "targets": TARGETS[:1] if hosts else tuple(_one_of(word, TARGETS, "target") for word in _words(target)),
+        "profile": _one_of(profile, profiles.PROFILES, "profile"),
+        "sysctls": {name: str(value) for name, value in (sysctls or {}).items()},
+        "xfail": {_one_of(name, TARGETS, "xfail"): why for name, why in (xfail or {}).items()},
+        "ignore": ignore if isinstance(ignore, list | tuple) else (ignore,),
+        "hosts": hosts, "mtu": mtu, "wait": wait, "neighbours": neighbours, "tolerance": tolerance, "quiet": quiet,
+        "limit": limit,
+    }  # fmt: skip
+    return partial(_made, said) if function is None else _made(said, function)
 
-    return made if function is None else made(function)
+
+def _made(said: dict[str, Any], function: Callable[[Any], Any]) -> Scenario:
+    """The scenario that a function is; its file's namespace remembers it."""
+    code = function.__code__
+    about = (function.__doc__ or "").strip()
+    found = Scenario(function.__name__, code.co_filename, code.co_firstlineno, about, function, **said)
+    function.__globals__.setdefault(FOUND, []).append(found)
+    return found
 
 
 def load(path: str) -> list[Scenario]:
