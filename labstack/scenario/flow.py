@@ -21,6 +21,7 @@ class Flow:
 
     local, remote: packed addresses as on the wire (4 bytes, too, for ipv4-mapped-ipv6); ports: 0 while unknown
     local_isn: ours on the wire, and script_isn what the script calls it; remote_isn: theirs; None until a SYN was seen
+    again: the number of a later SYN of theirs; if it is answered by a SYN-ACK, a new connection has begun with it
     ecr_scaled, tick_us: the options tcp_ts_ecr_scaled and tcp_ts_tick_usecs (0: our timestamps are not compared)
     stamps: our timestamps, script's to live; first: the first such pair; labels: flow labels, script's to live
     """
@@ -34,6 +35,7 @@ class Flow:
     local_isn: int | None = None
     script_isn: int = 0
     remote_isn: int | None = None
+    again: int | None = None
     stamps: dict[int, int] = field(default_factory=dict)
     first: tuple[int, int] | None = None
     labels: dict[int, int] = field(default_factory=dict)

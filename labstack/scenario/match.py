@@ -117,6 +117,8 @@ def _meet(wire: Wire, expected: Packet, flow: Flow) -> None:
     if not isinstance(body, Tcp) or wire.proto != 6:
         return
     if "S" in body.flags and wire.head.flags & SYN:
+        if flow.again is not None and wire.head.flags & ACK and wire.head.ack == (flow.again + 1) % MOD:
+            flow.local_isn, flow.remote_isn, flow.again = None, flow.again, None
         if flow.local_isn is None:
             flow.local_isn, flow.script_isn = wire.head.seq, body.seq
         flow.local_port = flow.local_port or wire.head.sport

@@ -265,6 +265,16 @@ def test_our_initial_number_is_learned_from_our_first_syn() -> None:
     assert wrong(asked, sent(flags=18, seq=7, ack=101), where) == ["seq"]  # a retransmission has the same number
 
 
+def test_a_later_syn_that_is_answered_by_a_syn_ack_begins_a_new_connection() -> None:
+    """RFC 9293 §3.6.1: TIME-WAIT may end with a new SYN; until that is answered, the old numbers hold"""
+    where = flow(remote_isn=100, local_isn=1000)
+    build(Packet(True, Tcp("S", 5000, 0, None, 100)), where)
+    assert compare(expect(".", 1, 0, 2), sent(seq=1001, ack=102), where) is None
+    assert compare(expect("S.", 0, 0, 5001), sent(flags=18, seq=777, ack=5001), where) is None
+    assert (where.local_isn, where.script_isn, where.remote_isn) == (777, 0, 5000)
+    assert wrong(expect("S.", 0, 0, 5001), sent(flags=18, seq=778, ack=5001), where) == ["seq"]
+
+
 def test_sack_blocks_are_shifted_like_the_ack() -> None:
     """RFC 2018 §3"""
     sack = (NOP, NOP, Option("sack", (1101, 1201)))
