@@ -14,7 +14,6 @@ from labstack.stack.syscall.files import (
     ADDRESS,
     CONNECTED,
     CONNECTING,
-    FOREVER,
     PORT,
     UNCONNECTED,
     Address,
@@ -70,7 +69,7 @@ def _begin(host: Host, s: Socket, name: Name) -> int:
 def _wait(host: Host, call: Parked, s: Socket) -> Back | None:
     state = sk.state(host, s)
     if state in (SYN_SENT, SYN_RECEIVED):
-        return call.wait(0 if s.nonblock else s.sndtimeo or FOREVER, call.code)
+        return call.wait(call.allowed(s.nonblock, s.sndtimeo), call.code)
     if state == CLOSED:
         code = sk.take_error(host, s) or errno.ECONNABORTED
         disconnect(host, s)

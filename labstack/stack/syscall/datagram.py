@@ -8,7 +8,6 @@ from labstack.stack.host import Host
 from labstack.stack.syscall import sk
 from labstack.stack.syscall.connect import autobind, here, unmapped, way
 from labstack.stack.syscall.files import (
-    FOREVER,
     MSG_DONTWAIT,
     MSG_MORE,
     MSG_OOB,
@@ -44,7 +43,7 @@ def receive(host: Host, call: Parked, s: Socket, n: int | None, flags: int) -> G
         part = data[: NOWHERE if n is None else n]
         cut = len(part) < len(data)
         return Got(len(data) if flags & MSG_TRUNC else len(part), part, (addr, port), MSG_TRUNC if cut else 0)
-    patience = 0 if s.nonblock or flags & MSG_DONTWAIT or call.late else s.rcvtimeo or FOREVER
+    patience = call.allowed(s.nonblock or bool(flags & MSG_DONTWAIT), s.rcvtimeo)
     if patience and sk.shut(host, s) & SHUT_RD:
         return Got(0, b"")
     return call.wait(patience, errno.EAGAIN)

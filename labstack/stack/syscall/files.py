@@ -128,6 +128,12 @@ class Parked(State):
     code: int = 0  # errno it will have if it cannot go on
     fd: int = 0  # descriptor that is kept for what it will return
 
+    def allowed(self, nonblock: bool, limit: int) -> int:
+        """The time (ns) that it may wait: settled when it was made, none when that is over; limit: 0 is for ever."""
+        if self.late:
+            return 0
+        return self.patience if self.ticket else 0 if nonblock else limit or FOREVER
+
     def wait(self, patience: int, code: int) -> None:
         """There is nothing to return yet: wait up to `patience` ns, 0: not at all. Raises `code` if that is over."""
         if self.late or not patience:

@@ -12,7 +12,6 @@ from labstack.stack.host import Host
 from labstack.stack.syscall import binding, connect, files, sk
 from labstack.stack.syscall.files import (
     ADDRESS,
-    FOREVER,
     PORT,
     SHUT_RD,
     SHUT_WR,
@@ -123,8 +122,8 @@ def accept4(host: Host, call: Parked, fd: int, flags: int) -> Back | None:
     if sk.state(host, s) != LISTEN:
         raise refused(errno.EINVAL)
     if not host.listeners[s.sock].ready:
-        return call.wait(0 if s.nonblock else s.rcvtimeo or FOREVER, errno.EAGAIN)
-    child = _child(host, s, calls.accept(host, s.sock)[0])
+        return call.wait(call.allowed(s.nonblock, s.rcvtimeo), errno.EAGAIN)
+    child = _child(host, s, calls.next_of(host, host.listeners[s.sock]).sock)
     child.nonblock = bool(flags & SOCK_NONBLOCK)
     fd = files.unreserve(host.files, call)
     files.install(host.files, child, bool(flags & SOCK_CLOEXEC), fd)

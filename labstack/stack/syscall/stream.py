@@ -11,7 +11,6 @@ from labstack.stack import calls
 from labstack.stack.host import Host
 from labstack.stack.syscall import sk
 from labstack.stack.syscall.files import (
-    FOREVER,
     MSG_DONTWAIT,
     MSG_FASTOPEN,
     MSG_MORE,
@@ -42,7 +41,7 @@ def receive(host: Host, call: Parked, s: Socket, n: int | None, flags: int) -> G
     it = sk.conn(host, s)
     queued = it is not None and it.rcv.queued > 0
     had = _collect(host, call, it, size, flags, n is None) if it is not None and queued else call.count
-    patience = 0 if s.nonblock or flags & MSG_DONTWAIT or call.late else s.rcvtimeo or FOREVER
+    patience = call.allowed(s.nonblock or bool(flags & MSG_DONTWAIT), s.rcvtimeo)
     enough = size if flags & MSG_WAITALL else min(s.rcvlowat, size)
     if had >= max(enough, 1) or (queued and not size) or (had and _over(host, s, patience)):
         return Got(had, b"".join(call.got))
@@ -59,7 +58,7 @@ def _collect(host: Host, call: Parked, it: Conn, size: int, flags: int, nowhere:
         call.got = text.peek(it.rcv, size)
         call.count = sum(map(len, call.got))
     elif size > call.count:
-        pieces = calls.take(host, it.sock, size - call.count)
+        pieces = calls.arrived(host, it, size - call.count)
         call.count += sum(map(len, pieces))
         call.got += pieces
     if flags & MSG_TRUNC:
@@ -91,7 +90,7 @@ def send(host: Host, call: Parked, s: Socket, data: bytes | None, flags: int) ->
     """How many bytes were taken, or None: wait. Raises EPIPE, EAGAIN, EFAULT, or the pending error."""
     if flags & MSG_FASTOPEN:
         raise refused(errno.EOPNOTSUPP)
-    patience = 0 if s.nonblock or flags & MSG_DONTWAIT or call.late else s.sndtimeo or FOREVER
+    patience = call.allowed(s.nonblock or bool(flags & MSG_DONTWAIT), s.sndtimeo)
     if not call.count and sk.state(host, s) not in (ESTABLISHED, CLOSE_WAIT):
         return _connecting(host, call, s, patience)
     if sk.error(host, s) or sk.shut(host, s) & SHUT_WR:
