@@ -143,14 +143,15 @@ def _fields(it: Divergence) -> list[Field]:
 
 
 class Tally(View):
-    """How often two targets part, and how."""
+    """How often two targets part, and how; listed: with a line for each that does."""
 
-    def __init__(self, pairs: Sequence[Both]) -> None:
+    def __init__(self, pairs: Sequence[Both], listed: bool = False) -> None:
         self.pairs = pairs
+        self.listed = listed
 
     def lines(self, width: int) -> Iterable[Line]:
         parted = [pair for pair in self.pairs if pair.kind]
-        for pair in parted:
+        for pair in parted if self.listed else ():
             yield from list(pair.lines(width))[:1]
         counts = Counter(pair.kind for pair in parted)
         same = len(self.pairs) - len(parted)

@@ -63,13 +63,18 @@ def _tell(args: Namespace, wanted: Sequence[Case], outcomes: Sequence[Outcome], 
         show(story)
         print()
     if args.target == "both":
-        pairs = [Both(a, b) for a, b in zip(outcomes[::2], outcomes[1::2], strict=False)]
-        parted = [pair for pair in pairs if pair.kind]
-        for pair in parted if args.verbose or len(parted) <= report.WHOLE else ():
-            show(pair)
-            print()
-        show(Tally(pairs))
+        _compare([Both(a, b) for a, b in zip(outcomes[::2], outcomes[1::2], strict=False)], args.verbose)
     show(report.Summary(outcomes, len(wanted), seconds, args.verbose))
+
+
+def _compare(pairs: Sequence[Both], every: bool) -> None:
+    """Where two targets part: whole, if that is seldom or `every` is wanted, else with a line each."""
+    parted = [pair for pair in pairs if pair.kind]
+    whole = every or len(parted) <= report.WHOLE
+    for pair in parted if whole else ():
+        show(pair)
+        print()
+    show(Tally(pairs, listed=not whole))
 
 
 def rfc_matrix(args: Namespace) -> int:

@@ -10,17 +10,21 @@ from typing import Any, NamedTuple, cast
 
 from labstack.core.event import Note
 from labstack.core.record import Record
+from labstack.lab.errors import LabError
+from labstack.lab.lab import Lab
 from labstack.packetdrill.parser import parse
-from labstack.packetdrill.script import Script, ScriptError
+from labstack.packetdrill.script import Place, Script, ScriptError
 from labstack.scenario import evidence, runner
+from labstack.scenario.calls import Calls
 from labstack.scenario.kernel.target import Kernel, available
 from labstack.scenario.plan import defines, plan
+from labstack.scenario.play_scenario import Scenario, load
 from labstack.scenario.settings import IP_VERSIONS, Settings
 from labstack.scenario.target import Target
 from labstack.scenario.verdict import Evidence, Failure, Passed
 from labstack.scenario.watch import Watch
+from labstack.sim.history import History
 
-TARGETS = ("lab", "kernel")
 V4 = ("ipv4", "ipv4-mapped-ipv6")
 
 
@@ -28,15 +32,29 @@ class NoTargetError(Exception):
     """A target is not to be had here; str() is why, and what would mend it."""
 
 
-def _kernel(script: Script, settings: Settings) -> Kernel:
-    """Linux as a script and its run want it. Raises NoTargetError."""
+class Maker(NamedTuple):
+    """How a target is made for a script, and for a function; both raise NoTargetError where there can be none."""
+
+    script: Callable[[Script, Settings], Any]
+    function: Callable[[Scenario, Settings], Any]
+
+
+def _kernel(**needs: Any) -> Kernel:
+    """Linux as a scenario needs it."""
     if reason := available():
         raise NoTargetError(reason)
+    return Kernel(**needs)
+
+
+def _kernel_of(script: Script, settings: Settings) -> Kernel:
     it = plan(script, settings)
-    return Kernel(local=(it.cidr,), mtu=it.mtu)
+    return _kernel(local=(it.cidr,), mtu=it.mtu)
 
 
-MAKE: dict[str, Callable[[Script, Settings], Any]] = {"lab": runner.lab, "kernel": _kernel}
+TARGETS = {
+    "lab": Maker(runner.lab, lambda it, settings: Calls(**it.needs, seed=settings.seed, events=settings.events)),
+    "kernel": Maker(_kernel_of, lambda it, settings: _kernel(**it.needs)),
+}
 
 
 class Known(NamedTuple):
@@ -72,21 +90,55 @@ class Ready(NamedTuple):
 
 
 def scenarios(file: str) -> list[Known]:
-    """The scenarios in a file. One that cannot be read is one, too, so that it is told."""
+    """The scenarios in a file, or the one behind "::". A file that cannot be read is one, so that it is told.
+
+    Raises LabError if the file has no scenario of that name.
+    """
+    path, _, name = file.partition("::")
     try:
-        script = read(file, Settings())
+        if not path.endswith(".py"):
+            return [Known(file, _ips(read(file, Settings())))]
+        found = [Known(f"{path}::{it.name}", it.ips) for it in load(path) if name in ("", it.name)]
     except (ScriptError, OSError, UnicodeDecodeError):
-        return [Known(file, by_name(file))]
-    return [Known(file, _ips(script))]
+        return [Known(file, by_name(path))]
+    if name and not found:
+        raise LabError(f"there is no scenario {name!r} in {path!r}")
+    return found
 
 
 def ready(file: str, settings: Settings) -> Ready:
     """Read a scenario for the family of the settings. Raises ScriptError, OSError."""
+    path, _, name = file.partition("::")
+    return _function(path, name, settings) if path.endswith(".py") else _script(file, settings)
+
+
+def _script(file: str, settings: Settings) -> Ready:
     script = read(file, settings)
     covers = tuple(word for note in script.notes if note.key == "covers" for word in words(note.value))
     only = tuple(note.value for note in script.notes if note.key == "target")
     expected = _expected(script)
-    return Ready(covers, only or TARGETS, _ips(script), expected, lambda name: _play(script, name, settings, expected))
+
+    def play(name: str) -> Played:
+        made = TARGETS[name].script(script, settings)
+        return _watched(Watch(made), lambda target: runner.play(script, target, settings), name not in expected)
+
+    return Ready(covers, only or tuple(TARGETS), _ips(script), expected, play)
+
+
+def _function(path: str, name: str, settings: Settings) -> Ready:
+    it = next((found for found in load(path) if found.name == name), None)
+    if it is None:
+        raise ScriptError(Place(path, 1, 1), f"there is no scenario {name!r} in this file")
+
+    def play(target: str) -> Played:
+        puzzling = target not in it.expected
+        if it.hosts:
+            lab = Lab(**it.needs, seed=settings.seed)
+            return _told(lab.history, it.play(lab, settings.ip_version), puzzling)
+        made = TARGETS[target].function(it, settings)
+        return _watched(Watch(made), lambda target: it.play(target, settings.ip_version), puzzling)
+
+    return Ready(it.covers, it.targets, it.ips, it.expected, play)
 
 
 def read(file: str, settings: Settings) -> Script:
@@ -124,24 +176,26 @@ def _expected(script: Script) -> dict[str, str]:
     return found
 
 
-def _play(script: Script, name: str, settings: Settings, expected: Mapping[str, str]) -> Played:
-    watch = Watch(MAKE[name](script, settings))
+def _watched(watch: Watch, play: Callable[[Target], Failure | None], puzzling: bool) -> Played:
+    """Play on a target that is watched; evidence is gathered where it went wrong and nobody expected that."""
     try:
-        failure = runner.play(script, cast(Target, watch), settings)
+        failure = play(cast(Target, watch))
+        passed = watch.passed()  # what nobody asked for at the end is no part of what two targets are compared by
         watch.drain()
-        return _played(watch, failure, failure is not None and name not in expected)
+        if isinstance(watch.target, Calls):
+            played = _told(watch.target.history, failure, puzzling)
+        else:
+            played = Played(failure, evidence=evidence.of_watch(watch) if failure and puzzling else None)
+        return played._replace(passed=passed, link=watch.link)
     finally:
         watch.end()
 
 
-def _played(watch: Watch, failure: Failure | None, puzzling: bool) -> Played:
-    """The run as a value; evidence is gathered where it went wrong and nobody expected that."""
-    history = getattr(watch.target, "history", None)
-    rules = reached(history.records) if history else frozenset[str]()
-    found = None
-    if failure and puzzling:
-        found = evidence.of_history(history, failure.at) if history else evidence.of_watch(watch)
-    return Played(failure, rules, found, watch.passed(), watch.link, history)
+def _told(history: History, failure: Failure | None, puzzling: bool) -> Played:
+    """What our own stack has to tell of a run."""
+    rules = reached(history.records)
+    return Played(failure, rules, evidence.of_history(history, failure.at) if failure and puzzling else None,
+                  history=history)  # fmt: skip
 
 
 def reached(records: list[Record]) -> frozenset[str]:

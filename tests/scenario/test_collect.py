@@ -41,7 +41,8 @@ def test_a_path_given_twice_is_there_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "says"), [("nowhere", "there is no"), ("empty", "no scenario"), ("x.txt", "no scenario")]
+    ("path", "says"),
+    [("nowhere", "there is no"), ("empty", "no scenario"), ("x.txt", "no scenario"), ("empty::x", "no scenario")],
 )
 def test_a_path_without_scenarios_is_a_mistake(tmp_path: Path, path: str, says: str) -> None:
     (tmp_path / "empty").mkdir()
@@ -105,6 +106,88 @@ def test_cases_are_every_target_in_every_family_in_which_a_scenario_runs(tmp_pat
         ("b.pkt", "kernel", "ipv4"),
     ]
     assert made(["ipv4"]) == [("b.pkt", "lab", "ipv4"), ("b.pkt", "kernel", "ipv4")]
+
+
+# Python scenarios
+
+
+PYTHON = """
+from labstack.scenario.play_scenario import scenario
+
+@scenario(covers="UDP-1 MUST-10", ip="ipv4 ipv6")
+def talks(t):
+    c = t.accepts(80)
+    c.send(b"hello")
+    c.expect(flags="A", ack=6)
+
+@scenario(ip="ipv6")
+def differs(t):
+    c = t.accepts(80)
+    c.send(b"hello")
+    c.expect(flags="A", ack=7)
+
+@scenario(ip="ipv4", wait="a miracle")
+def waits(t):
+    t.check(False, "there is one")
+
+@scenario(hosts=2, ip="ipv4")
+def several(lab):
+    lab.h2.listen(80)
+    c = lab.h1.connect(lab.h2.ip, 80)
+    lab.run()
+    assert c.state == "CLOSED"
+"""
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> str:
+    write(tmp_path, "scenario_it.py", text=PYTHON)
+    return str(tmp_path / "scenario_it.py")
+
+
+def test_every_function_of_a_python_file_is_a_scenario(python: str) -> None:
+    found = collect.cases([python], ["lab"], ["ipv4", "ipv6"])
+    assert [(case.file.partition("::")[2], case.ip) for case in found] == [
+        ("talks", "ipv4"),
+        ("talks", "ipv6"),
+        ("differs", "ipv6"),
+        ("waits", "ipv4"),
+        ("several", "ipv4"),
+    ]
+
+
+def test_one_function_can_be_named(python: str) -> None:
+    files = collect.find([f"{python}::differs"])
+    assert [it.file for it in collect.cases(files, ["lab"], ())] == [f"{python}::differs"]
+    with pytest.raises(LabError, match="there is no scenario 'nothing'"):
+        collect.cases([f"{python}::nothing"], ["lab"], ())
+
+
+def test_a_function_has_outcomes_as_a_script_has(python: str) -> None:
+    talks = collect.run(f"{python}::talks")
+    assert (talks.verdict, talks.covers) == ("pass", ("UDP-1", "MUST-10"))
+    assert "9293/3.10.7.2/syn" in talks.rules
+    differs = collect.run(f"{python}::differs", "lab", "ipv6")
+    assert (differs.verdict, differs.line) == ("fail", 14)
+    assert differs.evidence is not None
+    assert differs.evidence.n > 0
+    assert collect.run(f"{python}::waits")[3:5] == ("xfail", "waits for a miracle")
+    assert collect.run(f"{python}::talks", "lab", "ipv4-mapped-ipv6")[3:5] == ("skip", "only for ipv4 and ipv6")
+
+
+def test_a_scenario_of_several_hosts_has_their_ladder(python: str) -> None:
+    several = collect.run(f"{python}::several")
+    assert (several.verdict, several.line) == ("fail", 25)
+    assert several.evidence is not None
+    assert "".join(span.text for span in several.evidence.ladder[0]).split() == ["#", "t", "(ms)", "h1", "h2", "why"]
+    assert collect.run(f"{python}::several", "kernel")[3:5] == ("skip", "only for lab")
+
+
+def test_a_python_file_that_cannot_be_read_is_told_with_its_line(tmp_path: Path) -> None:
+    write(tmp_path, "scenario_bad.py", text="x = 1\nnonsense here\n")
+    [case] = collect.cases(collect.find([str(tmp_path)]), ["lab"], ())
+    found = collect.run(*case)
+    assert (found.verdict, found.line) == ("error", 2)
 
 
 # what becomes of it

@@ -7,9 +7,10 @@ from html.parser import HTMLParser
 import pytest
 
 from labstack.lab.errors import LabError
-from labstack.scenario import rfc
+from labstack.scenario import collect, command, kinds, rfc
 from labstack.scenario.matrix import Matrix, Rules, markdown
 from labstack.scenario.requirement import TESTABLE, requirements
+from labstack.scenario.settings import Settings
 from labstack.scenario.verdict import Outcome
 from labstack.stack.rules import RULES
 
@@ -166,3 +167,11 @@ def test_rules_that_no_outcome_reached_are_told_with_what_they_serve() -> None:
 
 def test_when_every_rule_is_reached_only_the_count_is_left() -> None:
     assert Rules({}, 7).text() == "7 of 7 rules reached, 0 not"
+
+
+def test_what_our_own_scenarios_say_to_cover_is_in_a_table() -> None:
+    files = collect.find([command.own()])
+    named = [it.file for file in files for it in kinds.scenarios(file)]
+    covers = [(file, name) for file in named for name in kinds.ready(file, Settings()).covers]
+    assert [(file, name) for file, name in covers if name not in requirements()] == []
+    assert covers
