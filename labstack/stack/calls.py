@@ -18,7 +18,7 @@ from labstack.ip.family import is_group, parse_addr, text
 from labstack.ip.net import Path
 from labstack.stack import ports
 from labstack.stack.host import TCP, UDP, Echo, Host
-from labstack.tcp import closing, opening, receive, window
+from labstack.tcp import closing, opening, receive, sndbuf, window
 from labstack.tcp.conn import Conn
 from labstack.tcp.listen import Listener
 from labstack.tcp.states import CAN_SEND, CLOSED, SYN_RECEIVED, SYN_SENT
@@ -102,13 +102,19 @@ def accept(host: Host, sock: int, as_sock: int = 0) -> tuple[int, tuple[str, int
         raise StackError(errno.EAGAIN, f"no connection waits on port {listener.lport}")
     if as_sock:
         ports.fresh(host, as_sock)
-    conn = host.conns[listener.ready.popleft()]
+    conn = next_of(host, listener)
     if listener.ready:
         host.env.wake(sock, ACCEPTABLE)
-    conn.parent, conn.held = 0, True
     if as_sock:
         ports.renumber(host, conn, as_sock)
     return conn.sock, (text(conn.remote), conn.rport)
+
+
+def next_of(host: Host, listener: Listener) -> Conn:
+    """The oldest connection that waits for accept, from now on its owner's."""
+    conn = host.conns[listener.ready.popleft()]
+    conn.parent, conn.held = 0, True
+    return conn
 
 
 def send(host: Host, sock: int, data: Piece) -> int:
@@ -123,8 +129,8 @@ def send(host: Host, sock: int, data: Piece) -> int:
         raise StackError(errno.EPIPE, f"socket {sock} is in {conn.state}: it was shut down for sending")
     if not isinstance(data, bytes) and not (isinstance(data, memoryview) and data.contiguous and data.format == "B"):
         data = bytes(data)
-    room = snd.limit - len(snd.out)
-    if room <= 0:
+    room = sndbuf.room(host.env, conn)
+    if not room:
         snd.blocked = True
         raise StackError(errno.EAGAIN, f"{len(snd.out)} bytes wait to be sent already")
     size = min(room, len(data))
@@ -142,9 +148,7 @@ def take(host: Host, sock: int, most: int = 1 << 30) -> list[Piece]:
         raise StackError(errno.EINVAL, f"at most {most} bytes: expected 0 or more")
     rcv = conn.rcv
     if rcv.queued:
-        pieces = receive.take(host.env, conn, most)
-        if conn.state != CLOSED:
-            window.opened(host.env, conn)
+        pieces = arrived(host, conn, most)
         if rcv.queued or _over(conn):
             host.env.wake(sock, READABLE)
         return pieces
@@ -156,6 +160,14 @@ def take(host: Host, sock: int, most: int = 1 << 30) -> list[Piece]:
     if conn.state == CLOSED or not rcv.wanted:
         return []
     raise StackError(errno.EAGAIN, f"nothing has arrived on socket {sock}")
+
+
+def arrived(host: Host, conn: Conn, most: int) -> list[Piece]:
+    """At most so many of the bytes that have arrived; the window opens."""
+    pieces = receive.take(host.env, conn, most)
+    if conn.state != CLOSED:
+        window.opened(host.env, conn)
+    return pieces
 
 
 def recv(host: Host, sock: int, most: int = 65_536) -> bytes:

@@ -2,7 +2,6 @@
 """The sender meets an acknowledgment: SND.UNA, the send window, the round-trip time (RFC 9293 §3.10.7.4, fifth)."""
 
 from labstack.core.env import Env
-from labstack.core.event import WRITABLE
 from labstack.tcp import recovery, rtt, tally, timeouts
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import SYN, Segment
@@ -43,10 +42,6 @@ def advance(env: Env, conn: Conn, ack: int) -> None:
     if ack >= snd.out.end + snd.fin:
         tally.idle(conn.tally, env.now)
     timeouts.rearm(env, conn)
-    if snd.blocked and 3 * len(snd.out) <= 2 * snd.limit:
-        snd.blocked = False
-        tally.room(conn.tally, env.now)
-        env.wake(conn.sock, WRITABLE)
 
 
 def window(env: Env, conn: Conn, seq: int, ack: int, wnd: int) -> None:

@@ -11,7 +11,7 @@ from labstack.ip.icmp import scope
 from labstack.ip.net import Net
 from labstack.ip.send import send as send_ip
 from labstack.link import neighbour
-from labstack.tcp import ackgen, send, tally, window
+from labstack.tcp import ackgen, send, sndbuf, tally, window
 from labstack.tcp.conn import NOW, Conn
 from labstack.tcp.segment import ACK, CSUM_AT, PROTO, RST, SYN, TCP_HLEN, Segment, header, syn_options
 from labstack.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, SENDING, SYN_SENT
@@ -39,6 +39,8 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         return True
     if conn.snd.una < conn.snd.out.end + conn.snd.fin and conn.state in SENDING:
         _watch(env, conn, conn.tally.data_segs_out > before)
+    if conn.snd.blocked and sndbuf.writable(env, conn):
+        sndbuf.tell(env, conn)
     if conn.snd.poke:
         conn.snd.poke = False
         _emit(env, net, conn, conn.snd.una - 1, ACK, 0, (), window.advertise(conn.rcv))
