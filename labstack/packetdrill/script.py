@@ -203,7 +203,8 @@ class Note(NamedTuple):
 
 
 EXCERPT = 110  # columns of a line that are shown with an error
-NOTES = ("covers", "xfail", "profile", "ip", "target", "wait")  # the keys that a Note may have
+# the keys that a Note may have; judge, flip: of mutants (scenario/mutate_trial.py)
+NOTES = ("covers", "xfail", "profile", "ip", "target", "wait", "judge", "flip")
 
 
 class Script(NamedTuple):

@@ -54,6 +54,8 @@ class Flow:
         """The timestamp of ours that a script's ecr means. Raises PacketError for one that the script never saw."""
         if ecr in self.stamps:
             return self.stamps[ecr]
+        if self.first is None and self.ecr_scaled:
+            return ecr
         if self.first is None or not self.ecr_scaled:
             seen = ", ".join(map(str, self.stamps)) or "none yet"
             raise PacketError(

@@ -69,7 +69,7 @@ class Stack(Host):
         for _ in range(LOOPS):
             if self.net.loop:
                 self._guarded("ContainedFrames", Rx(0, self.net.loop[0]), arrive.loop)
-            elif not (self.files.sockets and parked.resume(self)):
+            elif not ((self.files.sockets or self.files.woken) and parked.resume(self)):
                 break
             later += self._flush()
         else:
