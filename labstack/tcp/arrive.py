@@ -149,6 +149,8 @@ def fifth_ack(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         env.note("9293/3.10.7.4/ack/syn-received", conn.sock)
         acks.acknowledge(env, conn, seg)
         opening.established(env, conn)
+        if seg.flags & SYN:
+            ackgen.at_once(conn)  # as after any SYN that comes again
         return CONTINUE
     if not snd.una - max(snd.max_wnd, 1) <= seg.ack <= snd.nxt:
         # RFC 5961 §5

@@ -53,6 +53,7 @@ class Snd(State):
     shift: int = 0  # Snd.Wind.Shift (RFC 7323 §2.2)
     fin: bool = False  # a FIN follows the last byte of `out`
     nodelay: bool = False
+    small: int = 0  # end of the last segment that was not full-sized (Linux's snd_sml)
     corked: bool = False  # TCP_CORK: only full-sized segments
     more: bool = False  # the same until the next write or acknowledgment (MSG_MORE)
     resend: bool = False  # the segment at una goes out again, now

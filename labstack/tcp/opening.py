@@ -128,10 +128,10 @@ def take_syn(env: Env, conn: Conn, seg: Segment) -> None:
     family = of(conn.remote)
     offered = rcv.edge - rcv.nxt  # by our SYN, if it was first
     rcv.irs, rcv.nxt, rcv.edge, rcv.acked = seg.seq, seg.seq + 1, seg.seq + 1 + offered, seg.seq
-    theirs = family.mss if seg.mss is None else seg.mss
+    theirs = seg.mss or family.mss  # nobody can take segments without data: zero is no offer
     snd.mss = min(max(theirs, env.config["net.ipv4.tcp_min_snd_mss"]), snd.mss)
-    # RFC 5681 §3.1: one segment, if our SYN had to be sent again
-    snd.cc = Reno(mss=snd.mss, cwnd=snd.mss if snd.retries else send.initial_window(env, snd.mss))
+    # RFC 6928 §2: one segment, if our SYN had to be sent again, and again
+    snd.cc = Reno(mss=snd.mss, cwnd=snd.mss if snd.retries > 1 else send.initial_window(env, snd.mss))
     conn.scaling = conn.scaling and seg.shift is not None
     if conn.scaling:
         snd.shift = seg.shift or 0

@@ -60,9 +60,9 @@ def _allowed(env: Env, conn: Conn, ready: int) -> int | None:
     if (snd.corked or snd.more) and size == ready and not snd.fin:
         env.note("linux/tcp_nagle_check/cork", conn.sock, ready)
         return None
-    idle = flight == 0 or snd.nodelay or snd.fin
-    if size == ready and idle:
-        return size  # (2): all that is queued, and Nagle has no objection
+    # DEVIATES: Nagle's rule waits while anything is unacknowledged; Minshall's, as Linux, only for another small segment
+    if size == ready and (snd.nodelay or snd.fin or not snd.una < snd.small <= snd.nxt):
+        return size  # (2): all that is queued, and Nagle has no objection: no other small segment is on its way
     if flight == 0 and size * 2 >= snd.max_wnd:
         return size  # (3): at least half the largest window ever offered
     if size == ready:
@@ -135,6 +135,9 @@ def sent(env: Env, conn: Conn, span: Span) -> None:
     elif not snd.probe:
         snd.rtt.start(end, env.now)
         if size:
+            env.note("9293/3.10.2/send", conn.sock, size)
+            if size % snd.mss:
+                snd.small = end
             ackgen.replied(env, conn)
     if end > snd.nxt:
         snd.nxt = end

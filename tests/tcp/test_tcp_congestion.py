@@ -255,12 +255,13 @@ def test_without_slow_start_after_idle_the_window_stays(tcp: Tcp) -> None:
     assert len(s.burst()) == 40
 
 
-def test_a_lost_syn_begins_with_one_segment(tcp: Tcp) -> None:
-    """RFC 5681 §3.1; RFC 6298 (5.7): and with an RTO of 3 s."""
+def test_two_lost_syns_begin_with_one_segment(tcp: Tcp) -> None:
+    """RFC 6928 §2; RFC 6298 (5.7): and with an RTO of 3 s."""
     s = tcp()
     s.connect()
     s.tx("S")
     s.tx("S", after=1000)
+    s.tx("S", after=2000)
     s.rx("SA", mss=MSS)
     s.tx("A")
     s.call("send", s.sock, bytes(5 * MSS))
@@ -269,13 +270,26 @@ def test_a_lost_syn_begins_with_one_segment(tcp: Tcp) -> None:
     s.tx(after=3000, seq=1, size=MSS)
 
 
-def test_a_lost_syn_ack_begins_with_one_segment_and_slow_start(tcp: Tcp) -> None:
-    """RFC 5681 §3.1: the initial window is one segment; ssthresh stays high, nothing is known of the path yet."""
+def test_one_lost_syn_may_have_been_late_and_changes_nothing(tcp: Tcp) -> None:
+    """RFC 6928 §2: more than one retransmission is needed to believe in a loss."""
+    s = tcp()
+    s.connect()
+    s.tx("S")
+    s.tx("S", after=1000)
+    s.rx("SA", mss=MSS)
+    s.tx("A")
+    s.call("send", s.sock, bytes(10 * MSS))
+    assert len(s.burst()) == 10
+
+
+def test_two_lost_syn_acks_begin_with_one_segment_and_slow_start(tcp: Tcp) -> None:
+    """RFC 6928 §2: the initial window is one segment; ssthresh stays high, nothing is known of the path yet."""
     s = tcp()
     s.listen()
     s.rx("S", mss=MSS)
     s.tx("SA")
     s.tx("SA", after=1000)
+    s.tx("SA", after=2000)
     s.rx("A")
     s.accept()
     s.call("send", s.sock, bytes(50 * MSS))

@@ -30,7 +30,7 @@ def test_a_whole_life_across_the_wrap(tcp: Tcp, monkeypatch: pytest.MonkeyPatch,
     s = tcp(irs=irs, tracing=False)
     getattr(s, how)(mss=500)
     s.call("send", s.sock, pattern(0, 1400))
-    assert [(seg.seq, seg.size) for seg in s.burst()] == [(1, 500), (501, 500)]
+    assert [(seg.seq, seg.size) for seg in s.burst()] == [(1, 500), (501, 500), (1001, 400)]
     s.rx("A", seq=1001, data=500, ack=501)
     s.burst()
     s.rx("A", seq=501, data=500, ack=501)
@@ -40,8 +40,6 @@ def test_a_whole_life_across_the_wrap(tcp: Tcp, monkeypatch: pytest.MonkeyPatch,
     assert s.call("recv", s.sock) == pattern(1, 1500)
     retransmitted = s.soon()
     assert (retransmitted.seq, retransmitted.data) == (501, pattern(500, 500))
-    s.rx("A", ack=1001)
-    s.tx("PA", seq=1001, data=pattern(1000, 400))
     s.rx("A", ack=1401)
     s.rx("FA")
     s.tx("A", ack=1502)
