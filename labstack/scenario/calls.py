@@ -33,8 +33,7 @@ from labstack.sim.history import History
 from labstack.sim.wire import Delay
 from labstack.sim.world import UnendingError, World
 from labstack.stack.stack import Stack, make
-from labstack.stack.syscall import files, sk
-from labstack.tcp.info import tcp_info
+from labstack.stack.syscall import figures
 
 PEER = "peer"
 LOCAL = ("192.168.0.1/16", "fd3d:a0b:17d6::1/64")
@@ -80,7 +79,7 @@ class Calls(Syscalls):
         self._name = host
         self.link = link
         self.events = events
-        self.epoch = 0
+        self.epoch = self.tick = 0
         stack = make(host, seed)
         stack.call("link_add", "tun0" if link == "ip" else "eth0", b"" if link == "ip" else MAC, mtu, 0, False)
         for cidr in local:
@@ -175,13 +174,11 @@ class Calls(Syscalls):
     # what there is to know
 
     def info(self, fd: int) -> dict[str, int]:
-        """TCP_INFO of a socket, field by field, by Linux's names without tcpi_, in Linux's units; {} if it has none.
+        """What TCP_INFO (without tcpi_) and SO_MEMINFO (SK_MEMINFO_...) say of a socket, by name; units as Linux's.
 
         Raises StackError EBADF, ENOTSOCK.
         """
-        host = self.host
-        conn = sk.conn(host, files.socket(host.files, fd))
-        return dict(tcp_info(host.env, conn)) if conn is not None else {}
+        return figures.of(self.host, fd)
 
     def sysctl(self, name: str, value: str | None = None) -> str:
         """Read a sysctl ("net.ipv4.tcp_rmem" is "4096 131072 6291456"), or set it; returns what it is now.
