@@ -107,10 +107,11 @@ def own_address(host: Host, s: Socket, packed: bytes) -> bytes:
         packed = packed[12:]
         if s.v6only:
             raise refused(errno.EINVAL)
-    if any(packed) and not is_local(host.net, packed) and not _many(host, packed):
+    if any(packed) and not is_local(host.net, packed) and not many(host, packed):
         raise refused(errno.EADDRNOTAVAIL)
     return b"" if packed == bytes(16) and not s.v6only else packed
 
 
-def _many(host: Host, packed: bytes) -> bool:
+def many(host: Host, packed: bytes) -> bool:
+    """A group or a broadcast address: may be bound to, is nobody's own."""
     return is_group(packed) or packed in host.net.broadcast or packed == b"\xff" * V4.size

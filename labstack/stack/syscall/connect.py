@@ -35,6 +35,7 @@ def connect(host: Host, call: Parked, fd: int, addr: Address) -> Back | None:
     name = sk.sockaddr(host, addr)
     s = files.mine(host.files, call, fd)
     if name.family == sk.AF_UNSPEC:
+        s.era += 1
         disconnect(host, s)
     elif s.type == sk.SOCK_STREAM:
         call.code = _begin(host, s, name)
@@ -52,7 +53,7 @@ def _begin(host: Host, s: Socket, name: Name) -> int:
         raise refused(errno.EISCONN)
     if s.phase != UNCONNECTED:
         raise refused(errno.EINVAL)
-    path = way(host, s, _peer(s, name))
+    path = way(host, s, _peer(host, s, name))
     if path.group:
         raise refused(errno.ENETUNREACH)
     port = s.local[1] if s.local else ports.ephemeral(host, TCP, path.src, path.dst, name.port)
@@ -68,6 +69,8 @@ def _begin(host: Host, s: Socket, name: Name) -> int:
 
 def _wait(host: Host, call: Parked, s: Socket) -> Back | None:
     state = sk.state(host, s)
+    if call.era != s.era:
+        raise refused(errno.EPIPE)
     if state in (SYN_SENT, SYN_RECEIVED):
         return call.wait(call.allowed(s.nonblock, s.sndtimeo), call.code)
     if state == CLOSED:
@@ -80,7 +83,7 @@ def _wait(host: Host, call: Parked, s: Socket) -> Back | None:
 
 def way(host: Host, s: Socket, remote: bytes) -> Path:
     """The way to a peer from what the socket is bound to. Raises ENETUNREACH, EADDRNOTAVAIL, EAFNOSUPPORT."""
-    local = s.local[0] if s.local and any(s.local[0]) else b""
+    local = source(host, s)
     if local and len(local) != len(remote):
         path = ports.path(host, remote, b"", s.dev)
         if len(remote) == 4:
@@ -89,7 +92,7 @@ def way(host: Host, s: Socket, remote: bytes) -> Path:
     return ports.path(host, remote, local, s.dev)
 
 
-def _peer(s: Socket, name: Name) -> bytes:
+def _peer(host: Host, s: Socket, name: Name) -> bytes:
     """The packed address to connect a stream to; the unspecified one is this host. Raises EAFNOSUPPORT, EINVAL, ..."""
     if s.family == sk.AF_INET6 and name.size < sk.SIZE6:
         raise refused(errno.EINVAL)
@@ -98,7 +101,7 @@ def _peer(s: Socket, name: Name) -> bytes:
     if name.packed[0] == 0xFF and s.family == sk.AF_INET6:
         raise refused(errno.ENETUNREACH)
     bound_to(s, name)
-    return here(s, unmapped(s, name.packed))
+    return here(host, s, unmapped(s, name.packed))
 
 
 def bound_to(s: Socket, name: Name) -> None:
@@ -120,14 +123,19 @@ def unmapped(s: Socket, packed: bytes) -> bytes:
     return packed[12:]
 
 
-def here(s: Socket, packed: bytes) -> bytes:
+def here(host: Host, s: Socket, packed: bytes) -> bytes:
     """The unspecified address means this host (RFC 1122 §3.2.1.3 has no such destination; Linux stays at home)."""
     if any(packed):
         return packed
-    local = s.local[0] if s.local else b""
     if len(packed) == 4:
-        return local if any(local) else V4.loopback
-    return V4.loopback if len(local) == 4 else V6.loopback
+        return source(host, s) or V4.loopback
+    return V4.loopback if s.local and len(s.local[0]) == 4 else V6.loopback
+
+
+def source(host: Host, s: Socket) -> bytes:
+    """The address that what it sends comes from, if that is settled; a group is no source."""
+    local = s.local[0] if s.local else b""
+    return local if any(local) and not binding.many(host, local) else b""
 
 
 def disconnect(host: Host, s: Socket) -> None:
@@ -195,7 +203,7 @@ def _datagrams(host: Host, s: Socket, name: Name) -> None:
     if name.family != s.family and not (s.family == sk.AF_INET6 and name.family == sk.AF_INET):
         raise refused(errno.EAFNOSUPPORT)
     bound_to(s, name)
-    remote = here(s, unmapped(s, name.packed))
+    remote = here(host, s, unmapped(s, name.packed))
     path = way(host, s, remote)
     if path.group and not is_group(remote) and not s.options.get(sk.BROADCAST):
         raise refused(errno.EACCES)

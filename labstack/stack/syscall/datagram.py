@@ -93,4 +93,4 @@ def _where(host: Host, s: Socket, addr: Address) -> tuple[bytes, int]:
         raise refused(errno.EINVAL)
     if name.family == sk.AF_INET and s.v6only:
         raise refused(errno.ENETUNREACH)
-    return here(s, unmapped(s, name.packed)), name.port
+    return here(host, s, unmapped(s, name.packed)), name.port

@@ -18,6 +18,7 @@ UNCONNECTED, CONNECTING, CONNECTED, DISCONNECTING = 1, 2, 3, 4  # Linux's SS_...
 ADDRESS, PORT = 4, 8  # what bind() has settled (Linux's SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK)
 SHUT_RD, SHUT_WR = 1, 2  # bits of Socket.shut
 FOREVER = -1
+ANYTHING = 0xFFFFFFFF  # of the events of poll()
 NOWHERE = 1000  # bytes that a null pointer claims to have room for, or to hold
 MSG_OOB, MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT, MSG_WAITALL = 1, 2, 0x20, 0x40, 0x100
 MSG_ERRQUEUE, MSG_MORE, MSG_FASTOPEN = 0x2000, 0x8000, 0x2000_0000
@@ -70,6 +71,7 @@ class Socket(State):
     locks: int = 0  # ADDRESS, PORT
     dev: int = 0  # index of the interface that it is bound to; 0: any
     phase: int = UNCONNECTED
+    era: int = 0  # how often connect(AF_UNSPEC) has ended what calls were waiting for
     shut: int = 0  # by shutdown(); the rest is the connection's
     error: int = 0  # errno, pending while it has no connection
     reuseaddr: bool = False
@@ -85,12 +87,12 @@ class Socket(State):
     held: list[Piece] = field(default_factory=list)  # of a datagram that MSG_MORE keeps back
     aim: tuple[bytes, int] | None = None  # where that datagram goes
     waiters: list[int] = field(default_factory=list)  # tickets of calls that are tried again when it changes
-    watchers: list[int] = field(default_factory=list)  # numbers of the epolls that watch it
+    watchers: list[tuple[int, int]] = field(default_factory=list)  # epolls that watch it: number, descriptor
 
 
 @state
 class Interest(State):
-    """What an epoll watches: one descriptor with its file. seen: the events that were told (for EPOLLET)."""
+    """What an epoll watches: one descriptor with its file."""
 
     fd: int
     file: int
@@ -104,10 +106,10 @@ class Epoll(State):
     number: int
     nonblock: bool = False
     refs: int = 0
-    interests: list[Interest] = field(default_factory=list)
+    interests: dict[tuple[int, int], Interest] = field(default_factory=dict)  # by descriptor and file
     ready: deque[tuple[int, int]] = field(default_factory=deque)  # (fd, file) in the order in which they became so
     waiters: list[int] = field(default_factory=list)
-    watchers: list[int] = field(default_factory=list)
+    watchers: list[tuple[int, int]] = field(default_factory=list)  # none: an epoll cannot be watched
 
 
 @state
@@ -126,6 +128,7 @@ class Parked(State):
     count: int = 0  # bytes done so far
     got: list[Piece] = field(default_factory=list)
     code: int = 0  # errno it will have if it cannot go on
+    era: int = 0  # of its socket when it was made
     fd: int = 0  # descriptor that is kept for what it will return
 
     def allowed(self, nonblock: bool, limit: int) -> int:
@@ -151,7 +154,7 @@ class Files(State):
     ports: dict[tuple[str, int], list[int]] = field(default_factory=dict)  # (host.TCP or UDP, port): files that have it
     parked: dict[int, Parked] = field(default_factory=dict)  # ticket: call
     done: dict[int, tuple[int, Back]] = field(default_factory=dict)  # ticket: when (ns) and what; until taken
-    woken: dict[int, None] = field(default_factory=dict)  # files that changed: who waits for them is to be told
+    woken: dict[int, int] = field(default_factory=dict)  # files that changed, and how: who waits is to be told
     lowest: int = FIRST  # no descriptor below is free
     next_file: int = 1
     next_ticket: int = 1
@@ -266,11 +269,14 @@ def mine(files: Files, call: Parked, fd: int) -> Socket:
     if call.ticket:
         return files.sockets[call.files[0]]
     found = socket(files, fd)
-    call.files = (found.number,)
+    call.files, call.era = (found.number,), found.era
     return found
 
 
-def changed(files: Files, file: Socket | Epoll) -> None:
-    """Something happened to a file: calls that wait for it are tried again after the next flush, epolls told."""
+def changed(files: Files, file: Socket | Epoll, events: int = ANYTHING) -> None:
+    """Something happened to a file: calls that wait for it are tried again after the next flush, epolls told.
+
+    events: what may be ready now, POLLIN and its like.
+    """
     if file.waiters or file.watchers:
-        files.woken[file.number] = None
+        files.woken[file.number] = files.woken.get(file.number, 0) | events

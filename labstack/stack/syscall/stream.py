@@ -45,6 +45,8 @@ def receive(host: Host, call: Parked, s: Socket, n: int | None, flags: int) -> G
     enough = size if flags & MSG_WAITALL else min(s.rcvlowat, size)
     if had >= max(enough, 1) or (queued and not size) or (had and _over(host, s, patience)):
         return Got(had, b"".join(call.got))
+    if not had and call.era != s.era:
+        raise refused(errno.EPIPE)
     if not had and _ended(host, s):
         return Got(0, b"")
     return call.wait(patience, errno.EAGAIN)
