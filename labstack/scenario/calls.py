@@ -11,7 +11,8 @@
 
 Nothing happens but in here: time stands still unless wait() or advance() lets it pass, and one seed and the same
 calls give the same bytes. The world is a History of the host and a Station at the other end of a wire without delay.
-All times are ns since the beginning. docs: syscalls.Syscalls has the system calls.
+All times are ns since the beginning. The system calls, and how results, addresses and numbers are written, are
+described in `syscalls`.
 """
 
 from collections import deque
@@ -42,7 +43,7 @@ EVENTS = 1_000_000
 
 
 class Calls(Syscalls):
-    """A host of ours as a target: see the module's head for how it is used.
+    """A host of ours as a target. The module's head shows how it is used, that of `syscalls` how calls are made.
 
     seed:     what every random choice of the host follows from (ISNs, ports, identifications, ...)
     local:    its addresses with their prefix lengths; in use at once, without duplicate detection
@@ -57,7 +58,8 @@ class Calls(Syscalls):
     host:     its name, in what is shown
 
     history:  the whole run: to be looked at, and a fork of it to be stepped both ways
-    Raises StackError (an OSError) with a sentence for an address, prefix, MTU or sysctl that cannot be.
+    Raises StackError (an OSError) with a sentence for an address, prefix or MTU that cannot be, ValueError for a link,
+    KeyError and ValueError for a sysctl.
     """
 
     def __init__(
