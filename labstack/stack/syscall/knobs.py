@@ -13,7 +13,7 @@ from labstack.ip import route
 from labstack.ip.net import LOOPBACK, iface
 from labstack.stack import ports
 from labstack.stack.host import Host
-from labstack.stack.syscall import sk
+from labstack.stack.syscall import files, sk
 from labstack.stack.syscall.files import FOREVER, Socket, refused
 from labstack.stack.syscall.forms import IFNAMSIZ, SECOND
 from labstack.tcp.settings import SETTINGS
@@ -93,7 +93,7 @@ def reuseaddr(host: Host, s: Socket, value: int) -> None:
 
 
 def v6only(host: Host, s: Socket, value: int) -> None:
-    if s.local is not None:
+    if sk.bound(host, s):
         raise refused(errno.EINVAL)
     s.v6only = bool(value)
 
@@ -115,6 +115,7 @@ def rcvlowat(host: Host, s: Socket, value: int) -> None:
     if s.type == sk.SOCK_STREAM:
         most = s.options.get(RCVBUF, host.env.config["net.ipv4.tcp_rmem.max"]) // 2
     s.rcvlowat = min(value if value >= 0 else INT_MAX, most) or 1
+    files.changed(host.files, s)
 
 
 # wishes: what a connection keeps
@@ -164,6 +165,7 @@ def quickack(host: Host, s: Socket, value: int) -> None:
 
 def notsent_lowat(host: Host, s: Socket, value: int) -> None:
     wish(host, s, "notsent_lowat", value & 0xFFFFFFFF)
+    files.changed(host.files, s)
 
 
 def set_maxseg(host: Host, s: Socket, value: int) -> None:

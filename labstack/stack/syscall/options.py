@@ -132,7 +132,6 @@ def setsockopt(host: Host, fd: int, level: int, name: int, value: bytes | None) 
             INT.read(value)  # Linux reads before it looks which option it is
         raise refused(errno.ENOPROTOOPT)
     it.set(host, s, it.form.read(value))
-    files.changed(host.files, s)
     return 0, 0, None
 
 

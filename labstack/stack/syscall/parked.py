@@ -12,15 +12,21 @@ from typing import Any
 
 from labstack.core import kinds
 from labstack.core.errors import StackError
-from labstack.core.event import Call
+from labstack.core.event import ACCEPTABLE, READABLE, WRITABLE, Call
 from labstack.stack import arguments
 from labstack.stack.contain import contain
 from labstack.stack.host import Host
-from labstack.stack.syscall import connect, control, data, files, options, sockets
-from labstack.stack.syscall.files import Back, Parked
+from labstack.stack.syscall import connect, control, data, epoll, files, options, poll, sk, sockets
+from labstack.stack.syscall.files import Back, Parked, Socket
 
-AT_ONCE: dict[str, Callable[..., Back]] = {**sockets.CALLS, **options.CALLS, **control.CALLS}
-BLOCKING: dict[str, Callable[..., Back | None]] = {**sockets.BLOCKING, **connect.BLOCKING, **data.BLOCKING}
+AT_ONCE: dict[str, Callable[..., Back]] = {**sockets.CALLS, **options.CALLS, **control.CALLS, **epoll.CALLS}
+BLOCKING: dict[str, Callable[..., Back | None]] = {
+    **sockets.BLOCKING,
+    **connect.BLOCKING,
+    **data.BLOCKING,
+    **poll.BLOCKING,
+    **epoll.BLOCKING,
+}
 SHAPES = {name: arguments.shape(it, 1) for name, it in AT_ONCE.items()}
 SHAPES |= {name: arguments.shape(it, 2) for name, it in BLOCKING.items()}
 MOST = 65_536  # calls that wait, results that nobody has taken
@@ -48,9 +54,12 @@ def resume(host: Host) -> bool:
     """Try the calls again that wait for what has changed; False if nothing has. To be asked after every flush."""
     hear(host)
     woken, host.files.woken = host.files.woken, {}
-    for number in woken:
+    for number, events in woken.items():
         file = host.files.sockets.get(number) or host.files.epolls.get(number)
-        for ticket in list(file.waiters) if file is not None else ():
+        if file is None:
+            continue
+        epoll.happened(host, file, events)
+        for ticket in list(file.waiters):
             _again(host, ticket)
     return bool(woken)
 
@@ -59,8 +68,16 @@ def hear(host: Host) -> None:
     """Take in what has happened to the sockets that descriptors lead to."""
     it, wakes = host.files, host.env.wakes
     for sock in [sock for sock in wakes if sock in it.owners]:
-        del wakes[sock]
-        files.changed(it, it.sockets[it.owners[sock]])
+        s = it.sockets[it.owners[sock]]
+        files.changed(it, s, _events(host, s, wakes.pop(sock)))
+
+
+def _events(host: Host, s: Socket, what: int) -> int:
+    """What a wake means to poll(): data, room, or, as the end of a stream, anything."""
+    conn = sk.conn(host, s)
+    if what & ~(READABLE | WRITABLE | ACCEPTABLE) or (conn is not None and sk.ended(conn)):
+        return files.ANYTHING
+    return (poll.OUT if what & WRITABLE else 0) | (poll.IN if what & (READABLE | ACCEPTABLE) else 0)
 
 
 def expire(host: Host, ticket: int) -> None:

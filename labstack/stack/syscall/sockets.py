@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from labstack.stack import calls, ports
 from labstack.stack.host import Host
-from labstack.stack.syscall import binding, connect, files, sk
+from labstack.stack.syscall import binding, connect, epoll, files, sk
 from labstack.stack.syscall.files import (
     ADDRESS,
     PORT,
@@ -212,6 +212,7 @@ def drop(host: Host, file: Socket | Epoll) -> None:
     file.refs -= 1
     if file.refs:
         return
+    epoll.forget(host, file)
     if isinstance(file, Socket):
         release(host, file)
         binding.abandon(host, file)
