@@ -2,20 +2,16 @@
 """Many scenarios: one after the other, or in several processes at once; outcomes come in the order of the cases."""
 
 import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
-from multiprocessing import active_children
 from typing import Any
 
+from labstack.scenario import crew
 from labstack.scenario.collect import Case, run
 from labstack.scenario.settings import Settings
 from labstack.scenario.verdict import Outcome
 
 WORTH = 100  # cases: below this many, processes take longer to start than they save
-CHUNK = 8  # cases handed to a process at a time
 
 
 def jobs(cases: Sequence[Case], wanted: int | None = None) -> int:
@@ -28,25 +24,9 @@ def jobs(cases: Sequence[Case], wanted: int | None = None) -> int:
 
 def run_all(cases: Sequence[Case], settings: Settings, processes: int = 1) -> Iterator[Outcome]:
     """The outcome of every case. Whoever stops asking, or is interrupted, ends it."""
-    plain = settings._replace(defines=dict(settings.defines), options=dict(settings.options))  # can be sent
-    one = partial(_one, plain)
-    if processes == 1:
-        yield from map(one, cases)
-        return
-    pool = ProcessPoolExecutor(processes, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
-    before = set(active_children())
-    try:
-        yield from pool.map(one, cases, chunksize=max(1, min(CHUNK, len(cases) // (2 * processes))))
-    except BaseException:  # nobody wants the rest
-        for child in set(active_children()) - before:
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _one(settings: Settings, case: Case) -> Outcome:
-    return run(*case, settings)
+    if processes > 1:
+        return crew.work(cases, settings, processes)
+    return (run(*case, settings) for case in cases)
 
 
 def watched(outcomes: Iterator[Outcome], total: int, shown: bool) -> Iterator[Outcome]:

@@ -335,3 +335,15 @@ def test_few_cases_and_the_kernel_are_run_in_one_process_unless_told_otherwise()
 def test_a_bar_on_a_terminal_changes_nothing_of_the_outcomes() -> None:
     outcomes = [Outcome("a.pkt", "lab", "ipv4", verdict) for verdict in ("pass", "fail")]
     assert list(many.watched(iter(outcomes), 2, True)) == outcomes
+
+
+def test_a_process_that_dies_costs_its_own_case_only(tmp_path: Path) -> None:
+    text = "import os, signal\nfrom labstack.scenario import scenario\n\n@scenario(ip='ipv4')\ndef it(t):\n    {}\n"
+    for n in range(6):
+        write(
+            tmp_path, f"scenario_{n}.py", text=text.format("os.kill(os.getpid(), signal.SIGKILL)" if n == 2 else "pass")
+        )
+    cases = collect.cases(collect.find([str(tmp_path)]), ["lab"], ())
+    found = list(many.run_all(cases, Settings(), 2))
+    assert [it.verdict for it in found] == ["pass", "pass", "error", "pass", "pass", "pass"]
+    assert found[2].reason == "the process that ran it died (SIGKILL)"
