@@ -14,9 +14,8 @@ from labstack.lab.errors import LabError
 from labstack.lab.lab import Lab
 from labstack.packetdrill.parser import parse
 from labstack.packetdrill.script import Place, Script, ScriptError
-from labstack.scenario import evidence, runner
+from labstack.scenario import evidence, kernel, runner
 from labstack.scenario.calls import Calls
-from labstack.scenario.kernel.target import Kernel, available
 from labstack.scenario.plan import defines, plan
 from labstack.scenario.play_scenario import Scenario, load
 from labstack.scenario.settings import IP_VERSIONS, Settings
@@ -39,14 +38,14 @@ class Maker(NamedTuple):
     function: Callable[[Scenario, Settings], Any]
 
 
-def _kernel(**needs: Any) -> Kernel:
+def _kernel(**needs: Any) -> Any:
     """Linux as a scenario needs it."""
-    if reason := available():
+    if reason := kernel.available():
         raise NoTargetError(reason)
-    return Kernel(**needs)
+    return kernel.make(**needs)
 
 
-def _kernel_of(script: Script, settings: Settings) -> Kernel:
+def _kernel_of(script: Script, settings: Settings) -> Any:
     it = plan(script, settings)
     return _kernel(local=(it.cidr,), mtu=it.mtu)
 

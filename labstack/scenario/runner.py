@@ -45,8 +45,8 @@ def lab(script: Script, settings: Settings) -> Calls:
 def play(script: Script, target: Target, settings: Settings) -> Failure | None:
     """Play a script from beginning to end; returns the first thing that is not as it says, or None.
 
-    On the kernel the script's own tolerances hold. Raises ScriptError for an option that cannot be, and RefusedError
-    for one that we do not have; all else is a Failure.
+    On the kernel the script's own tolerances hold, and two ticks of its timers at least. Raises ScriptError for an
+    option that cannot be, and RefusedError for one that we do not have; all else is a Failure.
     """
     if target.name == "kernel":
         settings = settings._replace(tolerance_us=None)
@@ -62,7 +62,7 @@ class Run:
         self.kept: deque[Sent] = deque()  # packets that came while something else was waited for
         self.number, self.place = 0, Place(script.file, 1, 1)  # of the present event
         self.sockets = Sockets(it)
-        self.clock = Clock(target.now, it.tolerance, it.percent)
+        self.clock = Clock(target.now, max(it.tolerance, 2 * target.tick), it.percent)
         self.calling = Calling(target, self.sockets, lambda at: self.clock.since(at), self._tell_of_call)
         self.blocks = Blocks(settings.allow_code)
         self.shell = Shell(target, self._defaults, real_shell(target, script.file) if settings.allow_shell else None)

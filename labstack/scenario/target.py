@@ -41,6 +41,7 @@ class Packet(NamedTuple):
 class Target(Protocol):
     name: str  # "lab" or "kernel"
     link: str  # "ip" or "ether"
+    tick: int  # ns: of the host's timers, one may end up to two of them late; 0: they are exact
     epoch: int  # ns: what the host's wall clock (in time stamps of control messages) shows at time 0
 
     @property
@@ -48,7 +49,7 @@ class Target(Protocol):
 
     @property
     def fault(self) -> str:
-        """What is wrong inside the host, which is always a bug of ours: a traceback or a sentence; "" if all is well."""
+        """What is wrong inside the host, always a bug of ours: a traceback or a sentence; "" if all is well."""
 
     def call(self, name: str, *args: Any) -> Result | Ticket:
         """Make a system call now; see Calls for the names, the arguments and what they hand back."""

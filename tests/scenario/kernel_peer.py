@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from labstack.scenario.kernel.target import Kernel, available
+from labstack.scenario.kernel import available
+from labstack.scenario.kernel.target import Kernel
 from labstack.scenario.target import Packet, Result, Ticket
 from layers import IP, TCP, IPv6
 

@@ -323,6 +323,11 @@ def test_it_is_known_how_long_we_were_held_up(kernel: Kernel) -> None:
     assert before < 50 * MS <= kernel.held_up
 
 
+def test_the_tick_is_that_of_the_kernels_timers(kernel: Kernel) -> None:
+    """CONFIG_HZ: 100 to 1000 a second."""
+    assert 1_000_000 <= kernel.tick <= 10_000_000
+
+
 def test_counters_count_from_the_targets_beginning(kernel: Kernel) -> None:
     """RFC 4022: what happened, by nstat's names, and nothing else."""
     assert {name for name in kernel.counters() if name.startswith("Tcp")} == set()
@@ -409,7 +414,8 @@ SESSION = """
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with it ignored
 sys.path.insert(0, sys.argv[1])
-from labstack.scenario.kernel.target import Kernel, nursery
+from labstack.scenario.kernel import nursery
+from labstack.scenario.kernel.target import Kernel
 from layers import IP, TCP
 kernel = Kernel(device=sys.argv[2])
 fd = kernel.socket(2, 1).result

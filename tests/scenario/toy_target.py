@@ -40,6 +40,7 @@ class Toy:
     name = "lab"
     link = "ip"
     epoch = 0
+    tick = 0
     fault = ""
     takes = 0  # ns that a call takes
 

@@ -10,7 +10,6 @@ import gc
 import os
 import threading
 
-POLICY = os.SCHED_RR | os.SCHED_RESET_ON_FORK  # programs that are started from here are as any other
 _lock = threading.Lock()
 _held: dict[int, tuple[int, tuple[int, os.sched_param]]] = {}  # thread: how many targets, and how it was before
 
@@ -30,7 +29,8 @@ def hold() -> int:
         count, before = _held.get(thread) or (0, (os.sched_getscheduler(thread), os.sched_getparam(thread)))
         _held[thread] = count + 1, before
         with contextlib.suppress(OSError):
-            os.sched_setscheduler(thread, POLICY, os.sched_param(1))
+            policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK  # programs that are started from here are as any other
+            os.sched_setscheduler(thread, policy, os.sched_param(1))
     return thread
 
 

@@ -14,7 +14,6 @@ by the thread that made the call. Times are ns since the target was made (CLOCK_
 
 import contextlib
 import errno
-import functools
 import marshal
 import os
 import re
@@ -26,11 +25,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 from labstack.core.errors import StackError
-from labstack.live import doctor
-from labstack.live.namespace import StepError
 from labstack.scenario.calls import LOCAL
-from labstack.scenario.kernel import asked, nursery, steady, tables, worker
-from labstack.scenario.kernel.nursery import NoKernelError
+from labstack.scenario.kernel import asked, framing, nursery, steady, tables
 from labstack.scenario.kernel.wire import Wire, clocks
 from labstack.scenario.syscalls import Back, Syscalls
 from labstack.scenario.target import Packet, Result, Ticket
@@ -46,6 +42,7 @@ BLOCKING = frozenset(
 )
 SO_MEMINFO, TCP_FIGURES = 55, (11, 26, 13)  # TCP_INFO, TCP_CC_INFO, TCP_CONGESTION
 MOST_INFO = 1024  # bytes: more than any of these structs has
+CLOCK_MONOTONIC_COARSE = 6
 _NAME = re.compile(r"net\.[a-z0-9_]+(\.[A-Za-z0-9_-]+)+")
 
 
@@ -63,6 +60,7 @@ class Kernel(Syscalls):
     device:   "tun" or "veth" (the only one for "ether"); "auto": a TUN if there can be one
 
     epoch:    what the machine's clock showed, in ns, at time 0
+    tick:     of the kernel's timers, in ns: one may end up to two ticks late
     held_up:  the longest time, in ns, for which nothing went on here where something should have: if that is more
               than a few ms the machine had no time for us, and what then is late says nothing about the kernel
     wire:     the packets; wire.count has those that the kernel refused, and what was hidden
@@ -110,6 +108,7 @@ class Kernel(Syscalls):
             raise
         self._start, apart = clocks()
         self.epoch = self._start + apart
+        self.tick = round(time.clock_getres(CLOCK_MONOTONIC_COARSE) * 1e9)
         self._last = self._start
         self.held_up = 0
 
@@ -137,7 +136,7 @@ class Kernel(Syscalls):
         self._number = number = self._number + 1
         self._blocked[number] = name
         try:
-            worker.send(self._worker.calls, (number, name, asked.plain(args)))
+            framing.send(self._worker.calls, (number, name, asked.plain(args)))
         except OSError:
             raise self._gone() from None
         returned = self._returns(number, may_block)
@@ -300,8 +299,8 @@ class Kernel(Syscalls):
         """Have the worker's main thread do something. Raises its OSError."""
         self._check()
         try:
-            worker.send(self._worker.service, (operation, args))
-            kind, back = worker.receive(self._worker.service)
+            framing.send(self._worker.service, (operation, args))
+            kind, back = framing.receive(self._worker.service)
         except (OSError, EOFError):
             raise self._gone(f"{operation} was not answered") from None
         except BaseException:  # interrupted: what comes next would be its answer
@@ -343,15 +342,3 @@ class Kernel(Syscalls):
 
     def __exit__(self, *_: object) -> None:
         self.end()
-
-
-@functools.cache
-def available() -> str:
-    """Why the kernel cannot be a target here, with what would mend it; "" if it can."""
-    try:
-        Kernel().end()
-    except NoKernelError as error:
-        return str(error)
-    except StepError as error:
-        return doctor.render([doctor.device_check("veth", error)])
-    return ""

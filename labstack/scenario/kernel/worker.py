@@ -6,12 +6,12 @@ what it returned goes back with the time at which it did (CLOCK_MONOTONIC, ns). 
 the main thread, which has a table of descriptors of its own: the script's descriptors count from 3, and nothing of
 ours ever takes a number from it. Ends when nobody is there to ask. Imports only what starts fast.
 
-Framing, both ways: four bytes of length, then marshal. A call: (number, name, arguments); its answer: (number, time,
-(result, errno, data)), or (number, time, why) for arguments that no call can have.
+A call is (number, name, arguments); its answer (number, time, (result, errno, data)), or (number, time, why) for
+arguments that no call can have. A service request is (operation, arguments), its answer ("ok", value) or ("error",
+errno).
 """
 
 import ctypes
-import marshal
 import os
 import select
 import signal
@@ -23,6 +23,7 @@ from typing import Any
 
 from labstack.live.holder import empty_namespace
 from labstack.scenario.kernel import libc
+from labstack.scenario.kernel.framing import receive, send
 
 IDLE = 4  # threads from the beginning
 CLONE_FILES = 0x400
@@ -92,20 +93,6 @@ def _asleep(thread: int) -> bool:
             return file.read().split()[0] not in ("running", "-1", FUTEX)
     except OSError:
         return True  # a kernel that does not tell: it has been long enough
-
-
-def receive(sock: socket.socket) -> Any:
-    """The next message. Raises EOFError at the end."""
-    data = sock.recv(4, socket.MSG_WAITALL)
-    if len(data) < 4:
-        raise EOFError
-    size = int.from_bytes(data, "little")
-    return marshal.loads(sock.recv(size, socket.MSG_WAITALL))
-
-
-def send(sock: socket.socket, message: Any) -> None:
-    data = marshal.dumps(message)
-    sock.sendall(len(data).to_bytes(4, "little") + data)
 
 
 class Service:
