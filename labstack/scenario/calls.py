@@ -180,7 +180,9 @@ class Calls(Syscalls):
 
         Raises StackError EBADF, ENOTSOCK.
         """
-        return figures.of(self.host, fd)
+        host = self.host.clone()  # which may know that it is later than when it last did something
+        host.env.now = self.now
+        return figures.of(host, fd)
 
     def sysctl(self, name: str, value: str | None = None) -> str:
         """Read a sysctl ("net.ipv4.tcp_rmem" is "4096 131072 6291456"), or set it; returns what it is now.

@@ -166,6 +166,14 @@ def test_info_has_the_names_of_tcp_info() -> None:
         calls.info(99)
 
 
+def test_info_is_that_of_the_present_time() -> None:
+    """last_data_recv is in ms."""
+    calls, fd, nxt = connected()
+    calls.inject(segment(flags="A", seq=100, ack=nxt, data=b"abc"))
+    calls.advance(calls.now + 3 * SECOND)
+    assert calls.info(fd)["last_data_recv"] == 3000
+
+
 def test_looking_at_a_socket_is_no_event() -> None:
     calls, fd, _ = connected()
     n = calls.history.n
