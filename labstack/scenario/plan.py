@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from labstack.ip.family import parse_addr, text
 from labstack.packetdrill import options
-from labstack.packetdrill.script import Place, Script
+from labstack.packetdrill.script import Place, RefusedError, Script
 from labstack.scenario.settings import Settings
 
 V4 = {"local_ip": "192.168.0.1", "gateway_ip": "192.168.0.1", "netmask_ip": "255.255.0.0", "remote_ip": "192.0.2.1"}
@@ -32,9 +32,9 @@ DEFINES: dict[str, dict[str, str]] = {
 
 
 class Plan(NamedTuple):
-    """local, remote: addresses as text; gateway, plen: of the local network; ports: what bind and connect really use.
+    """local, remote: addresses as text; plen: of the local network; ports: what bind and connect really use.
 
-    tolerance: ns, and percent of the time since the event before; mss: of injected super-segments, 0 none
+    tolerance: ns, and percent of the time since the event before
     tick: us of the timestamp clock, 0: outbound timestamps are not compared; ecr_scaled: see flow.Flow
     strict: pieces are not glued; non_fatal: 'packet', 'syscall': what is a warning; profile: by name
     """
@@ -42,12 +42,10 @@ class Plan(NamedTuple):
     ip_version: str
     local: str
     remote: str
-    gateway: str
     plen: int
     bind_port: int
     connect_port: int
     mtu: int
-    mss: int
     tolerance: int
     percent: float
     tick: int
@@ -82,6 +80,8 @@ def plan(script: Script, settings: Settings) -> Plan:
     v6 = ip_version == "ipv6"
     own = {name: value for name, value in given.items() if name not in V6 or v6 == (":" in value)}
     values = {name: options.read(name, value, place) for name, value in (USUAL[ip_version] | own).items()}
+    if values.get("mss"):
+        raise RefusedError(place, "marking injected segments as super-segments (option --mss)")
     return _plan(ip_version, {**options.defaults(), **values}, _profile(script, settings), settings.tolerance_us)
 
 
@@ -100,12 +100,10 @@ def _plan(ip_version: str, values: Mapping[str, Any], profile: str, tolerance_us
         ip_version=ip_version,
         local=_bare(values["local_ip"]),
         remote=_bare(values["remote_ip"]),
-        gateway=_bare(values["gateway_ip"]),
         plen=64 if ip_version == "ipv6" else _plen(values["netmask_ip"]),
         bind_port=values["bind_port"],
         connect_port=values["connect_port"],
         mtu=values["mtu"],
-        mss=values["mss"],
         tolerance=1000 * (tolerance_us if tolerance_us is not None else values["tolerance_usecs"]),
         percent=0.0 if exact else values["tolerance_percent"],
         tick=values["tcp_ts_tick_usecs"],

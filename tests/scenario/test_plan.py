@@ -42,10 +42,10 @@ def test_times_are_exact_unless_the_scripts_own_tolerance_is_asked_for() -> None
 
 def test_the_rest_of_the_options() -> None:
     it = planned(
-        ("tcp_ts_tick_usecs", "1000"), ("tcp_ts_ecr_scaled", ""), ("strict_segments", ""), ("mss", "1000"),
+        ("tcp_ts_tick_usecs", "1000"), ("tcp_ts_ecr_scaled", ""), ("strict_segments", ""), ("mss", "0"),
         ("non_fatal", "packet,syscall"), ("verbose", ""), ("code_command", "python3"), ("send_omit_free", ""),
     )  # fmt: skip
-    assert (it.tick, it.ecr_scaled, it.strict, it.mss) == (1000, True, True, 1000)
+    assert (it.tick, it.ecr_scaled, it.strict) == (1000, True, True)
     assert it.non_fatal == {"packet", "syscall"}
 
 
@@ -71,6 +71,11 @@ def test_what_we_do_not_have_is_refused_by_name(name: str) -> None:
 def test_a_wrong_option_is_answered_with_its_name(name: str, value: str) -> None:
     with pytest.raises(ScriptError, match=f"--{name}"):
         planned((name, value))
+
+
+def test_injected_segments_are_not_marked() -> None:
+    with pytest.raises(RefusedError, match="option --mss"):
+        planned(("mss", "1000"))
 
 
 def test_words_of_the_usual_runs_and_of_this_one() -> None:
