@@ -28,6 +28,7 @@ STEPS = 50_000
 LONGEST = 86_400 * SECOND  # ns of the target's time
 PERCENT = 0.125  # of the time waited for, on a target whose time is real
 HOST, HOST6, HOST_MAC = "192.168.0.1", "fd3d:a0b:17d6::1", "02:00:00:00:00:01"
+HOST_LOCAL = "fe80::ff:fe00:1"  # what a link-local address of that MAC is (RFC 4291 appendix A)
 PEER, PEER6, PEER_MAC = "192.168.0.2", "fd3d:a0b:17d6::2", "02:00:00:00:00:02"
 Time = float | str
 View = Callable[[Any], Any]

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from types import CodeType, FrameType, TracebackType
-from typing import Any
+from typing import Any, TypeGuard
 
 from labstack.packetdrill.script import Place
 from labstack.scenario.condition import shown
 from labstack.scenario.verdict import Field
 
 OPS = {ast.Eq: "", ast.NotEq: "not ", ast.Lt: "< ", ast.LtE: "<= ", ast.Gt: "> ", ast.GtE: ">= ", ast.In: "in "}
-UNSAFE = (ast.Call, ast.Await, ast.NamedExpr, ast.Yield, ast.YieldFrom)  # would do something once more
+LEFT, RIGHT = "@left", "@right"  # where the sides of a comparison are kept
 
 
 class EndlessError(Exception):
@@ -58,20 +58,34 @@ def _assert_at(file: str, line: int) -> ast.Assert | None:
 
 
 def _sides(test: ast.expr, frame: FrameType) -> tuple[Field, ...]:
-    """A row for a comparison of two, with their values."""
-    if not isinstance(test, ast.Compare) or len(test.ops) > 1 or type(test.ops[0]) not in OPS:
+    """A row for a comparison of two, with the values that the two had."""
+    if not _compares(test) or LEFT not in frame.f_locals:
         return ()
-    if any(isinstance(node, UNSAFE) for node in ast.walk(test)):
-        return ()
-    left, right = (_value(side, frame) for side in (test.left, test.comparators[0]))
+    left, right = frame.f_locals[LEFT], frame.f_locals[RIGHT]
     return (Field(ast.unparse(test.left), OPS[type(test.ops[0])] + shown(right), shown(left)),)
 
 
-def _value(side: ast.expr, frame: FrameType) -> Any:
-    try:
-        return eval(compile(ast.Expression(side), "<assert>", "eval"), frame.f_globals, frame.f_locals)
-    except Exception as error:
-        return f"({type(error).__name__})"
+def _compares(test: ast.expr) -> TypeGuard[ast.Compare]:
+    return isinstance(test, ast.Compare) and len(test.ops) == 1 and type(test.ops[0]) in OPS
+
+
+class Keeping(ast.NodeTransformer):
+    """Rewrites assertions that compare two values, so that the values can be told: each side is looked at once."""
+
+    def visit_Assert(self, node: ast.Assert) -> Any:
+        test = node.test
+        if not _compares(test):
+            return node
+        sides = [(LEFT, test.left), (RIGHT, test.comparators[0])]
+        kept: list[ast.stmt] = [ast.Assign([ast.Name(name, ast.Store())], side) for name, side in sides]
+        again = ast.Compare(ast.Name(LEFT, ast.Load()), test.ops, [ast.Name(RIGHT, ast.Load())])
+        kept.append(ast.Assert(ast.copy_location(again, test), node.msg))
+        return [ast.fix_missing_locations(ast.copy_location(it, node)) for it in kept]
+
+
+def compiled(source: bytes, file: str) -> CodeType:
+    """The code of a scenario file. Raises SyntaxError."""
+    return compile(Keeping().visit(ast.parse(source, file)), file, "exec")
 
 
 @contextmanager

@@ -24,8 +24,8 @@ from labstack.packetdrill.script import Place, ScriptError
 from labstack.scenario import profiles
 from labstack.scenario.play import Play
 from labstack.scenario.play_errors import Parted, PlayError
-from labstack.scenario.play_packets import HOST, HOST6
-from labstack.scenario.play_place import EndlessError, assertion, at_most, place_of
+from labstack.scenario.play_packets import HOST, HOST6, HOST_LOCAL
+from labstack.scenario.play_place import EndlessError, assertion, at_most, compiled, place_of
 from labstack.scenario.settings import IP_VERSIONS
 from labstack.scenario.target import Target
 from labstack.scenario.verdict import Failure, Field
@@ -72,7 +72,8 @@ class Scenario(NamedTuple):
         """The arguments of Calls, and of Kernel, for a target as it wants it; of Lab if it is about several hosts."""
         if self.hosts:
             return {"hosts": self.hosts}
-        return {"local": (f"{HOST}/16", f"{HOST6}/64"), "mtu": self.mtu, "link": self.link}
+        own = (f"{HOST}/16", f"{HOST6}/64", *([f"{HOST_LOCAL}/64"] if self.link == "ether" else []))
+        return {"local": own, "mtu": self.mtu, "link": self.link}
 
     @property
     def expected(self) -> dict[str, str]:
@@ -200,7 +201,7 @@ def load(path: str) -> list[Scenario]:
     file = str(path)
     names: dict[str, Any] = {"__name__": Path(file).stem, "__file__": file}
     try:
-        code = compile(Path(file).read_bytes(), file, "exec")
+        code = compiled(Path(file).read_bytes(), file)
         with _beside(file):
             exec(code, names)
     except SyntaxError as error:

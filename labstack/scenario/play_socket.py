@@ -85,7 +85,6 @@ class Descriptor(int):
         """The option's bytes."""
         return self.play.call("getsockopt", self, number(level), number(name), size, **expected)
 
-    @property
     def error(self) -> str:
         """The name of the error that waits for the application (SO_ERROR, which takes it away), "" if none does."""
         return errno_name(int.from_bytes(self.getsockopt("SOL_SOCKET", "SO_ERROR"), "little"))
