@@ -80,6 +80,15 @@ def test_a_packet_goes_in_and_its_answer_comes_out_whole(kernel: Kernel) -> None
     assert IPv6(packet.data).dst == REMOTE6
 
 
+@pytest.mark.parametrize("device", ["tun", "veth"])
+def test_the_network_is_there_from_the_first_moment(device: str) -> None:
+    """A queue that the kernel has not attached yet would drop it: 20 new targets, each pinged at once."""
+    for _ in range(20):
+        with linux(device=device, sysctls={}) as kernel:
+            kernel.inject(ping())
+            assert kernel.wait(kernel.now + SECOND) is not None
+
+
 def test_a_packet_has_the_time_at_which_it_left(kernel: Kernel) -> None:
     """However late it is looked at."""
     before = kernel.now

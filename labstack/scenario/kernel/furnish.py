@@ -22,7 +22,7 @@ LARGEST = 65_521  # bytes of an IP packet on our end of a veth pair
 IFF_NOARP = 0x80
 RTM_NEWQDISC, RTM_NEWNEIGH, NUD_PERMANENT = 36, 28, 0x80
 TC_H_ROOT = 0xFFFFFFFF
-PACKET_IGNORE_OUTGOING, SO_TIMESTAMPNS = 23, 35
+PACKET_QDISC_BYPASS, PACKET_IGNORE_OUTGOING, SO_TIMESTAMPNS = 20, 23, 35
 LEAST_MTU6 = 1280  # RFC 8200 §5: without it there is no IPv6
 
 # What a new namespace takes over from the host, as Linux has it by itself; and no word of the host unasked.
@@ -124,6 +124,7 @@ def _stamping(fd: int, outgoing: bool) -> int:
     """A packet socket that says when; outgoing: it is on the kernel's own interface."""
     sock = socket.socket(fileno=fd)
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    sock.setsockopt(packet.SOL_PACKET, PACKET_QDISC_BYPASS, 1)  # a new device drops until its queue is found out
     if outgoing:
         sock.setsockopt(packet.SOL_PACKET, PACKET_IGNORE_OUTGOING, 0)
     return sock.detach()
