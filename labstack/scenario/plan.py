@@ -53,6 +53,7 @@ class Plan(NamedTuple):
     strict: bool
     non_fatal: frozenset[str]
     profile: str
+    dry_run: bool  # only read
 
     @property
     def v6(self) -> bool:
@@ -111,6 +112,7 @@ def _plan(ip_version: str, values: Mapping[str, Any], profile: str, tolerance_us
         strict=values.get("strict_segments", False),
         non_fatal=values["non_fatal"],
         profile=profile,
+        dry_run=values.get("dry_run", False),
     )
 
 

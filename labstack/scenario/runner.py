@@ -50,7 +50,8 @@ def play(script: Script, target: Target, settings: Settings) -> Failure | None:
     """
     if target.name == "kernel":
         settings = settings._replace(tolerance_us=None)
-    return Run(script, target, plan(script, settings), settings).play()
+    it = plan(script, settings)
+    return None if it.dry_run else Run(script, target, it, settings).play()
 
 
 class Run:

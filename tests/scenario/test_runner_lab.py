@@ -46,14 +46,30 @@ def test_the_host_is_as_the_script_and_its_run_want_it() -> None:
 
 
 def test_a_thousand_runs_are_one_run() -> None:
-    text = f"0 {SYN}+0 {RESET}+1 < icmp echo_request\n+0 > icmp echo_reply\n+1 {SYN}+0 {RESET}"
+    text = """0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
+        +0 bind(3, ..., ...) = 0
+        +0 listen(3, 1) = 0
+        +0...0.2 accept(3, ..., ...) = 4
+        +.1 < S 0:0(0) win 32792 <mss 1000,nop,wscale 7>
+        +0 > S. 0:0(0) ack 1 <...>
+        +.1 < . 1:1(0) ack 1 win 257
+        +0 write(4, ..., 1000) = 1000
+        +0 > P. 1:1001(1000) ack 1
+        +.3 > P. 1:1001(1000) ack 1
+        +.1 < . 1:1(0) ack 1001 win 257
+        +0 %{ assert tcpi_state == TCP_ESTABLISHED }%"""
     script, it = parse(text, "lab.pkt"), Settings()
     seen = set()
     for _ in range(1000):
         calls = runner.lab(script, it)
         assert runner.play(script, calls, it) is None
-        seen.add(digest(calls.history.records))
+        seen.add((digest(calls.history.records), b"".join(packet.data for packet in calls.packets())))
     assert len(seen) == 1
+
+
+def test_a_dry_run_only_reads() -> None:
+    failure, calls = run(f"--dry_run\n0 {SYN}+0 > R 0:0(0)")
+    assert (failure, calls.history.n) == (None, 0)
 
 
 # commands
