@@ -41,25 +41,40 @@ def requirement_tables(matrix: Matrix, rules: Rules) -> dict[str, str]:
 
 
 def run_tables(name: str, outcomes: Sequence[Outcome], roots: Sequence[str]) -> dict[str, str]:
-    """What `labstack run` has to tell: counts by folder, and the reason of everything that did not pass.
+    """What `labstack run` has to tell: verdicts, passes by folder, and the reason of everything that did not pass.
 
     roots: the paths that were given: files are named from there on
     """
-    counts, reasons = _counts(outcomes, roots), _reasons(outcomes, roots)
-    return {name: "\n\n".join(filter(None, (counts, reasons)))}
+    tables = _verdicts(outcomes), _folders(outcomes, roots), _reasons(outcomes, roots)
+    return {name: "\n\n".join(filter(None, tables))}
 
 
-def _counts(outcomes: Iterable[Outcome], roots: Sequence[str]) -> str:
-    """A row for each folder, target and family."""
-    counts: dict[tuple[str, str, str], Counter[str]] = {}
+Where = tuple[str, str]  # target, family
+
+
+def _verdicts(outcomes: Iterable[Outcome]) -> str:
+    """A row for each target and family."""
+    counts: dict[Where, Counter[str]] = {}
+    for it in outcomes:
+        counts.setdefault((it.target, it.ip), Counter())[it.verdict] += 1
+    shown = [verdict for verdict in VERDICTS if any(count[verdict] for count in counts.values())]
+    rows = [(*where, str(count.total()), *(str(count[it]) for it in shown)) for where, count in counts.items()]
+    return markdown(("target", "family", "scenarios", *shown), rows)
+
+
+def _folders(outcomes: Iterable[Outcome], roots: Sequence[str]) -> str:
+    """A row for each folder: how many of its scenarios pass, in each family on each target."""
+    found: dict[str, dict[Where, Counter[bool]]] = {}
     for it in outcomes:
         folder = os.path.dirname(within(it.file, roots)) or "."
-        for place in (folder, "all"):
-            counts.setdefault((place, it.target, it.ip), Counter())[it.verdict] += 1
-    shown = [verdict for verdict in VERDICTS if any(count[verdict] for count in counts.values())]
-    order = sorted(counts, key=lambda key: (key[0] == "all", key))
-    rows = [[*key, str(counts[key].total()), *(str(counts[key][verdict]) for verdict in shown)] for key in order]
-    return markdown(("folder", "target", "family", "scenarios", *shown), rows)
+        found.setdefault(folder, {}).setdefault((it.target, it.ip), Counter())[it.verdict == PASS] += 1
+    places = list(dict.fromkeys(where for folder in found.values() for where in folder))
+    rows = [(name, *(_part(folder.get(where)) for where in places)) for name, folder in sorted(found.items())]
+    return markdown(("pass", *(" ".join(where) for where in places)), rows)
+
+
+def _part(passes: Counter[bool] | None) -> str:
+    return f"{passes[True]} of {passes.total()}" if passes else "-"
 
 
 def _reasons(outcomes: Iterable[Outcome], roots: Sequence[str]) -> str:
