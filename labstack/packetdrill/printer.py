@@ -4,6 +4,8 @@
 Times are in a column of their own; calls that are too long for a line go on below their arguments.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from labstack.packetdrill.script import (
@@ -42,10 +44,14 @@ WIDTH = 100  # columns, where it can be helped
 TIMES = 5  # columns of times at least
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:/=,%")  # of unquoted option values
 SECOND, DECIMALS = 1_000_000_000, 9
+SILENT: Mapping[int, str] = MappingProxyType({})
 
 
-def show(script: Script) -> str:
-    """The text of a script. Raises ValueError for what cannot be said: a backquote in a command, and the like."""
+def show(script: Script, remarks: Mapping[int, str] = SILENT) -> str:
+    """The text of a script. Raises ValueError for what cannot be said: a backquote in a command, and the like.
+
+    remarks: comments that are to stand before events, by their index; behind the last one, for their number.
+    """
     head = [f"// {line}".rstrip() for line in script.about.split("\n")] if script.about else []
     notes = [_note(note.key, note.value) for note in script.notes]
     options = [_option(name, value) for name, value in script.options]
@@ -53,6 +59,8 @@ def show(script: Script) -> str:
     times = [time(event) for event in script.events]
     width = max([TIMES, *(len(text) for text in times if len(text) <= 2 * TIMES)])
     events = [_event(event, text.rjust(width)) for event, text in zip(script.events, times, strict=True)]
+    for at, remark in sorted(remarks.items(), reverse=True):
+        events[at:at] = [f"{'':{width}} // {line}" for line in remark.split("\n")]
     after = [command(script.cleanup)] if script.cleanup else []
     return "\n\n".join("\n".join(part) for part in (head, notes, options, before, events, after) if part) + "\n"
 

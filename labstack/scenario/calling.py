@@ -111,9 +111,9 @@ class Calling:
         if call.name == "close":
             self.sockets.closed(fd)
         elif call.name in CONNECTS and fd in self.sockets.open:
-            addr = args[3 if call.name != "connect" else 1]
-            connected = call.name != "connect" and self.sockets.open[fd].flow.remote_port and self.sockets.open[fd].tcp
-            if isinstance(addr, tuple) and not connected:
+            addr, it = args[3 if call.name != "connect" else 1], self.sockets.open[fd]
+            told = call.name != "connect" or (isinstance(back, Result) and back.result == 0)  # of an earlier connect()
+            if isinstance(addr, tuple) and not (told and it.tcp and it.flow.remote_port):
                 self.sockets.connecting(fd, addr[1], began)
                 self._learn(fd, args[0])
 

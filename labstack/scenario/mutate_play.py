@@ -13,7 +13,7 @@ from labstack.scenario import segments
 from labstack.scenario.arguments import RefusedCallError
 from labstack.scenario.calling import Started
 from labstack.scenario.clock import SECOND, Span
-from labstack.scenario.flow import Flow, PacketError
+from labstack.scenario.flow import MOD, Flow, PacketError
 from labstack.scenario.plan import plan
 from labstack.scenario.record_script import FIRST_STAMP
 from labstack.scenario.runner import Run
@@ -25,7 +25,7 @@ from labstack.scenario.values import ValueRefusedError
 from labstack.scenario.verdict import Failure
 from labstack.scenario.wire import Wire, take_apart
 
-SYN = 2
+SYN, ACK = 2, 16
 EVERYTHING = frozenset({"packet", "syscall"})
 Change = Callable[[int, Packet, bytes], bytes]  # event, its packet, the bytes to be sent -> those that are
 
@@ -93,9 +93,12 @@ class Loose(Run):
                 return
 
     def _meet(self, wire: Wire, flow: Flow, data: bytes) -> None:
-        if wire.head.flags & SYN and flow.local_isn is None:
-            flow.local_isn, flow.script_isn = wire.head.seq, self._isn
-            flow.local_port = flow.local_port or wire.head.sport
+        head = wire.head
+        if flow.again is not None and head.flags & (SYN | ACK) == SYN | ACK and head.ack == (flow.again + 1) % MOD:
+            flow.local_isn, flow.remote_isn, flow.again = None, flow.again, None
+        if head.flags & SYN and flow.local_isn is None:
+            flow.local_isn, flow.script_isn = head.seq, self._isn
+            flow.local_port = flow.local_port or head.sport
         live = _live_stamp(data)
         if live is not None and not self._stamped and flow.first is None:
             flow.stamped(FIRST_STAMP, live)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from labstack.scenario.record_events import Called
 
+STREAM, TYPES = 1, 15
 Key = tuple[int, int]  # local, remote port
 
 
 @dataclass(slots=True)
 class _Socket:
     fd: int
+    stream: bool
     key: Key | None = None
     listening: bool = False
 
@@ -32,7 +34,7 @@ class Current:
         if it.back is None or it.back.result < 0:
             return
         if it.name == "socket":
-            self._now = self._open[it.back.result] = _Socket(it.back.result)
+            self._now = self._open[it.back.result] = _Socket(it.back.result, it.args[1] & TYPES == STREAM)
         elif it.name == "listen" and it.args[0] in self._open:
             self._open[it.args[0]].listening = True
 
@@ -41,8 +43,8 @@ class Current:
         now = self._now
         if now is None or (now.listening and inbound):
             self.named = self.named or key in self._seen
-            self._now = _Socket(-1, key)
-        elif now.key is None and not now.listening and key not in self._seen:
+            self._now = _Socket(-1, True, key)
+        elif now.key is None and not now.listening and key not in self._seen and not (inbound and now.stream):
             now.key = key
         elif key is not None and now.key != key:
             self.named = True

@@ -19,6 +19,7 @@ from labstack.packetdrill.script import (
     Event,
     Ip,
     Note,
+    Option,
     Packet,
     Place,
     Script,
@@ -26,7 +27,7 @@ from labstack.packetdrill.script import (
     Tcp,
     When,
 )
-from labstack.scenario import view
+from labstack.scenario import tcpopt, view
 from labstack.scenario.flow import MOD, Flow
 from labstack.scenario.plan import USUAL
 from labstack.scenario.record_events import Called, Changed, Crossed, Happened
@@ -42,7 +43,6 @@ HERE = Place("<recorded>", 1, 1)
 ECN = ("noecn", "ect1", "ect0", "ce")
 TTLS = (64, 255)  # not worth a word
 PORT = 8080  # of packetdrill's runs
-STREAM, TYPES = 1, 15
 
 
 def script(story: Story, about: str = "") -> Script:
@@ -208,7 +208,8 @@ class _Writer:
             raise UnfitError(seen)
         body: Any = seen.body
         if isinstance(body, Tcp):
-            body = _plain(self._counted(body, both, it.inbound), it.inbound)
+            options = _unfolded(body.options or ())
+            body = _plain(self._counted(body._replace(options=options), both, it.inbound), it.inbound)
         made = Packet(it.inbound, body, _ip(seen.ip, it.inbound), key if self.current.named and key[0] else None)
         if made.ports and it.inbound:
             made = made._replace(ports=(key[1], key[0]))
@@ -223,11 +224,17 @@ class _Writer:
     def _learn(self, it: Crossed, wire: Wire, both: _Both) -> None:
         """The initial numbers, and what our timestamps are called."""
         head, flow = wire.head, both.flow
-        if head.flags & SYN and it.inbound and flow.remote_isn is None:
-            flow.remote_isn = head.seq
-            both.origin = 0 if self.story.written else head.seq
-        if head.flags & SYN and not it.inbound and flow.local_isn is None:
-            flow.local_isn = head.seq
+        if head.flags & SYN and it.inbound:
+            if flow.remote_isn is None:
+                flow.remote_isn = head.seq
+                both.origin = 0 if self.story.written else head.seq
+            elif flow.remote_isn != head.seq:
+                flow.again = head.seq
+        elif head.flags & SYN:
+            if flow.again is not None and head.flags & ACK and head.ack == (flow.again + 1) % MOD:
+                flow.local_isn, flow.remote_isn, flow.again = None, flow.again, None
+            if flow.local_isn is None:
+                flow.local_isn = head.seq
         stamp = next((value for name, value in head.options if name == "Timestamp" and isinstance(value, tuple)), None)
         if stamp is None:
             return
@@ -249,6 +256,14 @@ class _Writer:
 def text_of(packed: bytes) -> str:
     """An address as text; "" for none."""
     return text(packed) if packed else ""
+
+
+def _unfolded(options: tuple[Option, ...]) -> tuple[Option, ...]:
+    """Options with those behind the end of the list, which a script may write, and nobody reads."""
+    if len(options) > 1 and options[-1].name == "malformed" and options[-2].name == "eol":
+        rest: Any = options[-1].values[0]
+        return (*options[:-1], *_unfolded(tcpopt.decode(rest)))
+    return options
 
 
 def _plain(body: Tcp, inbound: bool) -> Tcp:

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Record: what happened becomes a scenario that passes: in packetdrill's language where that can say it, else Python.
+
+    of_lab(lab)                   what happened to a host of a lab
+    of_capture("web.pcapng")      what a capture shows, with the calls that must have been made
+
+A recording is played before it is handed out. Where our stack does otherwise than what was recorded, as when that was
+another stack, the scenario says what ours does, and what was recorded stands above it.
+"""
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any
+
+from labstack.lab.errors import LabError
+from labstack.lab.view import Line, Span, View
+from labstack.packetdrill.parser import parse
+from labstack.packetdrill.printer import packet, show, syscall
+from labstack.packetdrill.script import ABSOLUTE, RELATIVE, Event, Packet, Script, Syscall, When
+from labstack.scenario import record_capture, record_script, runner
+from labstack.scenario.calls import Calls
+from labstack.scenario.mutate_play import Loose
+from labstack.scenario.plan import plan
+from labstack.scenario.record_story import Story, of_history
+from labstack.scenario.record_wire import UnfitError
+from labstack.scenario.settings import Settings
+from labstack.scenario.verdict import Failure
+
+MARK = "recorded: "
+
+
+class Recording(View):
+    """A scenario; text: of its file; suffix: of its name; differs: how many of its lines are not as recorded."""
+
+    def __init__(self, source: str, suffix: str = ".pkt", differs: int = 0) -> None:
+        self.source, self.suffix, self.differs = source, suffix, differs
+
+    def save(self, path: str) -> "Recording":
+        """Write it to a file. Raises LabError if that cannot be."""
+        try:
+            Path(path).write_text(self.source, encoding="utf-8")
+        except OSError as error:
+            raise LabError(f"cannot write {path}: {error.strerror}") from None
+        return self
+
+    def lines(self, width: int) -> Iterable[Line]:
+        for line in self.source.splitlines():
+            yield [Span(line, "dim" if line.lstrip().startswith(("//", "#")) else "")]
+
+
+def of_lab(lab: Any, host: str = "") -> Recording:
+    """What happened to one host of a lab up to now; host: its name, default whoever was called first.
+
+    Raises LabError if nothing happened to it, or there is no such host.
+    """
+    name = host or _who(lab)
+    if name not in [it.name for it in lab.hosts]:
+        raise LabError(f"no host {name!r}; there are {', '.join(it.name for it in lab.hosts)}")
+    story = of_history(lab.history, name)
+    if not story.happened:
+        raise LabError(f"nothing has happened to {name} yet")
+    return of_story(story, f"Recorded: what happened to {name}.")
+
+
+def of_capture(path: str, host: str = "") -> Recording:
+    """What a pcapng or pcap file shows of one host; host: its address, default the one that others connect to.
+
+    Raises LabError for a file that cannot be read, or without anything that can be told.
+    """
+    story = record_capture.read(path, host)
+    return of_story(story, f"Recorded from {Path(path).name}: {story.host}. The calls are inferred.")
+
+
+def of_story(story: Story, about: str) -> Recording:
+    """The scenario that tells a story, in the form that does so best."""
+    about = "\n".join([about, *(f"Left out: {what}." for what in story.left_out)])
+    try:
+        script = record_script.script(story, about)
+    except UnfitError as error:
+        raise LabError(f"{error}") from None
+    if passes(script):
+        return Recording(show(relative(script)))
+    ours, remarks = settled(script)
+    return Recording(show(relative(ours), remarks), differs=len(remarks))
+
+
+def _who(lab: Any) -> str:
+    """The host that listens, or else was called first."""
+    called = [record for record in lab.records if hasattr(record.event, "op")]
+    ours = [record.host for record in called if record.host in {it.name for it in lab.hosts}]
+    servers = [record.host for record in called if record.event.op == "listen"]
+    return next(iter([*servers, *ours]), lab.hosts[0].name)
+
+
+# does it pass?
+
+
+def passes(script: Script) -> bool:
+    """Does a script pass on our stack, as it will be written?"""
+    return failure(script) is None
+
+
+def failure(script: Script) -> Failure | None:
+    """How a script fails on our stack, as it will be written; None: it passes."""
+    settings = Settings()
+    written = parse(show(relative(script)))
+    return runner.play(written, runner.lab(written, settings), settings)
+
+
+def relative(script: Script) -> Script:
+    """The same script in relative times."""
+    events, before = [], 0
+    for event in script.events:
+        at, action = event.when.at, event.action
+        if isinstance(action, Syscall) and action.end is not None:
+            action = action._replace(end=action.end - before)
+        when = When(RELATIVE, at - before) if events else When(ABSOLUTE, 0)
+        events.append(Event(event.place, when, action))
+        before = at
+    return script._replace(events=tuple(events))
+
+
+# what ours does instead
+
+
+def settled(script: Script) -> tuple[Script, dict[int, str]]:
+    """The script with what our stack sends and returns, and remarks: what it said instead, before which event."""
+    settings = Settings()
+    it = plan(script, settings)
+    calls = Calls(seed=settings.seed, local=(it.cidr,), mtu=it.mtu, events=settings.events)
+    Loose(script, calls, settings).play()
+    ours = record_script.script(of_history(calls.history, calls.host.name), script.about)
+    return ours._replace(options=script.options, notes=script.notes, init=script.init), _remarks(script, ours)
+
+
+def _remarks(theirs: Script, ours: Script) -> dict[int, str]:
+    """The lines of theirs that are not in ours, by the event of ours before which they belong."""
+    a, b = ([_line(event) for event in it.events] for it in (theirs, ours))
+    found: dict[int, str] = {}
+    for kind, first, last, start, end in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        lines = [f"{MARK}{line}" for line in a[first:last]] or ["not recorded:"]
+        found[start] = "\n".join(lines)
+    return found
+
+
+def _line(event: Event) -> str:
+    """A line without its time."""
+    action = event.action
+    if isinstance(action, Packet):
+        return packet(action)
+    return syscall(action) if isinstance(action, Syscall) else str(action)
