@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A frame arrives at a host: through link and IP to the socket that it is for, or to the answer that there is none."""
 
+import struct
+
 from labstack.core.event import FAILED, READABLE
 from labstack.core.frame import Frame
 from labstack.ip import icmp, route
@@ -16,6 +18,7 @@ from labstack.tcp.segment import ACK, RST, SYN, Segment, parse
 from labstack.tcp.seq import unwrap
 from labstack.tcp.states import CLOSED, SYN_RECEIVED, TIME_WAIT
 from labstack.udp import socket as udp
+from labstack.udp.socket import Udp
 
 PROTO_TCP, PROTO_UDP = 6, 17
 ECHOES = 64  # replies that may wait for the owner of a ping socket
@@ -123,8 +126,8 @@ def _udp(host: Host, d: Datagram) -> None:
     if parsed is None:
         return
     sport, dport, data = parsed
-    sock = host.udps.get(ports.find(host, UDP, d.dst, dport))
-    if sock is None or (sock.remote and (sock.remote, sock.rport) != (d.src, sport)):
+    sock = _reader(host, d.dst, dport, d.src, sport)
+    if sock is None:
         env.count[d.family.udp_counters + "NoPorts"] += 1
         env.drop("drop.udp.closed", dport)
         icmp.unreachable(env, host.net, d, d.family.port)
@@ -134,6 +137,21 @@ def _udp(host: Host, d: Datagram) -> None:
     env.count[d.family.udp_counters + "InSegs"] += len(pieces) - 1  # a super-datagram is many
     for piece in pieces:
         udp.deliver(env, sock, d, sport, piece)
+
+
+def _reader(host: Host, local: bytes, lport: int, remote: bytes, rport: int) -> Udp | None:
+    """Who hears a datagram: of sockets that share the port one that is connected to the sender, else the latest."""
+    sharers = host.files.ports.get((UDP, lport), ())
+    if len(sharers) < 2:
+        it = host.udps.get(ports.find(host, UDP, local, lport))
+        return it if it is not None and it.hears(remote, rport) else None
+    fits = []
+    for number in sharers:
+        s = host.files.sockets[number]
+        it = host.udps.get(s.sock)
+        if it is not None and s.local is not None and ports.overlap(s.local[0], local) and it.hears(remote, rport):
+            fits.append((bool(it.remote), any(s.local[0]), len(fits), it))
+    return max(fits)[3] if fits else None
 
 
 def _echo_reply(host: Host, d: Datagram) -> None:
@@ -160,7 +178,8 @@ def _error(host: Host, d: Datagram) -> None:
         tcp_icmp.arrive(host.env, host.conns[host.flows[quoted.flow]], quoted)
         host.env.dirty[host.flows[quoted.flow]] = None
     elif quoted.proto == PROTO_UDP:
-        sock = host.udps.get(ports.find(host, UDP, quoted.src, int.from_bytes(quoted.transport[:2], "big")))
+        lport, rport = struct.unpack_from("!HH", quoted.transport)
+        sock = _reader(host, quoted.src, lport, quoted.dst, rport)
         if sock is not None:
             udp.icmp(host.env, sock, quoted)
     elif quoted.proto == quoted.family.icmp:

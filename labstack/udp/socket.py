@@ -35,6 +35,10 @@ class Udp(State):
     queued: int = 0  # bytes that `queue` costs
     error: int = 0  # errno, given to the next call
 
+    def hears(self, src: bytes, sport: int) -> bool:
+        """Is a datagram from there for this socket? A connected one hears only its peer."""
+        return not self.remote or (self.remote == src and self.rport == sport)
+
     def check(self) -> None:
         if self.queued != sum(cost(data) for data, _, _ in self.queue):
             raise AssertionError(f"socket {self.sock}: queued does not count what is queued")
