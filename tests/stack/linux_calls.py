@@ -183,6 +183,16 @@ def poll(fds: list[tuple[int, int]], timeout: int) -> tuple[int, int, Any]:
     )
 
 
+def epoll_ctl(ep: int, op: int, fd: int, events: int, data: int) -> tuple[int, int, Any]:
+    return *done(libc.epoll_ctl, ep, op, fd, struct.pack("<IQ", events, data)), None
+
+
+def epoll_wait(ep: int, most: int, timeout: int) -> tuple[int, int, Any]:
+    space = ctypes.create_string_buffer(12 * max(most, 1))
+    result, code = done(libc.epoll_wait, ep, space, most, timeout)
+    return result, code, [struct.unpack_from("<IQ", space, 12 * i) for i in range(result)] if result >= 0 else None
+
+
 def ioctl(fd: int, request: int, argument: int) -> tuple[int, int, Any]:
     value = ctypes.c_int(argument)
     result, code = done(libc.ioctl, fd, ctypes.c_ulong(request), ctypes.byref(value))
@@ -215,7 +225,10 @@ CALLS: dict[str, Any] = {
     "getsockopt": getsockopt,
     "setsockopt": setsockopt,
     "poll": poll,
+    "epoll_create": lambda size: (*done(libc.epoll_create, size), None),
     "epoll_create1": lambda flags: (*done(libc.epoll_create1, flags), None),
+    "epoll_ctl": epoll_ctl,
+    "epoll_wait": epoll_wait,
 }
 
 

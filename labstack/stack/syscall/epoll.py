@@ -79,8 +79,9 @@ def _enlist(host: Host, epoll: Epoll, key: tuple[int, int]) -> None:
 
 
 def happened(host: Host, file: Socket | Epoll, events: int) -> None:
-    """Something happened to a file: the epolls that watch it for any of these events have it on their lists."""
-    for number, fd in file.watchers:
+    """Something happened to a file: the epolls that watch it for any of these events have it on their lists, the latest
+    first."""
+    for number, fd in reversed(file.watchers):
         epoll, key = host.files.epolls[number], (fd, file.number)
         it = epoll.interests[key]
         if not it.off and events & (it.events | poll.ALWAYS):
@@ -98,10 +99,8 @@ def forget(host: Host, file: Socket | Epoll) -> None:
 
 def epoll_wait(host: Host, call: Parked, ep: int, most: int, timeout: int) -> Back | None:
     """data: (events, data) of each that is ready, at most so many."""
-    if not 0 < most <= MOST:
-        raise refused(errno.EINVAL)
     epoll = files.numbered(host.files, call.files[0]) if call.ticket else files.get(host.files, ep)
-    if not isinstance(epoll, Epoll):
+    if not isinstance(epoll, Epoll) or not 0 < most <= MOST:
         raise refused(errno.EINVAL)
     found = _collect(host, epoll, most)
     if found or not timeout or call.late:

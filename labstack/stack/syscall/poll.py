@@ -79,15 +79,16 @@ def _failed(host: Host, s: Socket) -> int:
 
 
 def poll(host: Host, call: Parked, fds: tuple[Any, ...], timeout: int) -> Back | None:
-    """data: revents of each. A descriptor below 0 is left out, a closed one is POLLNVAL."""
+    """data: revents of each. A descriptor below 0 is left out, a closed one is POLLNVAL.
+
+    Like Linux it waits for the files that it found first, and looks at those that the descriptors lead to then.
+    """
     if len(fds) > MOST or not all(_is_pollfd(it) for it in fds):
         raise refused(errno.EINVAL)
-    wanted = [(fd, events) for fd, events in fds if fd >= 0]
-    held = iter(call.files if call.ticket else [host.files.fds.get(fd, 0) for fd, _ in wanted])
-    found = [_revents(host, next(held), events) if fd >= 0 else 0 for fd, events in fds]
+    found = [_revents(host, host.files.fds.get(fd, 0), events) if fd >= 0 else 0 for fd, events in fds]
     if any(found) or not timeout or call.late:
         return sum(it != 0 for it in found), 0, found
-    call.files = call.files or tuple(host.files.fds[fd] for fd, _ in wanted)
+    call.files = call.files or tuple(host.files.fds[fd] for fd, _ in fds if fd >= 0)
     call.patience = timeout * MS if timeout > 0 else FOREVER
     return None
 
