@@ -4,6 +4,7 @@
 0 all as expected, 1 something was not, 2 the command line asked for what is not there.
 """
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -105,7 +106,7 @@ def own() -> str:
     found = [place for place in (package.parent / "scenarios", package / "scenarios") if place.is_dir()]
     if not found:
         raise LabError("the scenarios of labstack itself are not installed: give paths")
-    return str(found[0])
+    return os.path.relpath(found[0]) if found[0].is_relative_to(Path.cwd()) else str(found[0])
 
 
 def show(view: View) -> None:

@@ -63,9 +63,9 @@ class Summary(View):
         yield self._counts()
 
     def _reasons(self) -> Iterator[Line]:
-        """Why scenarios were skipped or failed as expected, once each; and the reasons that many failures share."""
-        for verdict in (*BAD, XFAIL, SKIP):
-            reasons = Counter(" ".join(o.reason.split()) for o in self.outcomes if o.verdict == verdict)
+        """Why scenarios were skipped, failed as expected or passed late, once each; and what many failures share."""
+        for verdict in (*BAD, PASS, XFAIL, SKIP):
+            reasons = Counter(" ".join(o.reason.split()) for o in self.outcomes if o.verdict == verdict and o.reason)
             for reason, n in reasons.most_common():
                 if verdict not in BAD or n > WHOLE:
                     yield [Span(f"  {verdict:<7} {n:>4}  ", "dim"), Span(reason)]

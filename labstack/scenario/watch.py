@@ -49,7 +49,8 @@ class Watch:
 
     def call(self, name: str, *args: Any) -> Result | Ticket:
         at, back = self.target.now, self.target.call(name, *args)
-        self.notes.append(Note(at, Call("sys", (name, *args)), result=back.number if isinstance(back, Ticket) else tuple(back)))
+        told = back.number if isinstance(back, Ticket) else tuple(back)
+        self.notes.append(Note(at, Call("sys", (name, *args)), result=told))
         if isinstance(back, Ticket):
             self.parked[back.number] = name, args
         else:

@@ -180,7 +180,13 @@ def test_evidence_of_another_target_is_what_passed() -> None:
     watch.drain()
     found = evidence.of_watch(watch)
     text = "\n".join("".join(span.text for span in line) for line in (*found.ladder, *found.state))
-    for words in ("socket(AF_INET, SOCK_STREAM) = 3", "SYN seq=0", "SYN,ACK seq=0 ack=1", "tcp_info of descriptor 3", "tcpi_state 3"):
+    for words in (
+        "socket(AF_INET, SOCK_STREAM) = 3",
+        "SYN seq=0",
+        "SYN,ACK seq=0 ack=1",
+        "tcp_info of descriptor 3",
+        "tcpi_state 3",
+    ):
         assert words in text
     assert "tcpi_lost" not in text
     assert found.n == 0

@@ -73,6 +73,11 @@ def test_the_summary_counts_verdicts_and_says_what_was_not_run() -> None:
     assert lines[-1] == "2 pass, 1 fail, 1 xfail, 2 not run in 1.50 s"
 
 
+def test_the_summary_tells_what_passed_only_at_a_second_attempt() -> None:
+    lines = report.Summary([outcome("pass", "attempt 2; before that: 20 ms late")], 1, 0).text().splitlines()
+    assert lines[0].split() == ["pass", "1", "attempt", "2;", "before", "that:", "20", "ms", "late"]
+
+
 def test_only_the_verbose_summary_has_a_line_for_each() -> None:
     outcomes = [outcome("pass", file="one.pkt"), outcome("pass", file="two.pkt")]
     assert "one.pkt" not in report.Summary(outcomes, 2, 0).text()
