@@ -181,7 +181,8 @@ def seventh_text(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         # RFC 9293 §3.6.1 SHLD-3: nobody will ever read it
         env.note("9293/3.6.1/after-close", conn.sock, seg.size)
         env.count["TcpExtTCPAbortOnData"] += 1
-        closing.abort(env, conn, errno.ECONNRESET)
+        output.refuse(env, net, seg)
+        closing.die(env, conn, errno.ECONNRESET)
         return STOP
     receive.text(env, conn, seg)
     return CONTINUE
