@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from labstack.stack import calls, ports
 from labstack.stack.host import Host
-from labstack.stack.syscall import binding, connect, epoll, files, sk
+from labstack.stack.syscall import binding, connect, epoll, files, knobs, sk
 from labstack.stack.syscall.files import (
     ADDRESS,
     PORT,
@@ -137,6 +137,7 @@ def _child(host: Host, s: Socket, sock: int) -> Socket:
     child.number, child.refs, child.sock, child.local = files.new_number(host.files), 0, 0, None
     child.phase, child.locks, child.shut, child.error = files.CONNECTED, s.locks & ADDRESS, 0, 0
     child.errors.clear()
+    child.options.pop(knobs.PRIORITY, None)  # the only one that sk_clone does not copy
     child.waiters, child.watchers = [], []
     host.files.sockets[child.number] = child
     sk.attach(host, child, sock)
