@@ -6,6 +6,7 @@ passed between it and the runner (watch.Watch).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from shutil import get_terminal_size
 from typing import Any
 
 from labstack.core.record import Record
@@ -20,7 +21,7 @@ from labstack.stack.rules import RULES
 from labstack.tcp.conn import Conn
 
 ROWS = 24  # of a ladder
-WIDTH = 150  # columns
+NARROWEST, USUAL, WIDEST = 80, 150, 170  # columns
 NO_RULES: Mapping[str, Rule] = {}
 
 
@@ -40,8 +41,13 @@ def of_watch(watch: Watch) -> Evidence:
     return Evidence(_ladder(records, names, NO_RULES), tuple(state), _pcap(records, names, NO_RULES))
 
 
+def width() -> int:
+    """Columns of what is to be shown: the terminal's, if there is one."""
+    return max(NARROWEST, min(get_terminal_size((USUAL, 0)).columns, WIDEST))
+
+
 def _ladder(records: Sequence[Record], names: Sequence[str], rules: Mapping[str, Rule]) -> tuple[Line, ...]:
-    return tuple(Ladder(records, names, rules, ROWS).lines(WIDTH))
+    return tuple(Ladder(records, names, rules, ROWS).lines(width()))
 
 
 def _pcap(records: Sequence[Record], names: Sequence[str], rules: Mapping[str, Rule]) -> bytes:
@@ -50,7 +56,7 @@ def _pcap(records: Sequence[Record], names: Sequence[str], rules: Mapping[str, R
 
 def _titled(title: str, lines: Any) -> Iterable[Line]:
     yield [Span(title, "head")]
-    for line in lines.lines(WIDTH):
+    for line in lines.lines(width()):
         yield [Span("  "), *line]
 
 
@@ -68,8 +74,11 @@ def _block(conn: Conn) -> Iterable[str]:
     ssthresh = snd.cc.ssthresh if snd.cc.ssthresh < 1 << 30 else "-"
     yield (
         f"SND.UNA {snd.una - snd.iss}  SND.NXT {snd.nxt - snd.iss}  SND.WND {snd.wnd}  "
-        f"queued {snd.out.end - snd.out.start}  cwnd {snd.cc.cwnd}  ssthresh {ssthresh}  mss {snd.mss}  "
-        f"rto {snd.rtt.rto / 1e6:g} ms  timeouts {snd.retries}  dupacks {snd.dupacks}"
+        f"queued {snd.out.end - snd.out.start}  mss {snd.mss}"
+    )
+    yield (
+        f"cwnd {snd.cc.cwnd}  ssthresh {ssthresh}  rto {snd.rtt.rto / 1e6:g} ms  "
+        f"timeouts {snd.retries}  dupacks {snd.dupacks}"
     )
     islands = " ".join(f"{start - rcv.irs}:{end - rcv.irs}" for start, end, _ in rcv.islands)
     yield (

@@ -9,7 +9,7 @@ import pexpect
 import pytest
 
 from labstack.lab.errors import LabError
-from labstack.scenario import at, collect
+from labstack.scenario import at, collect, evidence
 from labstack.scenario.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -40,7 +40,7 @@ def test_the_lab_is_where_the_failure_was(file: str) -> None:
     assert failure == outcome.failure
     assert (lab.history.n, lab.now) == (outcome.evidence.n, outcome.failure.at)
     told = "\n".join("".join(span.text for span in line) for line in outcome.evidence.ladder)
-    assert lab.ladder(24).text(150) == "\n".join(line.rstrip() for line in told.splitlines())
+    assert lab.ladder(evidence.ROWS).text(evidence.width()) == "\n".join(line.rstrip() for line in told.splitlines())
 
 
 def test_it_can_be_stepped_both_ways(file: str) -> None:
