@@ -10,6 +10,7 @@ says when, to the microsecond, however late it is read. Imports only what starts
 import contextlib
 import socket
 import struct
+import time
 from typing import NamedTuple
 
 from labstack.live import netlink, packet, tun
@@ -23,6 +24,7 @@ IFF_NOARP = 0x80
 RTM_NEWQDISC, RTM_NEWNEIGH, NUD_PERMANENT = 36, 28, 0x80
 TC_H_ROOT = 0xFFFFFFFF
 PACKET_QDISC_BYPASS, PACKET_IGNORE_OUTGOING, SO_TIMESTAMPNS = 20, 23, 35
+OWN_TRIES, OWN_PAUSE = 1000, 0.001  # s
 LEAST_MTU6 = 1280  # RFC 8200 §5: without it there is no IPv6
 
 # What a new namespace takes over from the host, as Linux has it by itself; and no word of the host unasked.
@@ -80,6 +82,7 @@ class Furnisher:
             net.address(name, prefix)
         net.up(name)
         self._routes({":" in it for it in local})
+        _own([it.partition("/")[0] for it in local if ":" in it])
         net.close()
         return fds
 
@@ -118,6 +121,17 @@ class Furnisher:
             head = struct.pack("=BxxxiHBB", family, netlink.index(self.name), NUD_PERMANENT, 0, 0)
             body = netlink.attr(1, socket.inet_pton(family, address)) + netlink.attr(2, mac)
             net.call(RTM_NEWNEIGH, netlink.CREATE, head + body)
+
+
+def _own(addresses: list[str]) -> None:
+    """Wait until IPv6 addresses are the kernel's own: it takes them in a thread of its own, and drops until then."""
+    wanted = [f"{socket.inet_pton(socket.AF_INET6, it).hex()} 80 " for it in addresses]
+    for _ in range(OWN_TRIES if wanted else 0):
+        with open("/proc/thread-self/net/ipv6_route") as file:
+            text = file.read()
+        if all(it in text for it in wanted):
+            return
+        time.sleep(OWN_PAUSE)
 
 
 def _stamping(fd: int, outgoing: bool) -> int:
