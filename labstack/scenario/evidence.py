@@ -21,7 +21,7 @@ from labstack.stack.rules import RULES
 from labstack.tcp.conn import Conn
 
 ROWS = 24  # of a ladder
-NARROWEST, USUAL, WIDEST = 80, 150, 170  # columns
+NARROWEST, USUAL, WIDEST = 110, 150, 170  # columns
 NO_RULES: Mapping[str, Rule] = {}
 
 
