@@ -150,8 +150,8 @@ def _reader(host: Host, local: bytes, lport: int, remote: bytes, rport: int) -> 
         s = host.files.sockets[number]
         it = host.udps.get(s.sock)
         if it is not None and s.local is not None and ports.overlap(s.local[0], local) and it.hears(remote, rport):
-            fits.append((bool(it.remote), any(s.local[0]), len(fits), it))
-    return max(fits)[3] if fits else None
+            fits.append((bool(it.remote), any(s.local[0]), len(s.local[0]), len(fits), it))
+    return max(fits)[4] if fits else None
 
 
 def _echo_reply(host: Host, d: Datagram) -> None:
