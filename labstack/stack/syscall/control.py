@@ -65,8 +65,10 @@ def ioctl(host: Host, fd: int, request: int, argument: int | None) -> Back:
 
 
 def _count(host: Host, file: Socket | Epoll, request: int) -> int:
-    counts = COUNTS.get(file.type) if isinstance(file, Socket) else None
-    if counts is None or request not in counts or not isinstance(file, Socket):
+    if isinstance(file, Epoll):
+        raise refused(errno.EINVAL)
+    counts = COUNTS[file.type]
+    if request not in counts:
         raise refused(errno.ENOTTY)
     if request != SIOCATMARK and sk.state(host, file) == LISTEN:
         raise refused(errno.EINVAL)
