@@ -20,6 +20,7 @@ from labstack.scenario.verdict import ANYTHING, Failure, Field
 
 OPENS = frozenset({"socket", "accept", "accept4", "epoll_create", "epoll_create1"})  # any descriptor will do
 CONNECTS = frozenset({"connect", "sendto", "sendmsg"})
+AF_UNSPEC = 0
 EINPROGRESS = 115
 SOCK_STREAM, SOCK_TYPES = 1, 0xF
 
@@ -113,9 +114,11 @@ class Calling:
         elif call.name in CONNECTS and fd in self.sockets.open:
             addr, it = args[3 if call.name != "connect" else 1], self.sockets.open[fd]
             told = call.name != "connect" or (isinstance(back, Result) and back.result == 0)  # of an earlier connect()
-            if isinstance(addr, tuple) and not (told and it.tcp and it.flow.remote_port):
+            if isinstance(addr, tuple) and not (told and it.tcp and it.flow.remote_port and not it.over):
                 self.sockets.connecting(fd, addr[1], began)
                 self._learn(fd, args[0])
+            elif call.name == "connect" and addr == AF_UNSPEC:
+                self.sockets.disconnected(fd)
 
     def _done(self, call: Syscall, args: tuple[Any, ...], back: Result) -> None:
         """What a call does when it has returned."""

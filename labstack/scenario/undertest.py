@@ -28,6 +28,7 @@ class Socket:
     tcp: bool = True
     listening: bool = False
     port: int = 0  # that it was bound to
+    over: bool = False  # the script disconnected it
     since: int = 0
 
 
@@ -77,7 +78,11 @@ class Sockets:
         it = self.open[fd]
         if it.flow.local_isn is not None:
             it.flow = self._flow(it.port, port)
-        it.flow.remote_port, it.since = port, now
+        it.flow.remote_port, it.since, it.over = port, now, False
+
+    def disconnected(self, fd: int) -> None:
+        """connect() with AF_UNSPEC: packets are still those of the old connection; the next connect() begins one."""
+        self.open[fd].over = True
 
     def listens(self, fd: int) -> None:
         if fd in self.open:

@@ -106,10 +106,12 @@ def test_a_syn_that_is_sent_while_connect_is_being_called_is_its_own() -> None:
 
 
 def test_a_socket_that_connects_again_has_a_new_connection() -> None:
-    """AF_UNSPEC in between; the second connection has its own initial number."""
-    sends = [(0, tcp(1111, flags="S", seq=100)), (1000 * MS, tcp(2222, flags="S", seq=900))]
+    """AF_UNSPEC in between, which still sends of the first; the second connection has its own initial number."""
+    sends = [(0, tcp(1111, flags="S", seq=100)), (1000 * MS, tcp(1111, flags="R", seq=101))]
+    sends += [(1000 * MS, tcp(2222, flags="S", seq=900))]
     text = "0 socket(..., SOCK_STREAM, 0) = 3\n0 connect(3, ..., ...) = 0\n0 > S 0:0(0)\n"
-    text += "1 connect(3, AF_UNSPEC, ...) = 0\n1 connect(3, ..., ...) = 0\n1 > S 0:0(0)\n1 < S. 0:0(0) ack 1 win 9"
+    text += "1 connect(3, AF_UNSPEC, ...) = 0\n1 > R 1:1(0)\n1 connect(3, ..., ...) = 0\n1 > S 0:0(0)\n"
+    text += "1 < S. 0:0(0) ack 1 win 9"
     toy = Toy(*sends)
     assert play(text, toy) is None
     assert [(it[TCP].dport, it[TCP].ack) for it in injected(toy)] == [(2222, 901)]
