@@ -148,7 +148,7 @@ def test_data_that_arrives_after_close_resets(tcp: Tcp, after: str) -> None:
     if after == "FIN_WAIT_2":
         s.rx("A")
     s.rx("PA", data=b"too late")
-    s.tx("R", seq=1 + (after == "FIN_WAIT_2"))
+    s.tx("R", seq=2)
     s.gone()
     assert s.count("TcpExtTCPAbortOnData") == 1
 
