@@ -47,7 +47,7 @@ def _kernel(**needs: Any) -> Any:
 
 def _kernel_of(script: Script, settings: Settings) -> Any:
     it = plan(script, settings)
-    return _kernel(local=(it.cidr,), mtu=it.mtu)
+    return _kernel(local=(it.cidr,), mtu=it.mtu, remote=(it.remote,))
 
 
 TARGETS = {

@@ -243,6 +243,18 @@ def test_a_network_that_the_kernel_refuses_names_the_step() -> None:
     assert (caught.value.step, caught.value.errno) == ("address", errno.EEXIST)
 
 
+def test_a_remote_address_has_a_route_that_can_be_changed() -> None:
+    """ip-route(8): "change" is for a route that exists, and the MSS follows."""
+    if not shutil.which("ip"):
+        pytest.skip("no ip(8) here")
+    with linux(remote=(REMOTE,)) as kernel:
+        assert kernel.shell(f"ip route change {REMOTE} via 192.168.0.2 dev tun0 advmss 600") == (0, "")
+        listening(kernel)
+        peer = Peer(kernel)
+        peer.send("S", options=[("MSS", 1460)])
+        assert ("MSS", 600) in peer.take()[1].options
+
+
 # sysctls and counters
 
 

@@ -51,6 +51,7 @@ class Plan(NamedTuple):
     local: tuple[str, ...]
     gateway: tuple[str, ...] = ()
     neighbours: tuple[tuple[str, bytes], ...] = ()
+    remote: tuple[str, ...] = ()
 
 
 class Furnisher:
@@ -109,12 +110,16 @@ class Furnisher:
         return [_stamping(packet.open_socket(FAR, False), outgoing=False)]
 
     def _routes(self, families: set[bool]) -> None:
-        """A default route in each family that has an address: through the gateway on Ethernet, else straight out."""
+        """A default route in each family that has an address, and one to each remote address: through the gateway on
+        Ethernet, else straight out."""
         plan, net = self.plan, self.net
         self.step = "route"
         gateways = {":" in it: it for it in plan.gateway} if plan.link == "ether" else {}
         for six in sorted(families):
             net.route(self.name, "::/0" if six else "0.0.0.0/0", gateways.get(six, ""))
+        for address in plan.remote:
+            six = ":" in address
+            net.route(self.name, f"{address}/{128 if six else 32}", gateways.get(six, ""))
         self.step = "neighbour"
         for address, mac in plan.neighbours:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -55,6 +55,7 @@ class Kernel(Syscalls):
     mtu:      of its interface, bytes of an IP packet
     sysctls:  what differs from Linux's defaults, by name, values as in /proc/sys
     link:     "ip": packets are bare IP; "ether": Ethernet frames, the host has the MAC 02:00:00:00:00:01
+    remote:   addresses that have a route of their own, so that it can be changed (`ip route change`)
     neighbours: address -> MAC, with link "ether": known from the beginning, never asked for
     hide:     what the kernel says unasked and nobody is to see: names of wire.NOISE
     device:   "tun" or "veth" (the only one for "ether"); "auto": a TUN if there can be one
@@ -76,12 +77,13 @@ class Kernel(Syscalls):
         mtu: int = 1500,
         sysctls: Mapping[str, int | str] | None = None,
         link: str = "ip",
+        remote: Sequence[str] = (),
         neighbours: Mapping[str, str] | None = None,
         hide: Collection[str] = ("mld",),
         device: str = "auto",
         name: str = "kernel",
     ) -> None:
-        plan = asked.plan(link, device, mtu, local, gateway, neighbours or {}, hide)
+        plan = asked.plan(link, device, mtu, local, gateway, neighbours or {}, hide)._replace(remote=tuple(remote))
         self.name = name
         self.link = link
         self._fault = ""

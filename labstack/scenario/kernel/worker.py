@@ -140,7 +140,8 @@ class Service:
         output = os.memfd_create("output")
         actions = [(os.POSIX_SPAWN_DUP2, output, 1), (os.POSIX_SPAWN_DUP2, output, 2)]
         os.chdir(folder)
-        pid = os.posix_spawnp("sh", ["sh", "-c", text], variables, file_actions=actions)
+        usual = os.SCHED_OTHER, os.sched_param(0)
+        pid = os.posix_spawnp("sh", ["sh", "-c", text], variables, file_actions=actions, scheduler=usual)
         watch = os.pidfd_open(pid)
         if not select.select([watch], [], [], SECONDS)[0]:
             os.kill(pid, signal.SIGKILL)
