@@ -13,10 +13,11 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
+from labstack.core.event import Call
 from labstack.lab.errors import LabError
 from labstack.lab.view import Line, Span, View
 from labstack.packetdrill.parser import parse
-from labstack.packetdrill.printer import packet, show, syscall
+from labstack.packetdrill.printer import packet, seconds, show, syscall
 from labstack.packetdrill.script import ABSOLUTE, RELATIVE, Event, Packet, Script, Syscall, When
 from labstack.scenario import record_capture, record_script, runner
 from labstack.scenario.calls import Calls
@@ -28,6 +29,7 @@ from labstack.scenario.settings import Settings
 from labstack.scenario.verdict import Failure
 
 MARK = "recorded: "
+TOLERANCE = 4_000_000  # ns
 
 
 class Recording(View):
@@ -87,10 +89,11 @@ def of_story(story: Story, about: str) -> Recording:
 
 def _who(lab: Any) -> str:
     """The host that listens, or else was called first."""
-    called = [record for record in lab.records if hasattr(record.event, "op")]
-    ours = [record.host for record in called if record.host in {it.name for it in lab.hosts}]
-    servers = [record.host for record in called if record.event.op == "listen"]
-    return next(iter([*servers, *ours]), lab.hosts[0].name)
+    names = [host.name for host in lab.hosts]
+    called = [(it.host, it.event) for it in lab.records if isinstance(it.event, Call) and it.host in names]
+    servers = [host for host, call in called if "listen" in (call.op, *call.args[:1])]
+    chosen: str = [*servers, *(host for host, _ in called), *names][0]
+    return chosen
 
 
 # does it pass?
@@ -110,7 +113,8 @@ def failure(script: Script) -> Failure | None:
 
 def relative(script: Script) -> Script:
     """The same script in relative times."""
-    events, before = [], 0
+    events: list[Event] = []
+    before = 0
     for event in script.events:
         at, action = event.when.at, event.action
         if isinstance(action, Syscall) and action.end is not None:
@@ -129,21 +133,35 @@ def settled(script: Script) -> tuple[Script, dict[int, str]]:
     settings = Settings()
     it = plan(script, settings)
     calls = Calls(seed=settings.seed, local=(it.cidr,), mtu=it.mtu, events=settings.events)
-    Loose(script, calls, settings).play()
+    _Open(script, calls, settings).play()
     ours = record_script.script(of_history(calls.history, calls.host.name), script.about)
     return ours._replace(options=script.options, notes=script.notes, init=script.init), _remarks(script, ours)
+
+
+class _Open(Loose):
+    """Sockets are left open at the end, as they were when the recording ended."""
+
+    def _end(self) -> None:
+        self._reap()
 
 
 def _remarks(theirs: Script, ours: Script) -> dict[int, str]:
     """The lines of theirs that are not in ours, by the event of ours before which they belong."""
     a, b = ([_line(event) for event in it.events] for it in (theirs, ours))
     found: dict[int, str] = {}
-    for kind, first, last, start, end in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+    for kind, first, last, start, _ in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if kind == "equal":
-            continue
-        lines = [f"{MARK}{line}" for line in a[first:last]] or ["not recorded:"]
-        found[start] = "\n".join(lines)
+            pairs = zip(theirs.events[first:last], ours.events[start:], strict=False)
+            found |= {start + i: _apart(*pair) for i, pair in enumerate(pairs) if _apart(*pair)}
+        else:
+            found[start] = "\n".join([f"{MARK}{line}" for line in a[first:last]] or ["not recorded:"])
     return found
+
+
+def _apart(theirs: Event, ours: Event) -> str:
+    """When a packet was recorded that ours sends at another time, beyond packetdrill's usual tolerance."""
+    off = abs(theirs.when.at - ours.when.at)
+    return f"{MARK}at {seconds(theirs.when.at)}" if off > TOLERANCE and isinstance(ours.action, Packet) else ""
 
 
 def _line(event: Event) -> str:

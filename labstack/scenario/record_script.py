@@ -5,8 +5,9 @@ What the language can say is one pair of addresses, whole packets, one call that
 UnfitError says what. Payload is told by its length only. Our timestamps count from FIRST_STAMP.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from errno import EINPROGRESS
 from typing import Any
 
 from labstack.core.config import spoken
@@ -30,12 +31,14 @@ from labstack.packetdrill.script import (
 from labstack.scenario import tcpopt, view
 from labstack.scenario.flow import MOD, Flow
 from labstack.scenario.plan import USUAL
+from labstack.scenario.record_calls import NONBLOCK
 from labstack.scenario.record_events import Called, Changed, Crossed, Happened
 from labstack.scenario.record_ports import Current, Key
 from labstack.scenario.record_setting import beside, command, line, profile_of
 from labstack.scenario.record_story import Story
-from labstack.scenario.record_syscall import AF_INET, AF_INET6, ARGUMENTS, QUERIES, Usual, syscall
+from labstack.scenario.record_syscall import AF_INET, AF_INET6, ARGUMENTS, F_SETFL, QUERIES, Usual, syscall
 from labstack.scenario.record_wire import ACK, SYN, UnfitError, ends, part, ports, told
+from labstack.scenario.target import Result
 from labstack.scenario.wire import Wire
 
 FIRST_STAMP = 100
@@ -47,7 +50,7 @@ PORT = 8080  # of packetdrill's runs
 
 def script(story: Story, about: str = "") -> Script:
     """The script of a story; running it is not tried here. Raises UnfitError."""
-    writer = _Writer(story)
+    writer = _Writer(story._replace(happened=tuple(_returning(story.happened))))
     _check_blocking(writer.happened)
     return writer.script(about)
 
@@ -57,6 +60,16 @@ def stimuli(story: Story) -> Script:
     made = _Writer(story).script("")
     kept = [event for event in made.events if not isinstance(event.action, Packet) or event.action.inbound]
     return made._replace(events=tuple(kept))
+
+
+def _returning(happened: Sequence[Happened]) -> Iterator[Happened]:
+    """A script may not end while a call blocks: such a connect() is told as one that did not wait, others are not."""
+    for it in happened:
+        if not isinstance(it, Called) or it.back is not None:
+            yield it
+        elif it.name == "connect":
+            yield Called(it.at, "fcntl", (it.args[0], F_SETFL, NONBLOCK), Result(0))
+            yield it._replace(back=Result(-1, EINPROGRESS))
 
 
 def _check_blocking(happened: Sequence[Happened]) -> None:
@@ -125,7 +138,8 @@ class _Writer:
     def _family(self) -> str:
         """ipv4, ipv6, or the former on sockets of the latter."""
         families = {it.args[0] for it in self._calls() if it.name == "socket"}
-        if len(self.local) == 16 or (not self.local and families == {AF_INET6}):
+        six = any(len(it) == 16 for it in self.story.addresses)
+        if len(self.local) == 16 or (not self.local and families == {AF_INET6} and six):
             return "ipv6"
         return "ipv4-mapped-ipv6" if families == {AF_INET6} else "ipv4"
 
@@ -176,7 +190,7 @@ class _Writer:
         self.happened = [it for it in self.happened if not self._untold(it)]
 
     def _untold(self, it: Happened) -> bool:
-        return isinstance(it, Called) and (it.name in QUERIES or it.name not in ARGUMENTS or it.back is None)
+        return isinstance(it, Called) and (it.name in QUERIES or it.name not in ARGUMENTS)
 
     def _name(self) -> None:
         """Find out whether packets must name their ports."""
