@@ -2,7 +2,7 @@
 """Neighbour discovery (RFC 4861 §7), which is to IPv6 what ARP is to IPv4, and asks groups instead of everybody."""
 
 from labstack.scenario import scenario
-from layers import ICMPv6ND_NA, ICMPv6ND_NS, UDP, Ether, ICMPv6EchoReply, ICMPv6EchoRequest, IPv6
+from layers import UDP, Ether, ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS, IPv6
 from layers import ICMPv6NDOptDstLLAddr as Target
 from layers import ICMPv6NDOptSrcLLAddr as Source
 
@@ -26,7 +26,7 @@ def advertisement(t, mac=None, **flags):
 
 @scenario(covers="ND-8", link="ether", ip="ipv6", neighbours=False)
 def answers_for_its_own_address_only(t):
-    "A solicitation for the host's address is answered, solicited, to who asked; one for another is not (RFC 4861 §7.2.4)."
+    "A solicitation for the host's address is answered to who asked; one for another is not (RFC 4861 §7.2.4)."
     t.send(solicitation(t, "fd3d:a0b:17d6::77"))
     t.silence("1s")
     t.send(solicitation(t, t.ip))
@@ -86,7 +86,7 @@ def an_advertisement_that_nobody_asked_for_makes_no_entry(t):
 
 @scenario(covers="ND-10", link="ether", ip="ipv6", neighbours=False, tolerance=0.05)
 def without_the_override_flag_another_address_is_doubted_and_not_taken(t):
-    "O=0 and another address: the entry stays, but turns from REACHABLE to STALE, so it is soon probed (RFC 4861 §7.2.5)."
+    "O=0 and another address: the entry stays, but is STALE now, so it is soon probed (RFC 4861 §7.2.5)."
     s = t.socket("dgram")
     s.sendto(b"1", 7)
     t.expect(ICMPv6ND_NS(tgt=t.peer.ip), within=0)
