@@ -198,9 +198,12 @@ def autobind(host: Host, s: Socket) -> None:
 def _datagrams(host: Host, s: Socket, name: Name) -> None:
     """From and to this peer only (ip4_datagram_connect, ip6_datagram_connect)."""
     autobind(host, s)
-    if s.family == sk.AF_INET6 and name.family == sk.AF_INET and s.v6only:
+    mapped = s.family == sk.AF_INET6 and name.family == sk.AF_INET
+    if mapped and s.v6only:
         raise refused(errno.EAFNOSUPPORT)
-    if name.family != s.family and not (s.family == sk.AF_INET6 and name.family == sk.AF_INET):
+    if s.family == sk.AF_INET6 and not mapped and name.size < sk.SIZE6:
+        raise refused(errno.EINVAL)
+    if name.family != s.family and not mapped:
         raise refused(errno.EAFNOSUPPORT)
     bound_to(s, name)
     remote = here(host, s, unmapped(s, name.packed))

@@ -53,11 +53,11 @@ def send(host: Host, s: Socket, data: bytes | None, flags: int, addr: Address) -
     """Send one datagram; returns its size. Raises EDESTADDRREQ, EMSGSIZE, EPIPE, ENETUNREACH, the pending error, ..."""
     autobind(host, s)
     size = NOWHERE if data is None else len(data)
-    if size > MOST:
-        raise refused(errno.EMSGSIZE)
-    if flags & MSG_OOB:
-        raise refused(errno.EOPNOTSUPP)
+    if s.family == sk.AF_INET:
+        _rough(size, flags)
     aim = s.aim or _where(host, s, addr)
+    if s.family == sk.AF_INET6 and len(aim[0]) == 4:
+        _rough(size, flags)
     path = way(host, s, aim[0])
     if path.group and not is_group(aim[0]) and not s.options.get(sk.BROADCAST):
         raise refused(errno.EACCES)
@@ -73,6 +73,21 @@ def send(host: Host, s: Socket, data: bytes | None, flags: int, addr: Address) -
     else:
         udp.transmit(host.env, host.net, path, host.udps[s.sock].lport, aim[1], b"".join(parts))
     return size
+
+
+def uncork(host: Host, s: Socket, value: int) -> None:
+    """UDP_CORK: what was held back goes out when it is switched off, with the errors of sending (udp_push_pending)."""
+    s.options[sk.CORKED] = int(bool(value))
+    if not value and s.aim is not None:
+        send(host, s, b"", 0, None)
+
+
+def _rough(size: int, flags: int) -> None:
+    """What IPv4 refuses before it looks at anything else."""
+    if size > MOST:
+        raise refused(errno.EMSGSIZE)
+    if flags & MSG_OOB:
+        raise refused(errno.EOPNOTSUPP)
 
 
 def _where(host: Host, s: Socket, addr: Address) -> tuple[bytes, int]:

@@ -38,6 +38,8 @@ def receive(host: Host, call: Parked, s: Socket, n: int | None, flags: int) -> G
     if flags & MSG_OOB:
         raise refused(errno.EINVAL)  # urgent data stays in line
     size = NOWHERE if n is None else n
+    if call.ticket and not size:
+        return Got(0, b"")  # it was woken, and has room for nothing
     it = sk.conn(host, s)
     queued = it is not None and it.rcv.queued > 0
     had = _collect(host, call, it, size, flags, n is None) if it is not None and queued else call.count
