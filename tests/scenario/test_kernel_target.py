@@ -135,6 +135,19 @@ def test_packets_are_real_not_super_segments(kernel: Kernel) -> None:
         assert bytes(segment) == packet.data
 
 
+@pytest.mark.parametrize("six", [False, True])
+def test_a_segment_above_the_mtu_arrives_whole(kernel: Kernel, six: bool) -> None:
+    """As what a card has glued together: scripts inject such."""
+    fd = listening(kernel, socket.AF_INET6 if six else socket.AF_INET, LOCAL6 if six else LOCAL)
+    peer = Peer(kernel, six)
+    ticket = kernel.accept(fd)
+    peer.handshake()
+    later(kernel, ticket)
+    peer.send("PA", bytes(range(250)) * 16)
+    assert done(kernel.read(4, 10_000)) == bytes(range(250)) * 16
+    assert letters(peer.take()[1]) == "A"
+
+
 @pytest.mark.parametrize(
     "packet", [b"", b"x", bytes(19), b"\x45" + bytes(18), b"\x60" * 41, bytes(60_000), b"\xff" * 99]
 )

@@ -2,9 +2,9 @@
 """Furnish: give an empty network namespace the one interface of a target, its addresses, routes and sysctls.
 
 The interface is tun0, or eth0 where the link is Ethernet. It is a TUN, or one end of a veth pair with a packet socket
-at the other, without offload either way, so that what is seen are packets as they would be on a wire. On bare IP over
-veth the interface has no ARP and no ND: it takes any hardware address. A packet socket sees what the kernel sends and
-says when, to the microsecond, however late it is read. Imports only what starts fast.
+at the other, without offload of what the kernel sends, so that what is seen are packets as they would be on a wire. On
+bare IP over veth the interface has no ARP and no ND: it takes any hardware address. A packet socket sees what the
+kernel sends and says when, to the microsecond, however late it is read. Imports only what starts fast.
 """
 
 import contextlib
@@ -107,7 +107,7 @@ class Furnisher:
         if self.plan.link == "ip":
             net.call(netlink.RTM_NEWLINK, 0, struct.pack("=BxHiII", 0, 0, netlink.index(name), IFF_NOARP, IFF_NOARP))
         net.up(FAR)
-        return [_stamping(packet.open_socket(FAR, False), outgoing=False)]
+        return [_stamping(packet.open_socket(FAR), outgoing=False)]
 
     def _routes(self, families: set[bool]) -> None:
         """A default route in each family that has an address, and one to each remote address: through the gateway on

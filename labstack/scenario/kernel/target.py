@@ -93,7 +93,7 @@ class Kernel(Syscalls):
         self._blocked: dict[int, str] = {}  # ticket: the call
         self._returned: dict[int, tuple[int, Any]] = {}
         self._worker = nursery.nursery().worker(plan)
-        self.wire = Wire(link, self._worker.fds, hide)
+        self.wire = Wire(link, self._worker.fds, mtu, hide)
         self._ended = False
         self._untidy = False  # programs may run in the namespace
         self._steady = steady.hold()

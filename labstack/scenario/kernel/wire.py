@@ -2,7 +2,8 @@
 """Wire: the packets of a kernel target, in and out, on our side.
 
 The packet socket says when each packet left, so that it does not matter when it is read. Through a TUN packets go in
-as they are; over veth with an Ethernet header, or with the scenario's own.
+as they are; over veth behind a virtio_net_hdr, and an Ethernet header of ours or the scenario's own. A veth takes a
+packet above its MTU only if it is a TCP super-segment, so such a one is called that, and its checksum is not looked at.
 """
 
 import contextlib
@@ -19,6 +20,9 @@ from labstack.scenario.kernel.furnish import FAR_MAC, MAC, SO_TIMESTAMPNS
 ETH_HLEN = 14
 IPV6 = b"\x86\xdd"
 IPV4 = b"\x08\x00"
+VNET = struct.Struct("=BBHHHH")  # struct virtio_net_hdr: flags, GSO type, header length, GSO size, ...
+PLAIN = bytes(VNET.size)
+GSO = {IPV4: 1, IPV6: 4}  # VIRTIO_NET_HDR_GSO_TCPV4, _TCPV6
 MOST = 70_000  # bytes of a packet, with room
 SOL_PACKET, PACKET_STATISTICS, PACKET_OUTGOING = 263, 6, 4
 TOGETHER = 20_000  # ns
@@ -32,17 +36,19 @@ NOISE = {"mld": frozenset({130, 131, 132, 143}), "rs": frozenset({133}), "ra": f
 class Wire:
     """fd: to be polled; count: packets that the kernel refused ("refused"), or that were hidden, by name.
 
-    link: what packets are, "ip" or "ether"; fds: the packet socket, and the TUN if there is one
+    link: what packets are, "ip" or "ether"; fds: the packet socket, and the TUN if there is one; mtu: in bytes
     hide: names of NOISE that nobody sees
     """
 
-    def __init__(self, link: str, fds: list[int], hide: Collection[str]) -> None:
+    def __init__(self, link: str, fds: list[int], mtu: int, hide: Collection[str]) -> None:
         self.sock = socket.socket(fileno=fds[0])
         self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # the interface was down when it was bound
         self.fd = fds[0]
         self.tun = fds[1] if len(fds) > 1 else -1
-        self.strip = ETH_HLEN if link == "ip" and self.tun < 0 else 0
+        self.before = b"" if link == "ether" else MAC + FAR_MAC  # in front of what goes over veth
+        self.strip = 0 if self.tun >= 0 else len(PLAIN) + (ETH_HLEN if link == "ip" else 0)
         self.net = ETH_HLEN if link == "ether" else 0
+        self.most = ETH_HLEN + mtu
         self.hide = {kind: name for name in hide for kind in NOISE[name]}
         self.count: Counter[str] = Counter()
 
@@ -77,7 +83,8 @@ class Wire:
                 os.write(self.tun, packet)
             else:
                 kind = IPV6 if packet[:1] and packet[0] >> 4 == 6 else IPV4
-                self.sock.send(MAC + FAR_MAC + kind + packet if self.strip else packet)
+                frame = self.before + kind + packet if self.before else packet
+                self.sock.send((PLAIN if len(frame) <= self.most else _large(frame)) + frame)
         except OSError as error:
             if error.errno not in REFUSED:
                 raise
@@ -103,6 +110,16 @@ def _unasked(data: bytes, net: int) -> int:
     if kind == 0 and len(data) > at + 1:
         kind, at = data[at], at + 8 + 8 * data[at + 1]
     return data[at] if kind == socket.IPPROTO_ICMPV6 and at < len(data) else -1
+
+
+def _large(frame: bytes) -> bytes:
+    """The virtio_net_hdr of a TCP segment above the MTU, in two pieces of which the first has all but one byte."""
+    kind = frame[12:14]
+    six = kind == IPV6
+    net = ETH_HLEN + (40 if six else 4 * (frame[14] & 15))
+    head = net + (4 * (frame[net + 12] >> 4) if len(frame) > net + 12 else 0)
+    is_tcp = frame[20 if six else 23] == socket.IPPROTO_TCP and len(frame) > head + 1
+    return VNET.pack(0, GSO[kind], head, len(frame) - head - 1, 0, 0) if is_tcp and kind in GSO else PLAIN
 
 
 def _when(extra: list[tuple[int, int, bytes]]) -> int:
