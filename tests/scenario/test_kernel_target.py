@@ -25,6 +25,8 @@ from kernel_peer import (
     Peer,
     accepted,
     done,
+    later,
+    letters,
     linux,
     listening,
 )
