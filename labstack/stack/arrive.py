@@ -10,6 +10,7 @@ from labstack.ip.arrive import arrive, looped
 from labstack.ip.datagram import Datagram
 from labstack.stack import ports
 from labstack.stack.host import TCP, UDP, Echo, Host
+from labstack.stack.syscall import errqueue
 from labstack.tcp import arrive as tcp
 from labstack.tcp import closing, listen, opening, output
 from labstack.tcp import icmp as tcp_icmp
@@ -175,13 +176,17 @@ def _error(host: Host, d: Datagram) -> None:
     quoted = d.quoted
     assert quoted is not None
     if quoted.proto == PROTO_TCP and quoted.flow in host.flows:
-        tcp_icmp.arrive(host.env, host.conns[host.flows[quoted.flow]], quoted)
-        host.env.dirty[host.flows[quoted.flow]] = None
+        conn = host.conns[host.flows[quoted.flow]]
+        state = conn.state
+        if tcp_icmp.arrive(host.env, conn, quoted):
+            errqueue.tell(host, conn.sock, d, state)
+        host.env.dirty[conn.sock] = None
     elif quoted.proto == PROTO_UDP:
         lport, rport = struct.unpack_from("!HH", quoted.transport)
         sock = _reader(host, quoted.src, lport, quoted.dst, rport)
         if sock is not None:
             udp.icmp(host.env, sock, quoted)
+            errqueue.tell(host, sock.sock, d)
     elif quoted.proto == quoted.family.icmp:
         echo = _echo_socket(host, int.from_bytes(quoted.transport[4:6], "big"))
         if echo is not None:

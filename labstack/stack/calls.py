@@ -265,7 +265,7 @@ def recvfrom(host: Host, sock: int) -> tuple[bytes, tuple[str, int]]:
     if not it.queue:
         _raise_pending(it)
         raise StackError(errno.EAGAIN, f"nothing has arrived on socket {sock}")
-    data, addr, port = it.queue.popleft()
+    data, addr, port = it.queue.popleft()[:3]
     if isinstance(it, Udp):
         it.queued -= udp.cost(data)
     if it.queue:

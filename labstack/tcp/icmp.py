@@ -13,14 +13,18 @@ from labstack.tcp.states import SYN_SENT
 _SEQ = struct.Struct("!I")
 
 
-def arrive(env: Env, conn: Conn, quoted: Quoted) -> None:
-    """An error that quotes one of our segments: fatal only while opening, believed only if the segment is in flight."""
+def arrive(env: Env, conn: Conn, quoted: Quoted) -> bool:
+    """An error that quotes one of our segments: fatal only while opening, believed only if the segment is in flight.
+
+    Returns whether it is believed.
+    """
     what = f"{quoted.type}/{quoted.code}"
     seq = unwrap(_SEQ.unpack_from(quoted.transport, 4)[0], conn.snd.nxt)
     if not conn.snd.una <= seq < conn.snd.nxt:
         env.note("5927/4/ignored", conn.sock, what)
         env.count["TcpExtOutOfWindowIcmps"] += 1
-    elif quoted.hard and conn.state == SYN_SENT:
+        return False
+    if quoted.hard and conn.state == SYN_SENT:
         env.note("9293/3.9.2.2/hard", conn.sock, what)
         closing.die(env, conn, quoted.errno)
     else:
@@ -28,3 +32,4 @@ def arrive(env: Env, conn: Conn, quoted: Quoted) -> None:
         # it once the connection is synchronized, because whoever guesses the addresses could send it.
         env.note("9293/3.9.2.2/soft", conn.sock, what)
         conn.soft = quoted.errno
+    return True

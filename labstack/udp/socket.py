@@ -3,6 +3,7 @@
 
 import struct
 from collections import deque
+from typing import NamedTuple
 
 from labstack.core.env import Env
 from labstack.core.event import FAILED, READABLE
@@ -19,7 +20,17 @@ CSUM_AT = 6
 OVERHEAD = 256  # bytes that a waiting datagram costs beside its data, so that empty ones are not free
 _HEADER = struct.Struct("!HHHH")
 
-Received = tuple[bytes, bytes, int]  # data, source address, source port
+
+class Received(NamedTuple):
+    """A datagram that waits for its reader: where it came from, and what its IP header said."""
+
+    data: bytes
+    src: bytes
+    sport: int
+    dst: bytes = b""
+    dev: int = 0  # index of the interface
+    ttl: int = 0
+    tos: int = 0
 
 
 @state
@@ -40,7 +51,7 @@ class Udp(State):
         return not self.remote or (self.remote == src and self.rport == sport)
 
     def check(self) -> None:
-        if self.queued != sum(cost(data) for data, _, _ in self.queue):
+        if self.queued != sum(cost(it.data) for it in self.queue):
             raise AssertionError(f"socket {self.sock}: queued does not count what is queued")
 
 
@@ -92,18 +103,20 @@ def deliver(env: Env, sock: Udp, d: Datagram, sport: int, data: memoryview) -> N
         return _bad(env, prefix, "drop.udp.rcvbuf")
     env.count[prefix + "InDatagrams"] += 1
     env.note("768/-/deliver", sock.sock, len(data))
-    sock.queue.append((bytes(data), d.src, sport))
+    sock.queue.append(Received(bytes(data), d.src, sport, d.dst, d.iface.index, d.ttl, d.tos))
     sock.queued += cost(data)
     env.wake(sock.sock, READABLE)
     return None
 
 
-def transmit(env: Env, net: Net, path: Path, lport: int, rport: int, data: Piece) -> None:
-    """One datagram. Raises StackError EMSGSIZE if it does not fit the path."""
+def transmit(
+    env: Env, net: Net, path: Path, lport: int, rport: int, data: Piece, ttl: int = 0, tos: int = 0, df: bool = True
+) -> None:
+    """One datagram; ttl: 0 for the default. Raises StackError EMSGSIZE if it does not fit the path."""
     length = HLEN + len(data)
     prefix = path.family.udp_counters
     head = _HEADER.pack(lport, rport, length & 0xFFFF, checksum.add(path.sum, PROTO + length))
-    send(env, net, path, PROTO, head, (data,) if len(data) else (), csum_at=CSUM_AT)
+    send(env, net, path, PROTO, head, (data,) if len(data) else (), csum_at=CSUM_AT, ttl=ttl, tos=tos, df=df)
     env.count[prefix + "OutDatagrams"] += 1
 
 

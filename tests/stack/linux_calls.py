@@ -127,7 +127,29 @@ def recvmsg(fd: int, sizes: list[int], flags: int, control_size: int = 4096) -> 
     result, code = done(libc.recvmsg, fd, ctypes.byref(head), flags)
     if result < 0:
         return result, code, None
-    return result, code, [gathered(spaces, result), address(name.raw[: head.namelen]), head.flags]
+    told = messages(control.raw[: head.controllen])
+    return (
+        result,
+        code,
+        [gathered(spaces, result), address(name.raw[: head.namelen]), head.flags, *([told] if told else [])],
+    )
+
+
+def messages(raw: bytes) -> list[Any]:
+    """The control messages in a buffer."""
+    found, at = [], 0
+    while at + 16 <= len(raw):
+        size, level, kind = struct.unpack_from("<QII", raw, at)
+        found.append([level, kind, raw[at + 16 : at + size]])
+        at += -(-size // 8) * 8
+    return found
+
+
+def packed(control: Any) -> bytes:
+    return b"".join(
+        (struct.pack("<QII", 16 + len(data), level, kind) + data).ljust(16 + -(-len(data) // 8) * 8, b"\0")
+        for level, kind, data in control
+    )
 
 
 def send(function: Any, fd: int, data: bytes | None, *more: Any) -> tuple[int, int, Any]:
@@ -139,7 +161,11 @@ def sendmsg(fd: int, pieces: list[bytes], flags: int, addr: Any = None, control:
     vector = iovecs(spaces)
     raw, size = sockaddr(addr) if addr is not None else (None, 0)
     name = ctypes.create_string_buffer(raw or b"", 128)
-    head = Msghdr(ctypes.addressof(name) if raw else None, size, ctypes.addressof(vector), len(pieces), None, 0, 0)
+    beside = ctypes.create_string_buffer(packed(control), max(len(packed(control)), 1))
+    head = Msghdr(
+        ctypes.addressof(name) if raw else None, size, ctypes.addressof(vector), len(pieces),
+        ctypes.addressof(beside) if control else None, len(packed(control)), 0,
+    )  # fmt: skip
     return *done(libc.sendmsg, fd, ctypes.byref(head), flags), None
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from labstack.stack.host import Host
-from labstack.stack.syscall import datagram, files, sk, stream
-from labstack.stack.syscall.files import Address, Back, Epoll, Parked, Socket, refused
+from labstack.stack.syscall import datagram, errqueue, files, message, sk, stream
+from labstack.stack.syscall.files import MSG_ERRQUEUE, Address, Back, Epoll, Parked, Socket, refused
 
 
 class Message(NamedTuple):
@@ -23,15 +23,20 @@ class Message(NamedTuple):
 
 
 def _receive(host: Host, call: Parked, s: Socket, n: int | None, flags: int) -> files.Got | None:
+    if flags & MSG_ERRQUEUE:
+        return errqueue.receive(host, s, n)
     if s.type == sk.SOCK_STREAM:
         return stream.receive(host, call, s, n, flags)
     return datagram.receive(host, call, s, n, flags)
 
 
-def _send(host: Host, call: Parked, s: Socket, data: bytes | None, flags: int, addr: Address = None) -> int | None:
+def _send(
+    host: Host, call: Parked, s: Socket, data: bytes | None, flags: int, addr: Address, control: tuple[Any, ...]
+) -> int | None:
     if s.type == sk.SOCK_STREAM:
+        message.no_marks(control)
         return stream.send(host, call, s, data, flags)
-    return datagram.send(host, s, data, flags, addr)
+    return datagram.send(host, s, data, flags, addr, control)
 
 
 def _bytes(host: Host, call: Parked, fd: int) -> Socket:
@@ -75,7 +80,8 @@ def recvmsg(
     if got is None:
         return None
     source = sk.shown(s, *got.source) if got.source else None
-    return got.result, 0, Message(got.data, source, got.flags, ())
+    control, cut = message.fit(got.control or message.of_stream(host, s), control_size)
+    return got.result, 0, Message(got.data, source, got.flags | cut, control)
 
 
 def write(host: Host, call: Parked, fd: int, data: bytes | None) -> Back | None:
@@ -88,8 +94,11 @@ def send(host: Host, call: Parked, fd: int, data: bytes | None, flags: int) -> B
 
 
 def sendto(host: Host, call: Parked, fd: int, data: bytes | None, flags: int, addr: Address = None) -> Back | None:
-    sent = _send(host, call, files.mine(host.files, call, fd), data, flags, addr)
-    return None if sent is None else (sent, 0, None)
+    return _sent(_send(host, call, files.mine(host.files, call, fd), data, flags, addr, ()))
+
+
+def _sent(size: int | None) -> Back | None:
+    return None if size is None else (size, 0, None)
 
 
 def writev(host: Host, call: Parked, fd: int, pieces: tuple[bytes, ...] | None) -> Back | None:
@@ -110,7 +119,7 @@ def sendmsg(
     addr: Address = None,
     control: tuple[Any, ...] = (),
 ) -> Back | None:
-    return sendto(host, call, fd, b"".join(pieces), flags, addr)
+    return _sent(_send(host, call, files.mine(host.files, call, fd), b"".join(pieces), flags, addr, control))
 
 
 BLOCKING: dict[str, Callable[..., Back | None]] = {

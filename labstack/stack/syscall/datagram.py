@@ -5,7 +5,7 @@ import errno
 
 from labstack.ip.family import is_group
 from labstack.stack.host import Host
-from labstack.stack.syscall import sk
+from labstack.stack.syscall import message, sk
 from labstack.stack.syscall.connect import autobind, here, unmapped, way
 from labstack.stack.syscall.files import (
     MSG_DONTWAIT,
@@ -17,6 +17,7 @@ from labstack.stack.syscall.files import (
     SHUT_RD,
     SHUT_WR,
     Address,
+    Control,
     Got,
     Parked,
     Socket,
@@ -25,6 +26,7 @@ from labstack.stack.syscall.files import (
 from labstack.udp import socket as udp
 
 MOST = 65_535
+DISCOVER = 0, 10  # IP_MTU_DISCOVER
 
 
 def receive(host: Host, call: Parked, s: Socket, n: int | None, flags: int) -> Got | None:
@@ -34,22 +36,25 @@ def receive(host: Host, call: Parked, s: Socket, n: int | None, flags: int) -> G
         raise refused(code)
     it = host.udps.get(s.sock)
     if it is not None and it.queue:
-        data, addr, port = it.queue[0]
+        first = it.queue[0]
+        data = first.data
         if not flags & MSG_PEEK:
             it.queue.popleft()
             it.queued -= udp.cost(data)
         if n is None and data:
             raise refused(errno.EFAULT)
         part = data[: NOWHERE if n is None else n]
-        cut = len(part) < len(data)
-        return Got(len(data) if flags & MSG_TRUNC else len(part), part, (addr, port), MSG_TRUNC if cut else 0)
+        size, cut = len(data) if flags & MSG_TRUNC else len(part), MSG_TRUNC if len(part) < len(data) else 0
+        return Got(size, part, (first.src, first.sport), cut, message.of_datagram(s, first))
     patience = call.allowed(s.nonblock or bool(flags & MSG_DONTWAIT), s.rcvtimeo)
     if patience and sk.shut(host, s) & SHUT_RD:
         return Got(0, b"")
     return call.wait(patience, errno.EAGAIN)
 
 
-def send(host: Host, s: Socket, data: bytes | None, flags: int, addr: Address) -> int:
+def send(
+    host: Host, s: Socket, data: bytes | None, flags: int, addr: Address, control: tuple[Control, ...] = ()
+) -> int:
     """Send one datagram; returns its size. Raises EDESTADDRREQ, EMSGSIZE, EPIPE, ENETUNREACH, the pending error, ..."""
     autobind(host, s)
     size = NOWHERE if data is None else len(data)
@@ -71,7 +76,10 @@ def send(host: Host, s: Socket, data: bytes | None, flags: int, addr: Address) -
     if flags & MSG_MORE or s.options.get(sk.CORKED):
         s.held, s.aim = parts, aim
     else:
-        udp.transmit(host.env, host.net, path, host.udps[s.sock].lport, aim[1], b"".join(parts))
+        ttl, tos = message.marks(s, len(path.dst), control)
+        df = s.options.get(DISCOVER, 1) > 0
+        lport = host.udps[s.sock].lport
+        udp.transmit(host.env, host.net, path, lport, aim[1], b"".join(parts), ttl, tos, df)
     return size
 
 

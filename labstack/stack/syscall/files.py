@@ -24,16 +24,18 @@ MSG_OOB, MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT, MSG_WAITALL = 1, 2, 0x20, 0x40, 0x10
 MSG_ERRQUEUE, MSG_MORE, MSG_FASTOPEN = 0x2000, 0x8000, 0x2000_0000
 
 Back = tuple[int, int, Any]  # result, errno, data
+Control = tuple[int, int, bytes]  # a control message: level, type, data
 Address = tuple[str, int] | int | None  # of a call: (host, port), a family alone, or a null pointer
 
 
 class Got(NamedTuple):
-    """What was read: the result of the call, the bytes, who sent them (datagrams), msg_flags."""
+    """What was read: the result of the call, the bytes, who sent them (datagrams), msg_flags, what is told beside."""
 
     result: int
     data: bytes
     source: tuple[bytes, int] | None = None
     flags: int = 0
+    control: tuple[Control, ...] = ()
 
 
 class Extended(NamedTuple):

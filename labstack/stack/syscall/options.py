@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from labstack.stack.host import Host
-from labstack.stack.syscall import figures, files, forms, knobs, sk
+from labstack.stack.syscall import datagram, figures, files, forms, knobs, sk
 from labstack.stack.syscall.files import Back, Socket, refused
 from labstack.stack.syscall.forms import BYTES, INT, INT6, NAME, OCTET, Form
 from labstack.stack.syscall.knobs import INT_MAX, INT_MIN, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_TCP, SOL_UDP, Get, Set
@@ -90,7 +90,7 @@ _ROWS: tuple[Option, ...] = (
     Option(SOL_TCP, 25, "TCP_NOTSENT_LOWAT", INT, knobs.wished("notsent_lowat"), knobs.notsent_lowat),
     Option(SOL_TCP, 26, "TCP_CC_INFO", BYTES, lambda host, s: b"", None),  # Reno has no figures of its own
     _kept(SOL_TCP, 36, "TCP_INQ", 0, 1),
-    _flag(SOL_UDP, 1, "UDP_CORK"),
+    Option(SOL_UDP, 1, "UDP_CORK", INT, knobs.kept(sk.CORKED), datagram.uncork),
     Option(SOL_IP, 1, "IP_TOS", OCTET, knobs.kept(knobs.TOS), knobs.tos),
     Option(SOL_IP, 2, "IP_TTL", OCTET, knobs.default_ttl, knobs.ttl),
     _flag(SOL_IP, 8, "IP_PKTINFO", OCTET),

@@ -109,6 +109,11 @@ def shown(s: Socket, addr: bytes, port: int) -> tuple[str, int]:
     return "::ffff:" + text(addr) if len(addr) == 4 else text(addr or V6.any), port
 
 
+def mapped(addr: bytes) -> bytes:
+    """An address as IPv6 has it: an IPv4 one mapped, b"" is none."""
+    return MAPPED + addr if len(addr) == 4 else addr or bytes(16)
+
+
 class Name(NamedTuple):
     """struct sockaddr: family, packed address (b"" for a family alone), port, the size that C says, interface."""
 

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The error queue: ICMP errors that a socket with IP_RECVERR or IPV6_RECVERR keeps for recvmsg(MSG_ERRQUEUE).
+
+Owns struct sock_extended_err, and who hears of an ICMP error at once: a datagram socket, a stream that is connected.
+"""
+
+import errno
+import struct
+
+from labstack.ip.datagram import Datagram
+from labstack.ip.family import V4
+from labstack.stack.host import Host
+from labstack.stack.syscall import files, sk
+from labstack.stack.syscall.files import MSG_ERRQUEUE, MSG_TRUNC, NOWHERE, Control, Extended, Got, Socket, refused
+from labstack.stack.syscall.knobs import SOL_IP, SOL_IPV6
+from labstack.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT
+
+RECVERR, RECVERR6 = (SOL_IP, 11), (SOL_IPV6, 25)
+ORIGIN_ICMP, ORIGIN_ICMP6 = 2, 3
+MOST = 64  # entries, then the newest are lost
+UDP_HLEN = 8
+_ERROR = struct.Struct("<IBBBBII")
+
+
+def tell(host: Host, sock: int, d: Datagram, state: str = CLOSED) -> None:
+    """An ICMP error about a packet of this socket of the host, which was in `state`: keep it if the owner asked.
+
+    A stream that is open hears of it at once, and lives on (tcp_v4_err); before, the error is kept, too.
+    """
+    s = host.files.sockets.get(host.files.owners.get(sock, 0))
+    quoted = d.quoted
+    if s is None or quoted is None or not s.options.get(RECVERR if quoted.family is V4 else RECVERR6):
+        return
+    if s.type == sk.SOCK_DGRAM or state not in (SYN_SENT, SYN_RECEIVED):
+        s.error = quoted.errno
+    if (s.type == sk.SOCK_DGRAM or state in (SYN_SENT, SYN_RECEIVED)) and len(s.errors) < MOST:
+        payload = bytes(quoted.transport)[UDP_HLEN if s.type == sk.SOCK_DGRAM else 0 :]
+        origin = ORIGIN_ICMP if quoted.family is V4 else ORIGIN_ICMP6
+        address = quoted.dst, int.from_bytes(quoted.transport[2:4], "big")
+        kind, code, info = quoted.type, quoted.code, quoted.mtu
+        s.errors.append(Extended(quoted.errno, origin, kind, code, info, 0, payload, d.src, address))
+    files.changed(host.files, s)
+
+
+def receive(host: Host, s: Socket, n: int | None) -> Got:
+    """The oldest error: the data of the packet, where it was going, and what happened as a control message.
+
+    Then the next one is the pending error. Raises EAGAIN.
+    """
+    if not s.errors:
+        raise refused(errno.EAGAIN)
+    it = s.errors.popleft()
+    sk.take_error(host, s)
+    if s.errors:
+        s.error = s.errors[0].errno
+    part = it.payload[: NOWHERE if n is None else n]
+    cut = MSG_TRUNC if len(part) < len(it.payload) else 0
+    return Got(len(part), part, it.address, MSG_ERRQUEUE | cut, (_message(s, it),))
+
+
+def _message(s: Socket, it: Extended) -> Control:
+    raw = _ERROR.pack(it.errno, it.origin, it.type, it.code, 0, it.info, it.data)
+    if s.family == sk.AF_INET:
+        return (*RECVERR, raw + struct.pack("<HH4s8x", sk.AF_INET, 0, it.offender))
+    return (*RECVERR6, raw + struct.pack("<HHI16sI", sk.AF_INET6, 0, 0, sk.mapped(it.offender), 0))
