@@ -57,6 +57,18 @@ RFC = """examples:
   labstack rfc --html > rfc.html  one page; also --md and --json
   labstack rfc --write docs/conformance.md       make the tables in a page anew
 """
+RECORD = """examples:
+  labstack record web.pcapng                     the server's side of a capture, as a packetdrill script
+  labstack record web.pcap --host 10.0.0.1 -o client.pkt       that of another host, into a file
+  labstack run client.pkt                        it passes; comments say where our stack does otherwise
+"""
+MUTATE = """examples:
+  labstack mutate close.pkt                      100 mutants: packets dropped, doubled, reordered, late, split, flipped
+  labstack mutate scenarios --seeds 1000 -j 2    of every script, in two processes
+  labstack mutate close.pkt --seed 17 --seeds 1  one of them again
+  labstack run .labstack/close-ipv4-17.pkt       the smallest script that broke an invariant
+exit status: 0 nothing was broken, 1 an invariant of the stack was, 2 what was asked for is not there
+"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -77,6 +89,9 @@ def parser() -> argparse.ArgumentParser:
 
     _run_options(_command(commands, "run", "run scenarios, and say where they and the stack part", RUN))
     _rfc_options(_command(commands, "rfc", "which requirement of an RFC is tested by which scenario", RFC))
+
+    _record_options(_command(commands, "record", "make a scenario of a capture", RECORD))
+    _mutate_options(_command(commands, "mutate", "disturb scenarios, and see whether the stack stands it", MUTATE))
 
     bench = _command(commands, "bench", "measure", BENCH)
     bench.add_argument("name", choices=BENCHES, help="what to measure")
@@ -143,6 +158,28 @@ def _rfc_options(to: argparse.ArgumentParser) -> None:
     to.set_defaults(run=_rfc)
 
 
+def _record_options(to: argparse.ArgumentParser) -> None:
+    to.add_argument("capture", metavar="CAPTURE", help="a pcapng or pcap file")
+    to.add_argument("-o", "--output", metavar="FILE", help="write it there; default: print it")
+    to.add_argument("--host", metavar="ADDRESS", help="the host under test; default: the one that others connect to")
+    to.set_defaults(run=_record)
+
+
+def _mutate_options(to: argparse.ArgumentParser) -> None:
+    to.add_argument("paths", nargs="+", metavar="PATH", help="files *.pkt, or folders")
+    to.add_argument("--seeds", type=_positive, default=100, metavar="N", help="mutants of each script (default 100)")
+    to.add_argument("--seed", type=_positive, default=1, metavar="S", help="the first of them (default 1)")
+    to.add_argument("-j", type=_positive, metavar="N", help="processes (default: one a processor for many scripts)")
+    to.add_argument("-k", default="", metavar="EXPR", help="only those named so: 'tcp and not v6'")
+    to.add_argument("--ip-version", choices=("ipv4", "ipv6", "ipv4-mapped-ipv6", "all"), help="default: the first in "
+                    "which a script runs")  # fmt: skip
+    to.add_argument("--profile", default="linux", help="sysctls to start with, where the script does not say")
+    to.add_argument("--save", metavar="DIR", help="where the smallest scripts go that broke something "
+                    "(default .labstack)")  # fmt: skip
+    to.add_argument("--json", action="store_true", help="print what was found for programs")
+    to.set_defaults(run=_mutate)
+
+
 def _target_options(to: argparse.ArgumentParser) -> None:
     to.add_argument("--target", choices=("lab", "kernel", "both"), default="lab", help="our stack in virtual time "
                     "(default), the Linux kernel in a namespace of our own, or one beside the other")  # fmt: skip
@@ -195,10 +232,18 @@ def _rfc(args: argparse.Namespace) -> int:
     return _asked("rfc_matrix", args)
 
 
-def _asked(name: str, args: argparse.Namespace) -> int:
+def _record(args: argparse.Namespace) -> int:
+    return _asked("run", args, "record_command")
+
+
+def _mutate(args: argparse.Namespace) -> int:
+    return _asked("run", args, "mutate_command")
+
+
+def _asked(name: str, args: argparse.Namespace, module: str = "command") -> int:
     """A command about scenarios; what is not there to be asked for is a matter of the command line."""
     try:
-        return int(_load("labstack.scenario.command", name)(args))
+        return int(_load(f"labstack.scenario.{module}", name)(args))
     except LabError as error:
         print(f"labstack: {error}", file=sys.stderr)
         return 2

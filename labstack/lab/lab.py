@@ -23,6 +23,7 @@ from labstack.lab.ladder import Ladder
 from labstack.lab.packets import aim, raw_frame
 from labstack.lab.places import Difference, Place
 from labstack.lab.quiet import quiet
+from labstack.lab.record import recorded
 from labstack.lab.view import Line, Span, View
 from labstack.lab.why import Why
 from labstack.lab.words import Script
@@ -329,6 +330,15 @@ class Lab(View):
         """Write all frames to a pcapng file, with the reasons as comments, for Wireshark."""
         path = path if isinstance(path, PathLike) else units.text(path, "a file's name")
         return write_pcapng(fspath(path), self.records, self.names, RULES)
+
+    def record(self, path: str | PathLike[str] | None = None, host: str | Host = "") -> View:
+        """What happened to a host up to now as a scenario that passes, for `labstack run`: a packetdrill script, or
+        Python where that language cannot say it.
+
+        path: where to save it; the suffix is that of its kind. host: default the one that listens, or else was called
+        first. The View's text() is the scenario. Raises LabError if nothing happened, or it cannot be written.
+        """
+        return recorded(self, path, host.name if isinstance(host, Host) else host)
 
     # how it looks
 

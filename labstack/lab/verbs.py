@@ -97,6 +97,16 @@ def file(text: str, names: Names) -> Args:
     return {"path": text}
 
 
+def recording(text: str, names: Names) -> Args:
+    """`FILE`, `HOST`, both or none: the name of a file has a dot or a slash in it."""
+    given = text.split()
+    files = [word for word in given if "." in word or "/" in word]
+    hosts = [word for word in given if word not in files]
+    if len(files) > 1 or len(hosts) > 1:
+        raise LabError("one file and one host: record run.pkt h2")
+    return {**({"path": files[0]} if files else {}), **({"host": hosts[0]} if hosts else {})}
+
+
 VERBS = (
     Verb("step", "step", "step [n]", "the next event anywhere: a frame arrives, a timer, a call", count, ("s",), "f8"),
     Verb("back", "back", "back [n]", "undo the last event, completely", count, ("rs",), "f7"),
@@ -117,5 +127,6 @@ VERBS = (
     Verb("diff", "diff", "diff NAME", "where this world and another differ", other),
     Verb("enter", "enter", "enter NAME", "go to another world: main, or one that was forked", other),
     Verb("export", "export", "export FILE.pcapng", "frames with the reasons as comments, for Wireshark", file),
+    Verb("record", "record", "record [FILE.pkt] [host]", "what happened, as a scenario for `labstack run`", recording),
 )
 BY_WORD = {word: verb for verb in VERBS for word in (verb.word, *verb.shorts)}

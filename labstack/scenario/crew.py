@@ -1,35 +1,36 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A crew of processes for many cases: each gets one after the other; outcomes come in the order of the cases.
+"""A crew of processes for many tasks: each gets one after the other; outcomes come in the order of the tasks.
 
-A process that dies costs the case that it had, and another takes its place. When nobody wants more they are ended.
+A process that dies costs the task that it had, and another takes its place. When nobody wants more they are ended.
 """
 
 import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import wait
-from typing import Any
-
-from labstack.scenario.collect import Case, run
-from labstack.scenario.settings import Settings
-from labstack.scenario.verdict import ERROR, Outcome
+from typing import Any, Generic, TypeVar
 
 PATIENCE = 5  # s between looks whether whoever started us is still there
-Work = tuple[int, Case]  # which one, and what
+T = TypeVar("T")  # a task
+R = TypeVar("R")  # its outcome
+Lost = Callable[[T, str], R]
 
 
-def work(cases: Sequence[Case], settings: Settings, processes: int) -> Iterator[Outcome]:
-    """The outcome of every case, by so many processes."""
-    plain = settings._replace(defines=dict(settings.defines), options=dict(settings.options))  # can be sent
-    left: deque[Work] = deque(enumerate(cases))
-    done: dict[int, Outcome] = {}
-    crew = [Worker(plain) for _ in range(min(processes, len(cases)))]
+def work(tasks: Sequence[T], do: Callable[[T], R], lost: Lost[T, R], processes: int) -> Iterator[R]:
+    """The outcome of every task, by so many processes.
+
+    do: makes an outcome of a task; both, and the function, must be fit to be sent. lost: makes the outcome of a task
+    whose process died, and why it did.
+    """
+    left: deque[tuple[int, T]] = deque(enumerate(tasks))
+    done: dict[int, R] = {}
+    crew = [Worker(do, lost) for _ in range(min(processes, len(tasks)))]
     try:
         for worker in crew:
             worker.give(left)
-        for number in range(len(cases)):
+        for number in range(len(tasks)):
             while number not in done:
                 for worker in _ready(crew):
                     done |= worker.take()
@@ -40,46 +41,46 @@ def work(cases: Sequence[Case], settings: Settings, processes: int) -> Iterator[
             worker.end()
 
 
-def _ready(crew: Sequence["Worker"]) -> list["Worker"]:
+def _ready(crew: Sequence["Worker[T, R]"]) -> list["Worker[T, R]"]:
     """Those that have an outcome, or have died."""
-    busy: dict[Any, Worker] = {
+    busy: dict[Any, Worker[T, R]] = {
         thing: worker for worker in crew if worker.has for thing in (worker.pipe, worker.process.sentinel)
     }
     return list(dict.fromkeys(busy[thing] for thing in wait(busy)))
 
 
-class Worker:
-    """One process; has: the case it is at."""
+class Worker(Generic[T, R]):
+    """One process; has: the task it is at, with its number."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.has: Work | None = None
+    def __init__(self, do: Callable[[T], R], lost: Lost[T, R]) -> None:
+        self.do, self.lost = do, lost
+        self.has: tuple[int, T] | None = None
         self._begin()
 
     def _begin(self) -> None:
         self.pipe, theirs = multiprocessing.Pipe()
-        self.process = multiprocessing.Process(target=_loop, args=(theirs, self.settings), daemon=True)
+        self.process = multiprocessing.Process(target=_loop, args=(theirs, self.do), daemon=True)
         self.process.start()
         theirs.close()
 
-    def give(self, left: deque[Work]) -> None:
-        """Hand it the next case, if there is one."""
+    def give(self, left: deque[tuple[int, T]]) -> None:
+        """Hand it the next task, if there is one."""
         self.has = left.popleft() if left else None
         if self.has:
             self.pipe.send(self.has[1])
 
-    def take(self) -> dict[int, Outcome]:
-        """The outcome of its case, by its number."""
+    def take(self) -> dict[int, R]:
+        """The outcome of its task, by its number."""
         if self.has is None:
             return {}
-        number, case = self.has
+        number, task = self.has
         try:
             return {number: self.pipe.recv()}
         except (EOFError, OSError):
             self.process.join()
             reason = f"the process that ran it died ({_cause(self.process.exitcode)})"
             self._begin()
-            return {number: Outcome(*case, ERROR, reason)}
+            return {number: self.lost(task, reason)}
 
     def end(self) -> None:
         self.process.terminate()
@@ -87,14 +88,13 @@ class Worker:
         self.pipe.close()
 
 
-def _loop(pipe: Any, settings: Settings) -> None:
-    """What a process does: outcomes for cases, until it is ended, or whoever started it has gone."""
+def _loop(pipe: Any, do: Callable[[Any], Any]) -> None:
+    """What a process does: outcomes for tasks, until it is ended, or whoever started it has gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who has started us decides
     parent = os.getppid()
     while os.getppid() == parent:
         if pipe.poll(PATIENCE):
-            case: Case = pipe.recv()
-            pipe.send(run(*case, settings))
+            pipe.send(do(pipe.recv()))
 
 
 def _cause(code: int | None) -> str:

@@ -14,7 +14,7 @@ from labstack.lab.errors import LabError
 from labstack.lab.lab import Lab
 from labstack.packetdrill.parser import parse
 from labstack.packetdrill.script import Place, Script, ScriptError
-from labstack.scenario import evidence, kernel, runner
+from labstack.scenario import evidence, kernel, mutate_trial, runner
 from labstack.scenario.calls import Calls
 from labstack.scenario.plan import defines, plan
 from labstack.scenario.play_scenario import Scenario, load
@@ -118,6 +118,9 @@ def _script(file: str, settings: Settings) -> Ready:
     expected = _expected(script)
 
     def play(name: str) -> Played:
+        if mutate_trial.by_invariants(script):
+            judged: Any = Watch(mutate_trial.host(script, settings))
+            return _watched(judged, lambda _: mutate_trial.play(script, judged, settings), name not in expected)
         made = TARGETS[name].script(script, settings)
         return _watched(Watch(made), lambda target: runner.play(script, target, settings), name not in expected)
 

@@ -8,6 +8,7 @@ does, which `labstack run` plays again. Begins with the script as it went when i
 each line has a time of its own.
 """
 
+import traceback
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -116,7 +117,10 @@ def trial(base: Base, settings: Settings, steps: Steps) -> str:
     if not steps:
         return ""
     script = written(base, steps)
-    failure = mutate_trial.play(script, mutate_trial.host(script, settings), settings)
+    try:
+        failure = mutate_trial.play(script, mutate_trial.host(script, settings), settings)
+    except Exception:  # whatever a mutant makes happen is told
+        return traceback.format_exc()
     return failure.why if failure else ""
 
 

@@ -33,20 +33,27 @@ TOLERANCE = 4_000_000  # ns
 
 
 class Recording(View):
-    """A scenario; text: of its file; suffix: of its name; differs: how many of its lines are not as recorded."""
+    """A scenario; source: the text of its file; suffix: of its name; differs: in how many places our stack does
+    otherwise than what was recorded; saved: the path of its file, "" while there is none."""
 
     def __init__(self, source: str, suffix: str = ".pkt", differs: int = 0) -> None:
         self.source, self.suffix, self.differs = source, suffix, differs
+        self.saved = ""
 
     def save(self, path: str) -> "Recording":
-        """Write it to a file. Raises LabError if that cannot be."""
+        """Write it to a file, whose suffix is that of its kind. Raises LabError if that cannot be."""
+        place = Path(path).with_suffix(self.suffix)
         try:
-            Path(path).write_text(self.source, encoding="utf-8")
+            place.write_text(self.source, encoding="utf-8")
         except OSError as error:
-            raise LabError(f"cannot write {path}: {error.strerror}") from None
+            raise LabError(f"cannot write {place}: {error.strerror}") from None
+        self.saved = str(place)
         return self
 
     def lines(self, width: int) -> Iterable[Line]:
+        if self.saved:
+            yield [Span(f"saved; labstack run {self.saved}", "head")]
+            return
         for line in self.source.splitlines():
             yield [Span(line, "dim" if line.lstrip().startswith(("//", "#")) else "")]
 
