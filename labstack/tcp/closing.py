@@ -75,14 +75,16 @@ def abort(env: Env, conn: Conn, code: int = errno.ECONNABORTED) -> None:
 def disconnect(env: Env, conn: Conn) -> int:
     """ABORT as connect(AF_UNSPEC) and SO_LINGER with 0 s mean it; returns the errno that is left behind, or 0.
 
-    In CLOSING and LAST-ACK with everything sent, Linux (tcp_disconnect) has nothing to reset and goes quietly.
+    TIME-WAIT is nobody's any more, and stays. In CLOSING and LAST-ACK with everything sent, Linux (tcp_disconnect) has nothing to reset and goes quietly.
     """
-    state, snd = conn.state, conn.snd
-    if state in (CLOSING, LAST_ACK) and snd.nxt > snd.fin_seq:
+    snd = conn.snd
+    if conn.state in (CLOSED, TIME_WAIT):
+        return 0
+    if conn.state in (CLOSING, LAST_ACK) and snd.nxt > snd.fin_seq:
         finish(env, conn)
         return 0
     abort(env, conn)
-    return 0 if state in (CLOSED, TIME_WAIT) else errno.ECONNRESET
+    return errno.ECONNRESET
 
 
 def fin_acked(env: Env, conn: Conn) -> None:

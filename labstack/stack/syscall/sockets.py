@@ -228,7 +228,7 @@ def release(host: Host, s: Socket) -> None:
     it = sk.conn(host, s)
     if it is not None and not it.held:
         return
-    if it is not None and s.linger == 0 and not it.rcv.queued and it.state != CLOSED:
+    if it is not None and s.linger == 0 and not it.rcv.queued and sk.state(host, s) != CLOSED:
         host.env.count["TcpExtTCPAbortOnData"] += 1
         closing.disconnect(host.env, it)
         it.held = False
