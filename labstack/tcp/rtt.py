@@ -6,7 +6,7 @@ from labstack.core.env import Env
 from labstack.core.state import State, state
 
 INITIAL_RTO = 1000 * MS  # RFC 6298 (2.1)
-GRANULARITY = MS
+US = 1000  # ns
 
 
 @state
@@ -49,7 +49,9 @@ def sample(env: Env, rtt: Rtt, r: int) -> None:
         rtt.rttvar = (3 * rtt.rttvar + abs(rtt.srtt - r)) // 4
         rtt.srtt = (7 * rtt.srtt + r) // 8
         env.note("6298/2.3/next", 0, r / MS)
-    rtt.rto = bounded(env, rtt.srtt + max(GRANULARITY, 4 * rtt.rttvar))
+    # DEVIATES: RFC 6298 (2.4) asks for at least 1 s; as in Linux tcp_rto_min is 200 ms, and the variance term has it
+    least = env.config["net.ipv4.tcp_rto_min_us"] * US
+    rtt.rto = bounded(env, rtt.srtt // US * US + max(least, 4 * rtt.rttvar))
 
 
 def back_off(env: Env, rtt: Rtt) -> None:
@@ -60,6 +62,5 @@ def back_off(env: Env, rtt: Rtt) -> None:
 
 
 def bounded(env: Env, rto: int) -> int:
-    # DEVIATES: RFC 6298 (2.4) asks for at least 1 s; Linux's tcp_rto_min is 200 ms, and so is ours.
-    least, most = env.config["net.ipv4.tcp_rto_min_us"] * 1000, env.config["net.ipv4.tcp_rto_max_ms"] * MS
-    return max(least, min(rto, most))
+    """No timeout is longer than tcp_rto_max (RFC 6298 (2.5))."""
+    return min(rto, env.config["net.ipv4.tcp_rto_max_ms"] * MS)
