@@ -4,7 +4,7 @@
     t.send(t.IP() / UDP(sport=5000, dport=9) / b"anybody?")      the peer sends: ours, Scapy's, or bytes
     sent = t.expect(ICMP(type=3, code=3), within=0)              the host's next packet must be this one
     t.silence("10s")                                             nothing leaves the host for so long: proven
-    s = t.socket(); s.connect(80, fails="EINPROGRESS")           the host's system calls
+    s = t.socket("dgram"); s.bind(9); s.recv(returns=b"hello")   the host's system calls
     c = t.accepts(80); c.send(b"hello"); c.expect(flags="A", ack=6)   TCP with the numbers kept (play_tcp)
 
 It works on every Target: in virtual time to the nanosecond, on Linux with a tolerance. The order of the host's packets
