@@ -26,6 +26,7 @@ class Maker:
     def __init__(self, seed: int) -> None:
         self.r = r = random.Random(seed)
         self.v6, self.dgram, self.blocks = r.random() < 0.35, r.random() < 0.25, r.random() < 0.25
+        self.waits = self.blocks  # one call may wait for data: of several, Linux serves whoever wakes first
         self.steps: list[Callable[[], str]] = [
             lambda: f"bind({self.fd()}, {self.addr()})",
             lambda: f"listen({self.fd()}, {r.choice([0, 1, 5])})",
@@ -72,8 +73,10 @@ class Maker:
 
     def flags(self, *more: str) -> str:
         some = [flag for flag in more if self.r.random() < 0.3]
-        if not self.blocks or self.r.random() < 0.5:
+        if not self.waits or self.r.random() < 0.5:
             some.append("MSG_DONTWAIT")
+        else:
+            self.waits = False
         return "|".join(some) or "0"
 
     def transcript(self) -> Transcript:

@@ -142,7 +142,8 @@ def disconnect(host: Host, s: Socket) -> None:
     """connect(AF_UNSPEC), and what follows a failed connect: unconnected, without what bind() has not settled."""
     it = sk.conn(host, s)
     if it is not None:
-        s.error = closing.disconnect(host.env, it)
+        pending = sk.error(host, s)
+        s.error = closing.disconnect(host.env, it) or pending
         it.held = False
         host.env.dirty[it.sock] = None
     elif s.sock in host.listeners:

@@ -38,8 +38,6 @@ def receive(host: Host, call: Parked, s: Socket, n: int | None, flags: int) -> G
     if flags & MSG_OOB:
         raise refused(errno.EINVAL)  # urgent data stays in line
     size = NOWHERE if n is None else n
-    if call.ticket and not size:
-        return Got(0, b"")  # it was woken, and has room for nothing
     it = sk.conn(host, s)
     queued = it is not None and it.rcv.queued > 0
     had = _collect(host, call, it, size, flags, n is None) if it is not None and queued else call.count
@@ -49,6 +47,8 @@ def receive(host: Host, call: Parked, s: Socket, n: int | None, flags: int) -> G
         return Got(had, b"".join(call.got))
     if not had and call.era != s.era:
         raise refused(errno.EPIPE)
+    if call.ticket and not size and _over(host, s, patience):
+        return Got(0, b"")  # it had room for nothing, and learns no more than that
     if not had and _ended(host, s):
         return Got(0, b"")
     return call.wait(patience, errno.EAGAIN)
