@@ -18,6 +18,7 @@ from labstack.tcp.stream import Outbox
 from layers import checksum
 
 AFTER_LOST_SYN = 3 * SECOND
+SMALLEST = 536  # what counts as a full-sized segment until a larger one came
 
 
 def make(
@@ -50,7 +51,7 @@ def make(
         mss=mss,
         recover=iss,
     )
-    rcv = Rcv(irs=0, nxt=0, edge=0, limit=limit, mss=mss, seen=min(mss, family.mss))
+    rcv = Rcv(irs=0, nxt=0, edge=0, limit=limit, mss=mss, seen=min(mss, SMALLEST))
     conn = Conn(
         sock=sock,
         local=local,
