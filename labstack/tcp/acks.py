@@ -17,7 +17,8 @@ def acknowledge(env: Env, conn: Conn, seg: Segment) -> None:
         recovery.duplicate(env, conn)
     elif seg.ack < snd.una:
         env.note("9293/3.10.7.4/ack/old", conn.sock, seg.ack - snd.iss)
-    if seg.ack == snd.una:
+    if seg.ack == snd.una and (not seg.size or seg.seq != conn.rcv.nxt or conn.rcv.islands):
+        # of the next text Linux's header prediction only looks whether it acknowledges something new
         snd.ack_at, snd.unanswered = env.now, 0
     # RFC 9293 §3.10.7.4: an older segment must not overwrite a newer window
     if seg.ack >= snd.una and (snd.wl1 < seg.seq or (snd.wl1 == seg.seq and snd.wl2 <= seg.ack)):

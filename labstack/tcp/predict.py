@@ -33,7 +33,6 @@ def text(env: Env, conn: Conn, ack: int, wnd: int, size: int, pieces: tuple[Piec
     if ack != snd.una & MASK or wnd << snd.shift != snd.wnd or rcv.nxt + size > rcv.edge:
         return False
     snd.wl1, snd.wl2 = rcv.nxt, snd.una
-    snd.ack_at, snd.unanswered = env.now, 0
     receive.advance(env, conn, rcv.nxt + size, pieces)
     return True
 
