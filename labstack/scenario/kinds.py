@@ -64,7 +64,10 @@ class Known(NamedTuple):
 
 
 class Played(NamedTuple):
-    """What a run gave. rules: those of our stack that it reached; passed: its packets, on this kind of link."""
+    """What a run gave. rules: those of our stack that it reached; passed: its packets, on this kind of link.
+
+    held_up: Kernel.held_up, 0 on other targets.
+    """
 
     failure: Failure | None
     rules: frozenset[str] = frozenset()
@@ -72,6 +75,7 @@ class Played(NamedTuple):
     passed: tuple[Passed, ...] = ()
     link: str = "ip"
     history: Any = None
+    held_up: int = 0
 
 
 class Ready(NamedTuple):
@@ -182,13 +186,14 @@ def _watched(watch: Watch, play: Callable[[Target], Failure | None], puzzling: b
     """Play on a target that is watched; evidence is gathered where it went wrong and nobody expected that."""
     try:
         failure = play(cast(Target, watch))
+        held_up = getattr(watch, "held_up", 0)
         passed = watch.passed()  # what nobody asked for at the end is no part of what two targets are compared by
         watch.drain()
         if isinstance(watch.target, Calls):
             played = _told(watch.target.history, failure, puzzling)
         else:
             played = Played(failure, evidence=evidence.of_watch(watch) if failure and puzzling else None)
-        return played._replace(passed=passed, link=watch.link)
+        return played._replace(passed=passed, link=watch.link, held_up=held_up)
     finally:
         watch.end()
 

@@ -74,7 +74,7 @@ class Outcome(NamedTuple):
     "refused" (says what we do not do), "skip" (does not apply here), "error" (cannot be read, or we crashed).
     line: where it failed, 0 if it did not. rules: ids of the rules of our stack that were reached.
     covers: ids of the requirements that it tests. evidence: of a failure. passed: all packets, on this kind of link,
-    where two targets are to be compared.
+    where two targets are to be compared. held_up: ns for which the machine had no time for a target in real time.
     """
 
     file: str
@@ -90,6 +90,7 @@ class Outcome(NamedTuple):
     evidence: Evidence | None = None
     passed: tuple[Passed, ...] = ()
     link: str = "ip"
+    held_up: int = 0
 
     @property
     def bad(self) -> bool:
