@@ -11,6 +11,8 @@ another stack, the scenario says what ours does, and what was recorded stands ab
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from textwrap import fill
 from typing import Any
 
 from labstack.core.event import Call
@@ -19,8 +21,9 @@ from labstack.lab.view import Line, Span, View
 from labstack.packetdrill.parser import parse
 from labstack.packetdrill.printer import packet, seconds, show, syscall
 from labstack.packetdrill.script import ABSOLUTE, RELATIVE, Event, Packet, Script, Syscall, When
-from labstack.scenario import record_capture, record_script, runner
+from labstack.scenario import record_capture, record_python, record_script, runner
 from labstack.scenario.calls import Calls
+from labstack.scenario.collect import run
 from labstack.scenario.mutate_play import Loose
 from labstack.scenario.plan import plan
 from labstack.scenario.record_story import Story, of_history
@@ -87,11 +90,35 @@ def of_story(story: Story, about: str) -> Recording:
     try:
         script = record_script.script(story, about)
     except UnfitError as error:
-        raise LabError(f"{error}") from None
+        return _python(story, f"{about}\nIn Python, since packetdrill's language cannot say it: {error}.")
+    if not script.events:
+        raise LabError(f"nothing has happened to {story.host} that can be told")
     if passes(script):
         return Recording(show(relative(script)))
     ours, remarks = settled(script)
     return Recording(show(relative(ours), remarks), differs=len(remarks))
+
+
+def _python(story: Story, about: str) -> Recording:
+    """The story in Python, on the link on which it passes; on the last one, with a remark, if it does on none."""
+    about = fill(about, 100, break_long_words=False, replace_whitespace=False)
+    why = ""
+    for link in record_python.links(story):
+        source = record_python.source(story, about, link)
+        why = python_failure(source)
+        if not why:
+            return Recording(source, ".py")
+    about = f"{about}\n\nIt does not pass on our stack: {why}"
+    return Recording(record_python.source(story, about, record_python.links(story)[-1]), ".py", 1)
+
+
+def python_failure(source: str) -> str:
+    """How a Python scenario fails on our stack, "" if it passes."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "scenario_recorded.py"
+        path.write_text(source, encoding="utf-8")
+        outcome = run(f"{path}::recorded")
+    return outcome.reason or outcome.verdict if outcome.bad else ""
 
 
 def _who(lab: Any) -> str:
@@ -141,8 +168,11 @@ def settled(script: Script) -> tuple[Script, dict[int, str]]:
     it = plan(script, settings)
     calls = Calls(seed=settings.seed, local=(it.cidr,), mtu=it.mtu, events=settings.events)
     _Open(script, calls, settings).play()
-    ours = record_script.script(of_history(calls.history, calls.host.name), script.about)
-    return ours._replace(options=script.options, notes=script.notes, init=script.init), _remarks(script, ours)
+    story = of_history(calls.history, calls.host.name)
+    ours = record_script.script(story, script.about)._replace(
+        options=script.options, notes=script.notes, init=script.init
+    )
+    return ours, _remarks(script, ours, record_script.start(story))
 
 
 class _Open(Loose):
@@ -152,22 +182,22 @@ class _Open(Loose):
         self._reap()
 
 
-def _remarks(theirs: Script, ours: Script) -> dict[int, str]:
-    """The lines of theirs that are not in ours, by the event of ours before which they belong."""
+def _remarks(theirs: Script, ours: Script, start: int) -> dict[int, str]:
+    """The lines of theirs that are not in ours, which began at `start`, by the event of ours where they belong."""
     a, b = ([_line(event) for event in it.events] for it in (theirs, ours))
-    found: dict[int, str] = {}
+    found: list[tuple[int, str]] = []
     for kind, first, last, start, _ in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if kind == "equal":
-            pairs = zip(theirs.events[first:last], ours.events[start:], strict=False)
-            found |= {start + i: _apart(*pair) for i, pair in enumerate(pairs) if _apart(*pair)}
+            pairs = enumerate(zip(theirs.events[first:last], ours.events[start:], strict=False), start)
+            found += [(at, _apart(*pair, start)) for at, pair in pairs]
         else:
-            found[start] = "\n".join([f"{MARK}{line}" for line in a[first:last]] or ["not recorded:"])
-    return found
+            found += [(start, f"{MARK}{line}") for line in a[first:last]] or [(start, "not recorded:")]
+    return {at: "\n".join(said for n, said in found if n == at and said) for at, line in found if line}
 
 
-def _apart(theirs: Event, ours: Event) -> str:
+def _apart(theirs: Event, ours: Event, start: int) -> str:
     """When a packet was recorded that ours sends at another time, beyond packetdrill's usual tolerance."""
-    off = abs(theirs.when.at - ours.when.at)
+    off = abs(theirs.when.at - ours.when.at - start)
     return f"{MARK}at {seconds(theirs.when.at)}" if off > TOLERANCE and isinstance(ours.action, Packet) else ""
 
 

@@ -129,8 +129,9 @@ class Applications:
     def recvfrom(self, back: Any, sock: int) -> Told:
         if sock not in self._fds:  # a ping socket, which is not told
             return
-        got = back if isinstance(back, StackError) else back[0]
-        yield "recvfrom", (self._fd(sock), 65_536, 0), _result(got)
+        failed = isinstance(back, StackError)
+        got = _result(back) if failed else Result(len(back[0]), 0, (bytes(back[0]), back[1]))
+        yield "recvfrom", (self._fd(sock), 65_536, 0), got
 
 
 def _text(addr: Any, size: int) -> str:

@@ -18,6 +18,7 @@ from labstack.packetdrill.script import (
     Code,
     Command,
     Event,
+    Icmp,
     Ip,
     Note,
     Option,
@@ -53,6 +54,13 @@ def script(story: Story, about: str = "") -> Script:
     writer = _Writer(story._replace(happened=tuple(_returning(story.happened))))
     _check_blocking(writer.happened)
     return writer.script(about)
+
+
+def start(story: Story) -> int:
+    """When (ns of the story) the first thing happened that its script tells."""
+    writer = _Writer(story._replace(happened=tuple(_returning(story.happened))))
+    writer.settle()
+    return writer.start
 
 
 def stimuli(story: Story) -> Script:
@@ -103,10 +111,16 @@ class _Writer:
         self.flows: dict[Key, _Both] = {}
         self.current = Current()
 
+    @property
+    def start(self) -> int:
+        """When it begins."""
+        return self.happened[0].at if self.happened else 0
+
     def script(self, about: str) -> Script:
-        self._settle()
+        """The whole script."""
+        self.settle()
         self._name()
-        start = self.happened[0].at if self.happened else 0
+        start = self.start
         profile, events = profile_of(self.config), []
         init = beside(self.config, profile)
         for it in self.happened:
@@ -182,7 +196,7 @@ class _Writer:
 
     # before it begins
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Sysctls that are set before anything else happens belong to the beginning; what is not told goes."""
         while self.happened and isinstance(self.happened[0], Changed):
             it: Any = self.happened.pop(0)
@@ -224,6 +238,8 @@ class _Writer:
         if isinstance(body, Tcp):
             options = _unfolded(body.options or ())
             body = _plain(self._counted(body._replace(options=options), both, it.inbound), it.inbound)
+        if isinstance(body, Icmp) and body.code == 0:
+            body = body._replace(code=None)
         made = Packet(it.inbound, body, _ip(seen.ip, it.inbound), key if self.current.named and key[0] else None)
         if made.ports and it.inbound:
             made = made._replace(ports=(key[1], key[0]))
