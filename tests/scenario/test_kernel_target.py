@@ -33,8 +33,9 @@ from kernel_peer import (
 
 from labstack.core.errors import StackError
 from labstack.live.namespace import StepError
-from labstack.scenario.kernel import tables
+from labstack.scenario.kernel import available, nursery, tables
 from labstack.scenario.kernel.target import Kernel
+from labstack.scenario.kernel.trial import trial
 from labstack.scenario.target import Result, Ticket
 from labstack.stack.syscall import info
 from layers import ARP, ICMP, IP, TCP, UDP, Ether, ICMPv6EchoRequest, IPv6
@@ -244,6 +245,9 @@ def test_the_mtu_and_addresses_are_as_asked() -> None:
         ({"local": ("banana/8",)}, "expected an address"),
         ({"device": "tap"}, "expected one of"),
         ({"hide": ("arp",)}, "expected some of"),
+        ({"remote": ("nowhere",)}, "expected an address"),
+        ({"link": "ether", "neighbours": {"10.0.0.9": "02:00"}}, "expected a MAC"),
+        ({"sysctls": {"net.ipv4.tcp_congestion_control": "nonsense"}}, "tcp_congestion_control"),
         ({"sysctls": {"net.ipv4.tcp_rmem": "no numbers"}}, "tcp_rmem"),
     ],
 )
@@ -291,6 +295,10 @@ def test_a_new_target_has_linuxs_own_buffers_whatever_the_machine_has(kernel: Ke
 def test_a_sysctl_that_a_namespace_does_not_have_is_a_key_error(kernel: Kernel, name: str) -> None:
     with pytest.raises(KeyError, match="sysctl"):
         kernel.sysctl(name)
+
+
+def test_a_sysctl_that_can_only_be_written_is_what_was_written(kernel: Kernel) -> None:
+    assert kernel.sysctl("net.ipv4.route.flush", "1") == "1"
 
 
 def test_a_value_that_cannot_be_is_a_value_error(kernel: Kernel) -> None:
@@ -396,9 +404,18 @@ def test_shell_text_runs_inside(kernel: Kernel, tmp_path: Path) -> None:
 
 
 def test_after_the_end_there_is_nothing(kernel: Kernel) -> None:
+    def again() -> None:
+        kernel.finished(Ticket(1))
+
     kernel.end()
     kernel.end()
-    for use in (lambda: kernel.socket(2, 1), lambda: kernel.inject(b""), lambda: kernel.wait(0), kernel.counters):
+    for use in (
+        lambda: kernel.socket(2, 1),
+        lambda: kernel.inject(b""),
+        lambda: kernel.wait(0),
+        kernel.counters,
+        again,
+    ):
         with pytest.raises(ValueError, match="is gone"):
             use()
 
@@ -436,6 +453,39 @@ def test_a_worker_that_is_gone_is_said_to_be(kernel: Kernel) -> None:
     assert "has ended" in kernel.fault
     kernel.end()
     kernel._fault = ""
+
+
+def test_why_there_can_be_no_target_here_is_said_with_what_would_mend_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither as root nor in a user namespace: doctor's lines, as for a wire."""
+
+    def refuse(user: bool) -> None:
+        raise StepError("unshare", errno.ENOSPC if user else errno.EPERM, "")
+
+    monkeypatch.setattr(nursery, "_nurseries", {})
+    monkeypatch.setattr(nursery, "Namespace", refuse)
+    assert "sysctl user.max_user_namespaces=9999" in trial()
+
+
+def test_elsewhere_than_on_linux_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert available.__wrapped__() == "the kernel target is Linux, and this is darwin"
+
+
+def test_a_fork_has_a_nursery_of_its_own() -> None:
+    """What the parent has is not the child's to end."""
+    with linux() as kernel:
+        pid = os.fork()
+        if not pid:
+            with Kernel() as other:
+                ours = nursery.nursery().nurse.pid
+                os._exit(0 if other.socket(2, 1).result == 3 and ours != kernel_nurse(kernel) else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert done(kernel.socket(2, 1)) == 3
+
+
+def kernel_nurse(kernel: Kernel) -> int:
+    """The parent of a target's worker."""
+    return int(Path(f"/proc/{kernel._worker.pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def test_the_thread_is_scheduled_as_before_when_the_last_target_is_gone() -> None:

@@ -2,6 +2,7 @@
 """What is asked of a kernel target, and what comes back, as values that can go to another process and from it."""
 
 import errno
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -38,6 +39,7 @@ def plan(
     mtu: int,
     local: Sequence[str],
     gateway: Sequence[str],
+    remote: Sequence[str],
     neighbours: Mapping[str, str],
     hide: Collection[str],
 ) -> Plan:
@@ -49,7 +51,16 @@ def plan(
         raise ValueError(f"device={device!r}: expected one of {', '.join(ways[link])} for link={link!r}")
     if unknown := set(hide) - NOISE.keys():
         raise ValueError(f"hide={sorted(unknown)}: expected some of {', '.join(NOISE)}")
-    for prefix in local:
+    hosts = [f"{address}/{128 if ':' in address else 32}" for address in (*gateway, *remote, *neighbours)]
+    for prefix in (*local, *hosts):
         parse_prefix(prefix)
-    macs = tuple((address, bytes.fromhex(mac.replace(":", ""))) for address, mac in neighbours.items())
-    return Plan(link, device, mtu, tuple(local), tuple(gateway), macs)
+    macs = tuple((address, hardware(mac)) for address, mac in neighbours.items())
+    return Plan(link, device, mtu, tuple(local), tuple(gateway), macs, tuple(remote))
+
+
+def hardware(mac: str) -> bytes:
+    """The bytes of "02:00:00:00:00:01". Raises ValueError."""
+    parts = mac.split(":")
+    if len(parts) != 6 or not all(re.fullmatch("[0-9a-fA-F]{2}", part) for part in parts):
+        raise ValueError(f"{mac!r}: expected a MAC address, as 02:00:00:00:00:01")
+    return bytes.fromhex("".join(parts))

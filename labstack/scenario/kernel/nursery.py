@@ -80,11 +80,11 @@ class Nursery:
         try:
             with self.lock, theirs, other:
                 socket.send_fds(self.control, [marshal.dumps(tuple(plan))], [theirs.fileno(), other.fileno()])
-                pid, fds, _, _ = socket.recv_fds(self.control, 4, 1)
+                pid, fds, _, _ = socket.recv_fds(self.control, 4, 1, socket.MSG_CMSG_CLOEXEC)
                 if not pid:
                     raise StepError("nurse", errno.EPIPE, "she is gone")
             service.settimeout(PATIENCE)
-            message, wire, _, _ = socket.recv_fds(service, 4096, 2)
+            message, wire, _, _ = socket.recv_fds(service, 4096, 2, socket.MSG_CMSG_CLOEXEC)
             failed = marshal.loads(message) if message else ("worker", errno.EPIPE)
             if failed:
                 raise StepError(failed[0], failed[1], "")

@@ -35,6 +35,7 @@ from labstack.stack.syscall import info
 SPIN = 300_000  # ns before a time at which we stop sleeping, to be on time
 EAGER = 1_000_000  # ns for which a call's answer is waited for awake: a machine that was idle takes half as long
 PATIENCE = 10 * 1_000_000_000  # ns for a call that neither returns nor sleeps
+LONGEST = 1_000_000  # ms of one sleep
 MOST_BLOCKED = 256  # calls at once
 BLOCKING = frozenset(
     {"accept", "accept4", "connect", "read", "recv", "readv", "recvfrom", "recvmsg", "write", "send", "writev"}
@@ -43,7 +44,7 @@ BLOCKING = frozenset(
 SO_MEMINFO, TCP_FIGURES = 55, (11, 26, 13)  # TCP_INFO, TCP_CC_INFO, TCP_CONGESTION
 MOST_INFO = 1024  # bytes: more than any of these structs has
 CLOCK_MONOTONIC_COARSE = 6
-_NAME = re.compile(r"net\.[a-z0-9_]+(\.[A-Za-z0-9_-]+)+")
+_NAME = re.compile(r"net\.(core|ipv4|ipv6|mptcp)(\.[A-Za-z0-9_-]+)+")
 
 
 class Kernel(Syscalls):
@@ -83,7 +84,7 @@ class Kernel(Syscalls):
         device: str = "auto",
         name: str = "kernel",
     ) -> None:
-        plan = asked.plan(link, device, mtu, local, gateway, neighbours or {}, hide)._replace(remote=tuple(remote))
+        plan = asked.plan(link, device, mtu, local, gateway, remote, neighbours or {}, hide)
         self.name = name
         self.link = link
         self._fault = ""
@@ -134,7 +135,7 @@ class Kernel(Syscalls):
         self._pulse()
         if len(self._blocked) >= MOST_BLOCKED:
             raise StackError(errno.EAGAIN, f"{MOST_BLOCKED} calls are blocked, and no more can be")
-        may_block = name in BLOCKING or (name == "close" and self._lingers(*args))
+        may_block = name in BLOCKING or (name == "close" and len(args) == 1 and self._lingers(args[0]))
         self._number = number = self._number + 1
         self._blocked[number] = name
         try:
@@ -152,11 +153,12 @@ class Kernel(Syscalls):
 
     def finished(self, ticket: Ticket) -> tuple[int, Result] | None:
         """When (ns) and with what a call that blocked returned; None if it still blocks."""
+        self._check()
         self._receive()
         found = self._returned.get(ticket.number)
         return found and (found[0], Result(*found[1]))
 
-    def _lingers(self, fd: Any, *_: Any) -> bool:
+    def _lingers(self, fd: Any) -> bool:
         """May close() wait? Without SO_LINGER it may sleep in the kernel for a moment, but it does not block."""
         back = self.call("getsockopt", fd, socket.SOL_SOCKET, socket.SO_LINGER, 8)
         return isinstance(back, Result) and back.errno == 0 and any(back.data[:4])
@@ -222,7 +224,7 @@ class Kernel(Syscalls):
             if now >= until or (ticket is not None and ticket.number in self._returned):
                 return None
             if until - now > SPIN:
-                self._poll.poll((until - now - SPIN) // 1_000_000)
+                self._poll.poll(min((until - now - SPIN) // 1_000_000, LONGEST))
                 due = until - SPIN
 
     def packets(self) -> list[Packet]:

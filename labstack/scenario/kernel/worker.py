@@ -12,6 +12,7 @@ errno).
 """
 
 import ctypes
+import errno
 import os
 import select
 import signal
@@ -107,24 +108,28 @@ class Service:
     def sysctl(self, name: str, value: str | None) -> str:
         """Read or set one. Raises OSError."""
         path = "/proc/sys/" + name.replace(".", "/")
+        if name == CONGESTION:
+            return self._congestion(path, value)
         if value is not None:
-            self._write(path, name, value)
-        if name == CONGESTION and self.calls.congestion:
-            return self.calls.congestion.decode()
+            _write(path, value)
+            if not os.access(path, os.R_OK):  # net.ipv4.route.flush, for one
+                return value
         with open(path) as file:
             return " ".join(file.read().split())
 
-    def _write(self, path: str, name: str, value: str) -> None:
-        """A congestion control that the host keeps from namespaces as a default is given to each socket instead."""
-        try:
-            with open(path, "w") as file:
-                file.write(value)
-            if name == CONGESTION:
+    def _congestion(self, path: str, value: str | None) -> str:
+        """One that the machine keeps from namespaces as a default is given to each socket instead; none is loaded."""
+        if value is not None:
+            wanted = value.strip().encode()
+            if wanted not in libc.LOADED[libc.TCP_CONGESTION]:
+                raise OSError(errno.EINVAL, "no such congestion control")
+            try:
+                _write(path, value)
                 self.calls.congestion = b""
-        except PermissionError:
-            if name != CONGESTION or value.encode() not in libc.LOADED[libc.TCP_CONGESTION]:
-                raise
-            self.calls.congestion = value.encode()
+            except PermissionError:
+                self.calls.congestion = wanted
+        with open(path) as file:
+            return self.calls.congestion.decode() or file.read().strip()
 
     def tables(self) -> list[str]:
         """/proc/net/netstat, snmp and snmp6."""
@@ -154,6 +159,11 @@ class Service:
 
     def empty(self) -> None:
         empty_namespace()
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
 
 
 def work(calls: socket.socket, service: socket.socket) -> None:
