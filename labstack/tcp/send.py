@@ -32,12 +32,15 @@ def poll(env: Env, conn: Conn) -> Span | None:
     if size is None:
         return _blocked(env, conn, probe)
     seq, size, flags = _span(snd, snd.cursor, size, snd.una + snd.wnd)
-    return seq, size, flags | (PSH if conn.passive and _ends_a_burst(snd, ready, size) else 0)
+    return seq, size, flags | (PSH if _ends_a_burst(conn, ready, size) else 0)
 
 
-def _ends_a_burst(snd: Snd, ready: int, size: int) -> bool:
-    """Is this the last full-sized segment that the windows let go now? Linux pushes it in a connection that the peer
-    opened, whose window it does not trust yet (forced_push)."""
+def _ends_a_burst(conn: Conn, ready: int, size: int) -> bool:
+    """Is this the last full-sized segment that the windows let go now? Linux (forced_push) pushes it when half the
+    largest window is on its way, which in a connection that the peer opened is little at first."""
+    snd = conn.snd
+    if not conn.passive and snd.cursor + size - snd.una <= snd.max_wnd // 2:
+        return False
     rest = min(snd.una + snd.wnd, snd.una + snd.cc.cwnd) - snd.cursor - size
     return snd.cursor == snd.nxt and rest < snd.mss and rest < ready - size and size >= snd.mss
 
