@@ -95,7 +95,7 @@ def fin_acked(env: Env, conn: Conn) -> None:
         if not conn.held and conn.user.linger2 < 0:
             env.note("linux/tcp_rcv_state_process/linger2", conn.sock)
             env.count["TcpExtTCPAbortOnData"] += 1
-            finish(env, conn)
+            abort(env, conn)
         elif not conn.held:
             _linger(env, conn)
             env.wake(conn.sock, WAKE_CLOSED)

@@ -62,7 +62,7 @@ class Snd(State):
     retries: int = 0  # retransmission timeouts in a row
     probes: int = 0  # window probes in a row
     unanswered: int = 0  # of those, and of keep-alives, since the peer was last heard
-    trouble_at: int = 0  # when the first retransmission or window probe in a row went out
+    trouble_at: int = 0  # when the first SYN, or the first retransmission or window probe in a row went out
     ack_at: int = 0  # when an ACK last came
     sent_at: int = 0  # when data last went out
     dupacks: int = 0

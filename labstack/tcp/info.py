@@ -103,7 +103,7 @@ def _sender(env: Env, conn: Conn) -> dict[str, int]:
         "rtt": rtt.srtt // US,
         "rttvar": (rtt.rttvar if rtt.srtt else AFTER_LOST_SYN // 4 if heard else INITIAL_RTO // 4) // US,
         "min_rtt": rtt.least // US if rtt.least else NEVER,
-        "snd_mss": snd.mss if heard else min(snd.mss, DEFAULT_MSS),
+        "snd_mss": snd.mss if heard else min(snd.mss, conn.user.maxseg or DEFAULT_MSS),
         "pmtu": conn.mtu,
         "snd_cwnd": cc.cwnd // cc.mss,
         "snd_ssthresh": MAX_SSTHRESH if cc.ssthresh == INFINITE else cc.ssthresh // cc.mss,

@@ -79,6 +79,7 @@ def active(env: Env, conn: Conn) -> None:
     env.count["TcpActiveOpens"] += 1
     env.note("9293/3.10.1/active", conn.sock)
     become(env, conn, SYN_SENT)
+    conn.snd.trouble_at = env.now  # TCP_USER_TIMEOUT counts from the first SYN
     env.dirty[conn.sock] = None
 
 

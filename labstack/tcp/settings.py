@@ -58,10 +58,13 @@ def _maxseg(env: Env, conn: Conn, value: int) -> None:
 
 
 def _quickack(env: Env, conn: Conn, value: int) -> None:
-    """1: acknowledge what is due now, and at once for a while; 2: only what is due now; 0: wait for company."""
+    """1: acknowledge what is due now, and at once for a while; 2: only what is due now; 0: wait for company.
+
+    As on Linux (tcp_cleanup_rbuf) what is due waits until the application has read everything.
+    """
     rcv = conn.rcv
     rcv.pingpong = not value & 1
-    if value and rcv.ack == DELAYED:
+    if value and rcv.ack == DELAYED and not rcv.queued:
         rcv.ack = NOW
         env.dirty[conn.sock] = None
 

@@ -63,7 +63,7 @@ def _retransmit(env: Env, conn: Conn) -> None:
         return
     snd.retries += 1
     if snd.retries == 1:
-        snd.trouble_at = env.now
+        snd.trouble_at = env.now if conn.state != SYN_SENT else snd.trouble_at
     env.count["TcpExtTCPTimeouts"] += 1
     if _too_long(env, conn):
         # RFC 9293 §3.8.3 (c): R2

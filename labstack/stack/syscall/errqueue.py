@@ -25,15 +25,19 @@ _ERROR = struct.Struct("<IBBBBII")
 def tell(host: Host, sock: int, d: Datagram, state: str = CLOSED) -> None:
     """An ICMP error about a packet of this socket of the host, which was in `state`: keep it if the owner asked.
 
-    A stream that is open hears of it at once, and lives on (tcp_v4_err); before, the error is kept, too.
+    A stream that is open hears of it at once, and lives on; before, the error is kept, and on IPv4 even if nobody asked
+    (tcp_v4_err, tcp_v6_err).
     """
     s = host.files.sockets.get(host.files.owners.get(sock, 0))
-    quoted = d.quoted
-    if s is None or quoted is None or not s.options.get(RECVERR if quoted.family is V4 else RECVERR6):
+    quoted, opening = d.quoted, state in (SYN_SENT, SYN_RECEIVED)
+    if s is None or quoted is None:
         return
-    if s.type == sk.SOCK_DGRAM or state not in (SYN_SENT, SYN_RECEIVED):
+    asked = s.options.get(RECVERR if quoted.family is V4 else RECVERR6)
+    if not asked and not (opening and quoted.family is V4):
+        return
+    if not opening:
         s.error = quoted.errno
-    if (s.type == sk.SOCK_DGRAM or state in (SYN_SENT, SYN_RECEIVED)) and len(s.errors) < MOST:
+    if (s.type == sk.SOCK_DGRAM or opening) and len(s.errors) < MOST:
         payload = bytes(quoted.transport)[UDP_HLEN if s.type == sk.SOCK_DGRAM else 0 :]
         origin = ORIGIN_ICMP if quoted.family is V4 else ORIGIN_ICMP6
         address = quoted.dst, int.from_bytes(quoted.transport[2:4], "big")

@@ -177,7 +177,7 @@ def maxseg(host: Host, s: Socket) -> int:
     it = sk.conn(host, s)
     if it is None or sk.state(host, s) in (CLOSED, LISTEN):
         return s.wishes.get("maxseg", 0) or DEFAULT_MSS
-    return it.snd.mss if it.rcv.nxt else min(it.snd.mss, DEFAULT_MSS)
+    return it.snd.mss if it.rcv.nxt else min(it.snd.mss, it.user.maxseg or DEFAULT_MSS)
 
 
 def keepalive(host: Host, s: Socket, value: int) -> None:
