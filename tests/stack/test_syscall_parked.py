@@ -136,6 +136,7 @@ def test_what_a_resumed_call_sends_leaves_in_the_same_drain() -> None:
 def test_close_with_linger_waits_for_the_peer_and_no_longer_than_that() -> None:
     h = connected()
     h.setsockopt(4, 1, 13, i32(1, 5))
+    h.fcntl(4, 4, 0o4000)  # O_NONBLOCK does not matter here
     h.write(4, b"hello")
     ticket = h.close(4)
     assert h.result(ticket) is None
