@@ -68,6 +68,9 @@ def bind(host: Host, fd: int, addr: Address) -> Back:
         raise refused(errno.EAFNOSUPPORT)
     local = binding.own_address(host, s, name.packed or sk.FAMILIES[s.family].any)
     _unbound(host, s)
+    if s.local is not None:  # of a connection that is over
+        s.was = sk.anywhere(s), s.local[1]
+        binding.abandon(host, s)
     binding.claim(host, s, local, name.port)
     s.locks = (ADDRESS if any(local) else 0) | (PORT if name.port else 0)
     s.v6only = s.v6only or (len(local) == 16 and any(local))
