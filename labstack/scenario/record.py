@@ -182,22 +182,22 @@ class _Open(Loose):
         self._reap()
 
 
-def _remarks(theirs: Script, ours: Script, start: int) -> dict[int, str]:
-    """The lines of theirs that are not in ours, which began at `start`, by the event of ours where they belong."""
+def _remarks(theirs: Script, ours: Script, began: int) -> dict[int, str]:
+    """The lines of theirs that are not in ours, which began at `began`, by the event of ours where they belong."""
     a, b = ([_line(event) for event in it.events] for it in (theirs, ours))
     found: list[tuple[int, str]] = []
     for kind, first, last, start, _ in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if kind == "equal":
             pairs = enumerate(zip(theirs.events[first:last], ours.events[start:], strict=False), start)
-            found += [(at, _apart(*pair, start)) for at, pair in pairs]
+            found += [(at, _apart(*pair, began)) for at, pair in pairs]
         else:
             found += [(start, f"{MARK}{line}") for line in a[first:last]] or [(start, "not recorded:")]
     return {at: "\n".join(said for n, said in found if n == at and said) for at, line in found if line}
 
 
-def _apart(theirs: Event, ours: Event, start: int) -> str:
+def _apart(theirs: Event, ours: Event, began: int) -> str:
     """When a packet was recorded that ours sends at another time, beyond packetdrill's usual tolerance."""
-    off = abs(theirs.when.at - ours.when.at - start)
+    off = abs(theirs.when.at - ours.when.at - began)
     return f"{MARK}at {seconds(theirs.when.at)}" if off > TOLERANCE and isinstance(ours.action, Packet) else ""
 
 

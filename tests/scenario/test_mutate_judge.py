@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The verdict of mutants: what came is the oracle for what goes out, and each invariant is seen to be broken."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labstack.core.env import Env
+from labstack.core.event import Rx
+from labstack.packetdrill.parser import parse
+from labstack.packetdrill.script import ScriptError
+from labstack.scenario import mutate_trial
+from labstack.scenario.mutate_came import Came
+from labstack.scenario.mutate_judge import signature
+from labstack.scenario.settings import Settings
+from labstack.scenario.wire import Wire, take_apart
+from labstack.tcp import islands, receive
+from layers import IP, TCP, Raw
+
+SERVER = """
+// judge: invariants
+0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
++0 bind(3, ..., ...) = 0
++0 listen(3, 1) = 0
++.1 < S 0:0(0) win 65535 <mss 1460>
++.1 < . 1:1(0) ack 1 win 65535
++0 accept(3, ..., ...) = 4
+"""
+KEY = (80, 1024)
+
+
+def why(text: str) -> str:
+    """The invariant that a script breaks, "" if it breaks none."""
+    script, settings = parse(text), Settings(events=5000)
+    assert mutate_trial.by_invariants(script)
+    failure = mutate_trial.play(script, mutate_trial.host(script, settings), settings)
+    return failure.why if failure else ""
+
+
+def segment(seq: int, data: bytes = b"", flags: str = "A") -> Wire:
+    packet = IP(src="192.0.2.1", dst="192.0.2.2") / TCP(sport=1024, dport=80, seq=seq, flags=flags) / Raw(load=data)
+    wire = take_apart(bytes(packet))
+    assert not isinstance(wire, str)
+    return wire
+
+
+# what came
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 30)), max_size=6), st.integers(0, 60), st.integers(1, 20))
+def test_bytes_came_if_every_one_of_them_did(pieces: list[tuple[int, int]], at: int, size: int) -> None:
+    stream, base, came = bytes(range(200)), (1 << 32) - 20, Came()
+    for start, length in pieces:
+        came.take(segment((base + start) % (1 << 32), stream[start : start + length]))
+    there = {n for start, length in pieces for n in range(start, start + length)}
+    wanted = stream[at : at + size]
+    assert came.has(KEY, base + at, wanted) == (set(range(at, at + size)) <= there)
+    assert not came.has(KEY, base + at, bytes([wanted[0] ^ 1]) + wanted[1:])
+    assert not came.has((81, 1024), base + at, wanted)
+
+
+def test_what_did_not_come_cannot_be_acknowledged() -> None:
+    came = Came()
+    came.take(segment(0, flags="S"))
+    came.take(segment(1, b"abc", "FA"))
+    assert [ack for ack in range(9) if came.acknowledges(KEY, ack)] == [0, 1, 2, 3, 4, 5]
+
+
+# what is broken
+
+
+@contextmanager
+def broken(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, by: Any) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, by)
+        yield
+
+
+def test_a_sound_stack_breaks_nothing() -> None:
+    assert not why(SERVER + "+.1 < P. 1:101(100) ack 1 win 100\n+0 read(4, ..., 1000) = 100\n+0 close(4) = 0")
+
+
+def test_a_failure_inside_is_told_with_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> None:
+        raise ZeroDivisionError("planted")
+
+    with broken(monkeypatch, receive, "_keep", fails):
+        told = why(SERVER + "+.1 < P. 101:201(100) ack 1 win 100")
+    assert told.startswith("Traceback")
+    assert signature(told).startswith("ZeroDivisionError: planted File")
+
+
+def test_a_drop_that_is_not_counted_is_lost_silently(monkeypatch: pytest.MonkeyPatch) -> None:
+    with broken(monkeypatch, Env, "drop", lambda *_: None):
+        told = why(SERVER + "// flip: 7 36:0x01\n+.1 < P. 1:101(100) ack 1 win 100")
+    assert told == "tcp: 1 arrivals are neither delivered nor dropped"
+
+
+def test_bytes_at_the_wrong_place_are_seen_when_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    insert = islands.insert
+
+    def shifted(held: Any, start: int, end: int, pieces: Any) -> int:
+        return insert(held, start, end, tuple([bytes(piece)[1:] + b"?" for piece in pieces]))
+
+    with broken(monkeypatch, islands, "insert", shifted):
+        told = why(
+            SERVER
+            + """
+            +.1 < P. 101:201(100) ack 1 win 100
+            +.1 < P. 1:101(100) ack 1 win 100
+            +0 read(4, ..., 1000) = 200
+        """
+        )
+    assert told == "read() gave bytes 0:200 of the stream, which never came like this"
+
+
+def test_an_acknowledgment_of_what_never_came_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lies(rcv: Any, size: int, pieces: Any) -> None:
+        rcv.nxt += size + 1
+
+    with broken(monkeypatch, receive, "_deliver", lies):
+        assert why(SERVER + "+.1 < P. 1:101(100) ack 1 win 100") == "it acknowledged what never came"
+
+
+def test_a_host_that_cannot_come_to_rest_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    from labstack.stack.stack import Stack
+
+    deadline = Stack.deadline
+    with broken(monkeypatch, Stack, "deadline", lambda host: deadline(host) or host.env.now + 1):
+        assert "does not come to rest" in why(SERVER) or "no end" in why(SERVER)
+
+
+# scripts that are judged like this
+
+
+@pytest.mark.parametrize("note", ["flip: 99 3:1", "flip: 0 3:1", "flip: 1 3", "flip: x"])
+def test_a_flip_that_cannot_be_is_told_with_its_place(note: str) -> None:
+    with pytest.raises(ScriptError) as error:
+        why(f"// {note}\n{SERVER}")
+    assert error.value.place.line == 1
+
+
+def test_flips_reach_the_packet_of_their_event() -> None:
+    script = parse(f"// flip: 5 33:0x18\n{SERVER}")
+    host = mutate_trial.host(script, Settings())
+    assert mutate_trial.play(script, host, Settings()) is None
+    frames = [it.event.frame for it in host.history.records if it.host == "h1" and isinstance(it.event, Rx)]
+    wires = [take_apart(frame.cuts()[0]) for frame in frames]
+    assert [wire.head.flags for wire in wires if not isinstance(wire, str)] == [2, 8]
