@@ -146,7 +146,7 @@ def _reader(host: Host, local: bytes, lport: int, remote: bytes, rport: int) -> 
     if len(sharers) < 2:
         it = host.udps.get(ports.find(host, UDP, local, lport))
         return it if it is not None and it.hears(remote, rport) else None
-    fits = []
+    fits: list[tuple[bool, bool, int, int, Udp]] = []
     for number in sharers:
         s = host.files.sockets[number]
         it = host.udps.get(s.sock)
