@@ -210,7 +210,7 @@ def rcvbuf(host: Host, s: Socket) -> int:
 
 
 def set_sndbuf(host: Host, s: Socket, value: int) -> None:
-    """Doubled, as Linux does, which counts memory; the stream gets half of that for its bytes."""
+    """Doubled, as Linux does, which counts memory: what its buffers take beside the bytes is about an eighth."""
     _sndbuf(host, s, min(value & 0xFFFFFFFF, host.env.config["net.core.wmem_max"]))
 
 
@@ -220,7 +220,7 @@ def force_sndbuf(host: Host, s: Socket, value: int) -> None:
 
 def _sndbuf(host: Host, s: Socket, value: int) -> None:
     s.options[SNDBUF] = max(2 * value, MIN_SNDBUF)
-    wish(host, s, "sndbuf", min(s.options[SNDBUF] // 2, SETTINGS["sndbuf"].most))
+    wish(host, s, "sndbuf", min(s.options[SNDBUF] * 7 // 8, SETTINGS["sndbuf"].most))
 
 
 def set_rcvbuf(host: Host, s: Socket, value: int) -> None:
@@ -323,7 +323,11 @@ def recverr(key: Key) -> Set:
 
 
 def pending(host: Host, s: Socket) -> int:
-    return sk.take_error(host, s)
+    """The pending error; where there is none a soft one of the connection, told once, too (RFC 9293 §3.9.2.2)."""
+    code, it = sk.take_error(host, s), sk.conn(host, s)
+    if not code and it is not None:
+        code, it.soft = it.soft, 0
+    return code
 
 
 def listens(host: Host, s: Socket) -> int:
