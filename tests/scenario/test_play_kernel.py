@@ -9,7 +9,7 @@ from play_toy import FIRST, one
 
 from labstack.scenario.kernel import available
 from labstack.scenario.kernel.target import Kernel
-from labstack.scenario.play_scenario import Scenario, load
+from labstack.scenario.play.scenario import Scenario, load
 
 pytestmark = [
     pytest.mark.live,
