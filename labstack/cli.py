@@ -233,11 +233,11 @@ def _rfc(args: argparse.Namespace) -> int:
 
 
 def _record(args: argparse.Namespace) -> int:
-    return _asked("run", args, "record_command")
+    return _asked("run", args, "record.command")
 
 
 def _mutate(args: argparse.Namespace) -> int:
-    return _asked("run", args, "mutate_command")
+    return _asked("run", args, "mutate.command")
 
 
 def _asked(name: str, args: argparse.Namespace, module: str = "command") -> int:

@@ -19,8 +19,8 @@ from labstack.scenario.target import Message, Packet, Result, Ticket
 __all__ = ["ANY", "Calls", "Message", "Packet", "Result", "Ticket", "exactly", "has", "lacks", "near", "scenario"]
 __all__ += ["size"]
 
-_WHERE = {"Calls": "calls", "scenario": "play_scenario"}
-_WHERE |= dict.fromkeys(("ANY", "exactly", "has", "lacks", "near", "size"), "condition")
+_WHERE = {"Calls": "calls", "scenario": "play.scenario"}
+_WHERE |= dict.fromkeys(("ANY", "exactly", "has", "lacks", "near", "size"), "play.condition")
 
 
 def __getattr__(name: str) -> Any:

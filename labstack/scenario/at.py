@@ -12,7 +12,7 @@ from labstack.lab.errors import LabError
 from labstack.lab.lab import Lab
 from labstack.lab.view import Lines
 from labstack.scenario import kinds
-from labstack.scenario.failure import source
+from labstack.scenario.report.failure import source
 from labstack.scenario.settings import Settings
 from labstack.scenario.verdict import Failure
 

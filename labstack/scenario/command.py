@@ -14,12 +14,13 @@ from time import perf_counter
 
 from labstack.lab.errors import LabError
 from labstack.lab.view import View
-from labstack.scenario import at, report, rfc
-from labstack.scenario.both import Both, Tally
+from labstack.scenario import at
 from labstack.scenario.collect import Case, cases, find
-from labstack.scenario.conformance import put, requirement_tables, run_tables
 from labstack.scenario.many import jobs, run_all, watched
-from labstack.scenario.matrix import Matrix, Rules
+from labstack.scenario.report import report, rfc
+from labstack.scenario.report.both import Both, Tally
+from labstack.scenario.report.conformance import put, requirement_tables, run_tables
+from labstack.scenario.report.matrix import Matrix, Rules
 from labstack.scenario.settings import IP_VERSIONS, Settings
 from labstack.scenario.verdict import Outcome
 from labstack.stack.rules import RULES

@@ -14,14 +14,17 @@ from labstack.lab.errors import LabError
 from labstack.lab.lab import Lab
 from labstack.packetdrill.parser import parse
 from labstack.packetdrill.script import Place, Script, ScriptError
-from labstack.scenario import evidence, kernel, mutate_trial, runner
+from labstack.scenario import kernel
 from labstack.scenario.calls import Calls
-from labstack.scenario.plan import defines, plan
-from labstack.scenario.play_scenario import Scenario, load
+from labstack.scenario.mutate import trial as mutate_trial
+from labstack.scenario.play.scenario import Scenario, load
+from labstack.scenario.report import evidence
+from labstack.scenario.report.watch import Watch
+from labstack.scenario.script import runner
+from labstack.scenario.script.plan import defines, plan
 from labstack.scenario.settings import IP_VERSIONS, Settings
 from labstack.scenario.target import Target
 from labstack.scenario.verdict import Evidence, Failure, Passed
-from labstack.scenario.watch import Watch
 from labstack.sim.history import History
 
 V4 = ("ipv4", "ipv4-mapped-ipv6")

@@ -85,7 +85,7 @@ class Item(pytest.Item):
     def repr_failure(self, excinfo: Any, style: Any = None) -> Any:
         if not isinstance(excinfo.value, ScenarioError):
             return super().repr_failure(excinfo, style)
-        failure: Any = import_module("labstack.scenario.failure")
+        failure: Any = import_module("labstack.scenario.report.failure")
         outcome = excinfo.value.args[0]
         capture = failure.save(outcome, self.config.rootpath / failure.FOLDER)
         return failure.Report(outcome, capture).text()

@@ -4,8 +4,8 @@
 from hypothesis import strategies as st
 
 from labstack.packetdrill.script import Icmp, Ip, Option, Packet, Quote, Tcp, Udp
-from labstack.scenario import icmpnames
-from labstack.scenario.flow import Flow
+from labstack.scenario.packets import icmpnames
+from labstack.scenario.packets.flow import Flow
 
 HOST4, PEER4 = bytes([192, 168, 0, 1]), bytes([192, 0, 2, 1])
 HOST6 = bytes.fromhex("fd3d0a0b17d600000000000000000001")

@@ -9,7 +9,8 @@ import pexpect
 import pytest
 
 from labstack.lab.errors import LabError
-from labstack.scenario import at, collect, evidence
+from labstack.scenario import at, collect
+from labstack.scenario.report import evidence
 from labstack.scenario.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent

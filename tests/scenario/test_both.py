@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from labstack.scenario.both import Both, Tally
+from labstack.scenario.report.both import Both, Tally
 from labstack.scenario.verdict import Outcome, Passed
 from layers import IP, TCP, UDP, IPv6
 

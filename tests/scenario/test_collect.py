@@ -112,7 +112,7 @@ def test_cases_are_every_target_in_every_family_in_which_a_scenario_runs(tmp_pat
 
 
 PYTHON = """
-from labstack.scenario.play_scenario import scenario
+from labstack.scenario.play.scenario import scenario
 
 @scenario(covers="UDP-1 MUST-10", ip="ipv4 ipv6")
 def talks(t):

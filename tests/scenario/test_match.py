@@ -9,12 +9,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from labstack.packetdrill.script import Icmp, Ip, Option, Packet, Quote, Tcp, Udp
-from labstack.scenario import tcpopt
+from labstack.scenario.packets import tcpopt
 from labstack.scenario.calls import Calls
-from labstack.scenario.flow import Flow
-from labstack.scenario.match import Pieces, belongs, compare, why
-from labstack.scenario.segments import build
-from labstack.scenario.view import view
+from labstack.scenario.packets.flow import Flow
+from labstack.scenario.packets.match import Pieces, belongs, compare, why
+from labstack.scenario.packets.segments import build
+from labstack.scenario.packets.view import view
 from layers import ICMP, IP, TCP, UDP, ICMPv6EchoReply, ICMPv6ND_NA, IPerror, IPOption_NOP, IPv6, Raw, UDPerror
 from layers.tcp import REST
 

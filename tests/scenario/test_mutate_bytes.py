@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labstack.scenario.mutate_bytes import Flip, filled, flipped, mend, sums
-from labstack.scenario.wire import take_apart
+from labstack.scenario.mutate.bits import Flip, filled, flipped, mend, sums
+from labstack.scenario.packets.wire import take_apart
 from layers import ICMP, IP, TCP, UDP, ICMPv6EchoRequest, IPv6, Raw
 
 PACKETS = {

@@ -2,7 +2,7 @@
 """What mutation has found in the stack: the smallest script that showed it, each with the rule that it broke."""
 
 from labstack.packetdrill.parser import parse
-from labstack.scenario import mutate_trial
+from labstack.scenario.mutate import trial as mutate_trial
 from labstack.scenario.settings import Settings
 
 

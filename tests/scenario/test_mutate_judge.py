@@ -13,11 +13,11 @@ from labstack.core.env import Env
 from labstack.core.event import Rx
 from labstack.packetdrill.parser import parse
 from labstack.packetdrill.script import ScriptError
-from labstack.scenario import mutate_trial
-from labstack.scenario.mutate_came import Came
-from labstack.scenario.mutate_judge import signature
+from labstack.scenario.mutate import trial as mutate_trial
+from labstack.scenario.mutate.came import Came
+from labstack.scenario.mutate.judge import signature
 from labstack.scenario.settings import Settings
-from labstack.scenario.wire import Wire, take_apart
+from labstack.scenario.packets.wire import Wire, take_apart
 from labstack.tcp import islands, receive
 from layers import IP, TCP, Raw
 

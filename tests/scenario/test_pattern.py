@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from labstack.scenario.condition import ANY, condition, exactly, has, lacks, near, size
-from labstack.scenario.pattern import Pattern, PatternError, read, unsound
+from labstack.scenario.play.condition import ANY, condition, exactly, has, lacks, near, size
+from labstack.scenario.play.pattern import Pattern, PatternError, read, unsound
 from labstack.scenario.verdict import ANYTHING
 from layers import (
     ICMP,

@@ -4,7 +4,7 @@
 import pytest
 
 from labstack.packetdrill.script import Note, Place, RefusedError, Script, ScriptError
-from labstack.scenario.plan import DEFINES, Plan, defines, plan
+from labstack.scenario.script.plan import DEFINES, Plan, defines, plan
 from labstack.scenario.settings import IP_VERSIONS, Settings
 
 

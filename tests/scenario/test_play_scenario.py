@@ -10,7 +10,7 @@ from play_toy import one, played, scenarios
 from labstack.lab.lab import Lab
 from labstack.packetdrill.script import ScriptError
 from labstack.scenario.calls import Calls
-from labstack.scenario.play_scenario import Scenario
+from labstack.scenario.play.scenario import Scenario
 from labstack.sim.history import digest
 
 UNREACHABLE = """

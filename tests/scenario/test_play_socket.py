@@ -7,7 +7,7 @@ import pytest
 from play_toy import parted, play, udp
 
 from labstack.scenario import ANY
-from labstack.scenario.play_errors import PlayError
+from labstack.scenario.play.errors import PlayError
 from labstack.scenario.target import Result
 from layers import UDP
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from labstack.packetdrill.script import Place
-from labstack.scenario import report
+from labstack.scenario.report import report
 from labstack.scenario.verdict import BAD, VERDICTS, Failure, Outcome
 
 

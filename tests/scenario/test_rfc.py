@@ -7,9 +7,10 @@ from html.parser import HTMLParser
 import pytest
 
 from labstack.lab.errors import LabError
-from labstack.scenario import collect, command, kinds, rfc
-from labstack.scenario.matrix import Matrix, Rules, markdown
-from labstack.scenario.requirement import TESTABLE, requirements
+from labstack.scenario import collect, command, kinds
+from labstack.scenario.report import rfc
+from labstack.scenario.report.matrix import Matrix, Rules, markdown
+from labstack.scenario.report.requirement import TESTABLE, requirements
 from labstack.scenario.settings import Settings
 from labstack.scenario.verdict import Outcome
 from labstack.stack.rules import RULES

@@ -4,7 +4,7 @@
 import pytest
 from toy_target import MS, THEIRS, Toy, from_host, play, script
 
-from labstack.scenario import runner
+from labstack.scenario.script import runner
 from labstack.scenario.settings import Settings
 from labstack.scenario.target import Result
 from layers import IP, TCP, UDP

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labstack.packetdrill.script import Icmp, Ip, Option, Packet, Quote, Tcp, Udp
-from labstack.scenario import icmpnames
-from labstack.scenario.flow import Flow, PacketError
-from labstack.scenario.segments import build
-from labstack.scenario.view import view
+from labstack.scenario.packets import icmpnames
+from labstack.scenario.packets.flow import Flow, PacketError
+from labstack.scenario.packets.segments import build
+from labstack.scenario.packets.view import view
 from layers import ICMP, IP, TCP, UDP, ICMPv6PacketTooBig, IPerror, IPerror6, IPv6, Raw, TCPerror, UDPerror
 
 

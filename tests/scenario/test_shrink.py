@@ -4,7 +4,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labstack.scenario.shrink import smallest
+from labstack.scenario.mutate.shrink import smallest
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The expressions of interpreted programs, and the functions that they call; `statements` has the statements.
+
+Every node costs a step, and what makes values bigger is charged for first. Values have no attributes apart from a few
+methods that are called; functions are no values. Anything else is refused by name.
+"""
+
+import ast
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from labstack.scenario.code import functions
+from labstack.scenario.code.budget import Budget, StopError, bits, refuse
+
+DEEPEST = 80  # nodes within nodes, and functions within functions
+SCALARS = (int, float, str, bool, type(None))
+CALLED = {
+    "Import": "import", "ImportFrom": "import", "Attribute": "an attribute", "With": "with", "ClassDef": "class",
+    "Try": "try", "TryStar": "try", "Raise": "raise", "Lambda": "lambda", "Global": "global", "Nonlocal": "nonlocal",
+    "Yield": "yield", "YieldFrom": "yield", "Await": "await", "AsyncFunctionDef": "async", "AsyncFor": "async",
+    "AsyncWith": "async", "NamedExpr": ":=", "Starred": "a starred expression", "Set": "a set", "SetComp": "a set",
+    "DictComp": "a comprehension of a dict", "Match": "match", "AnnAssign": "an annotation",
+}  # fmt: skip
+
+BINARY: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: functions.power, ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift, ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor,
+}  # fmt: skip
+CONVERSIONS: dict[int, Callable[[Any], str]] = {ord("r"): repr, ord("s"): str, ord("a"): ascii}
+UNARY: dict[type, Callable[[Any], Any]] = {
+    ast.UAdd: operator.pos, ast.USub: operator.neg, ast.Invert: lambda a: ~(int(a) if isinstance(a, bool) else a),
+     ast.Not: operator.not_,
+}  # fmt: skip
+COMPARE: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
+    ast.GtE: operator.ge, ast.Is: operator.is_, ast.IsNot: operator.is_not,
+    ast.In: lambda a, b: a in b, ast.NotIn: lambda a, b: a not in b,
+}  # fmt: skip
+
+
+class LeaveError(Exception):
+    """break, continue or return; value: what is returned."""
+
+    def __init__(self, what: str, value: Any = None) -> None:
+        super().__init__(what)
+        self.what, self.value = what, value
+
+
+class Expressions:
+    """What a program is while it is evaluated: its names from the outermost scope to the innermost, its functions,
+    `line`: where it is, `printed`: what it has printed, `depth`: of nodes within nodes."""
+
+    def __init__(self, names: dict[str, Any], budget: Budget) -> None:
+        self.names, self.budget = names, budget
+        self.scopes = [names]
+        self.functions: dict[str, ast.FunctionDef] = {}
+        self.line = self.depth = 0
+        self.printed: list[str] = []
+
+    def block(self, body: list[ast.stmt]) -> None:
+        """Execute statements."""
+        raise NotImplementedError
+
+    def assign(self, target: ast.AST, value: Any) -> None:
+        """Let a target of an assignment be this value."""
+        raise NotImplementedError
+
+    def do(self, node: ast.AST) -> Any:
+        """Execute a statement, or evaluate an expression."""
+        name = type(node).__name__
+        method: Callable[[Any], Any] | None = getattr(self, f"_{name}", None)
+        if method is None:
+            refuse(CALLED.get(name, name.lower()))
+        self.budget.charge(1)
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise StopError("code", f"expressions or calls are nested deeper than {DEEPEST}")
+        try:
+            return method(node)
+        finally:
+            self.depth -= 1
+
+    def _Constant(self, node: ast.Constant) -> Any:
+        if not isinstance(node.value, SCALARS):
+            refuse(f"a constant of type {type(node.value).__name__}")
+        if isinstance(node.value, int):
+            bits(node.value.bit_length())
+        return node.value
+
+    def _Name(self, node: ast.Name) -> Any:
+        return self.find(node.id)
+
+    def find(self, name: str) -> Any:
+        for scope in reversed(self.scopes):
+            if name in scope:
+                return scope[name]
+        if allowed(name) in self.functions or name in functions.FUNCTIONS:
+            refuse(f"the function {name} as a value")
+        raise NameError(name)
+
+    def _Tuple(self, node: ast.Tuple) -> tuple[Any, ...]:
+        return tuple(self._elements(node.elts))
+
+    def _List(self, node: ast.List) -> list[Any]:
+        return self._elements(node.elts)
+
+    def _elements(self, nodes: list[ast.expr]) -> list[Any]:
+        found = [self.do(each) for each in nodes]
+        self.budget.weigh(found)
+        return found
+
+    def _Dict(self, node: ast.Dict) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is None:
+                refuse("** in a dict")
+            name, item = self.do(key), self.do(value)
+            self.budget.weigh(name, item)
+            found[name] = item
+        return found
+
+    def _Subscript(self, node: ast.Subscript) -> Any:
+        value, key = self.do(node.value), self.do(node.slice)
+        self.budget.weigh(key)
+        if isinstance(value, dict):
+            self.budget.charge(len(value) // 16)
+        found = value[key]
+        if isinstance(key, slice) and not isinstance(found, range):
+            self.budget.length(len(found))
+        return found
+
+    def _Slice(self, node: ast.Slice) -> slice:
+        return slice(*[None if part is None else self.do(part) for part in (node.lower, node.upper, node.step)])
+
+    def _BinOp(self, node: ast.BinOp) -> Any:
+        return self.binary(node.op, self.do(node.left), self.do(node.right))
+
+    def binary(self, op: ast.operator, left: Any, right: Any) -> Any:
+        function = BINARY.get(type(op)) or refuse("this operator")
+        if isinstance(left, str) and isinstance(op, ast.Mod):
+            return functions.interpolated(self.budget, left, right)
+        self.budget.weigh(left, right)
+        _bounded(self.budget, op, left, right)
+        value = function(left, right)
+        if not isinstance(value, (*SCALARS, list, tuple)):
+            raise StopError("code", f"a result of type {type(value).__name__}")
+        return value
+
+    def _UnaryOp(self, node: ast.UnaryOp) -> Any:
+        return UNARY[type(node.op)](self.do(node.operand))
+
+    def _BoolOp(self, node: ast.BoolOp) -> Any:
+        value = None
+        for each in node.values:
+            value = self.do(each)
+            if bool(value) != isinstance(node.op, ast.And):
+                break
+        return value
+
+    def _Compare(self, node: ast.Compare) -> bool:
+        left = self.do(node.left)
+        for op, right in zip(node.ops, map(self.do, node.comparators), strict=True):
+            self.budget.weigh(left, right)
+            if isinstance(op, ast.In | ast.NotIn) and isinstance(right, range) and not isinstance(left, int):
+                right = functions.items(self.budget, right)
+            if not COMPARE[type(op)](left, right):
+                return False
+            left = right
+        return True
+
+    def _IfExp(self, node: ast.IfExp) -> Any:
+        return self.do(node.body if self.do(node.test) else node.orelse)
+
+    def _JoinedStr(self, node: ast.JoinedStr) -> str:
+        found = "".join([str(self.do(part)) for part in node.values])
+        self.budget.length(len(found))
+        return found
+
+    def _FormattedValue(self, node: ast.FormattedValue) -> str:
+        value = self.do(node.value)
+        if node.conversion != -1:
+            self.budget.weigh(value)
+            value = CONVERSIONS[node.conversion](value)
+        return functions.formatted(self.budget, value, "" if node.format_spec is None else self.do(node.format_spec))
+
+    def _ListComp(self, node: ast.ListComp | ast.GeneratorExp) -> list[Any]:
+        found: list[Any] = []
+        self.scopes.append({})
+        self._comprehend(node.elt, node.generators, found)
+        self.scopes.pop()
+        self.budget.weigh(found)
+        return found
+
+    _GeneratorExp = _ListComp
+
+    def _comprehend(self, element: ast.expr, generators: list[ast.comprehension], found: list[Any]) -> None:
+        if not generators:
+            found.append(self.do(element))
+            return
+        for value in functions.items(self.budget, self.do(generators[0].iter)):
+            self.assign(generators[0].target, value)
+            if all(self.do(test) for test in generators[0].ifs):
+                self._comprehend(element, generators[1:], found)
+
+    # calls
+
+    def _Call(self, node: ast.Call) -> Any:
+        args = [self.do(arg) for arg in node.args]
+        named = {word.arg or refuse("**"): self.do(word.value) for word in node.keywords}
+        if isinstance(node.func, ast.Attribute):
+            return self._method(node.func, args, named)
+        if not isinstance(node.func, ast.Name):
+            refuse("a call of what is no name")
+        name = node.func.id
+        if name == "print":
+            return self._print(args, **named) if named.keys() <= {"sep", "end"} else refuse("print with more")
+        if name in self.functions:
+            return self._user(self.functions[name], args, named)
+        function = functions.FUNCTIONS.get(name)
+        if function is None:
+            refuse(f"{name}()")
+        if named:
+            refuse(f"{name}() with named arguments")
+        return function(self.budget, args)
+
+    def _method(self, func: ast.Attribute, args: list[Any], named: dict[str, Any]) -> Any:
+        value = self.do(func.value)
+        method = functions.METHODS.get(type(value), {}).get(func.attr)
+        if method is None or named:
+            refuse(f".{func.attr}")
+        return method(self.budget, value, args)
+
+    def _print(self, args: list[Any], sep: Any = " ", end: Any = "\n") -> None:
+        parts = [functions.text(self.budget, value) for value in args]
+        self.printed.append(functions.text(self.budget, sep).join(parts) + functions.text(self.budget, end))
+        self.budget.length(len(self.printed[-1]))
+
+    def _user(self, function: ast.FunctionDef, args: list[Any], named: dict[str, Any]) -> Any:
+        names = [arg.arg for arg in function.args.args]
+        local = dict(zip(names, args, strict=False)) | named
+        if len(args) > len(names) or set(local) != set(names) or len(args) + len(named) != len(names):
+            raise TypeError(f"{function.name}() takes {', '.join(names) or 'no arguments'}")
+        before, line = self.scopes, self.line
+        self.scopes = [self.names, local]
+        try:
+            self.block(function.body)
+        except LeaveError as leave:
+            if leave.what != "return":
+                raise StopError("code", f"{leave.what!r} outside of a loop") from None
+            return leave.value
+        finally:
+            self.scopes = before
+        self.line = line
+        return None
+
+
+def allowed(name: str) -> str:
+    if name.startswith("__"):
+        refuse(f"the name {name}")
+    return name
+
+
+def _bounded(budget: Budget, op: ast.operator, left: Any, right: Any) -> None:
+    """StopError if the result would be too big; charge for it."""
+    whole = isinstance(left, int) and isinstance(right, int)
+    if isinstance(op, ast.LShift) and whole:
+        bits(left.bit_length() + right if right < 1 << 20 else 1 << 20)
+    elif isinstance(op, ast.Mult) and whole:
+        bits(left.bit_length() + right.bit_length())
+    elif isinstance(op, ast.Mult):
+        for one, times in ((left, right), (right, left)):
+            if isinstance(one, str | list | tuple) and isinstance(times, int):
+                budget.length(len(one) * max(times, 0))
+    elif isinstance(op, ast.Add) and whole:
+        bits(max(left.bit_length(), right.bit_length()))
+    elif isinstance(op, ast.Add) and isinstance(left, str | list | tuple) and isinstance(right, type(left)):
+        budget.length(len(left) + len(right))

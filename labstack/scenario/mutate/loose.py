@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Loose: plays a script without judging what the host answers: expectations only tell what a script calls its numbers.
+
+An outbound line waits for whatever comes by its time; calls return what they return, and may block as long as they
+like; what cannot be sent or made is left out. So a script still says something when packets in it were changed.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from labstack.packetdrill.script import Command, Event, Packet, Script, Syscall, Tcp
+from labstack.scenario.packets import segments
+from labstack.scenario.packets.flow import MOD, Flow, PacketError
+from labstack.scenario.packets.wire import Wire, take_apart
+from labstack.scenario.record.script import FIRST_STAMP
+from labstack.scenario.script.arguments import RefusedCallError
+from labstack.scenario.script.calling import Started
+from labstack.scenario.script.clock import SECOND, Span
+from labstack.scenario.script.plan import plan
+from labstack.scenario.script.runner import Run
+from labstack.scenario.script.values import ValueRefusedError
+from labstack.scenario.settings import Settings
+from labstack.scenario.shell.shell import RefusedError
+from labstack.scenario.target import Packet as Sent
+from labstack.scenario.target import Target
+from labstack.scenario.verdict import Failure
+
+SYN, ACK = 2, 16
+EVERYTHING = frozenset({"packet", "syscall"})
+Change = Callable[[int, Packet, bytes], bytes]  # event, its packet, the bytes to be sent -> those that are
+
+
+class Loose(Run):
+    """change: has the last word on the bytes of every packet that is sent to the host.
+
+    skipped: why lines were left out, by the number of their event
+    """
+
+    def __init__(self, script: Script, target: Target, settings: Settings, change: Change | None = None) -> None:
+        it = plan(script, settings)._replace(non_fatal=EVERYTHING, ecr_scaled=True)
+        super().__init__(script, target, it, settings)
+        self.change = change
+        self.skipped: dict[int, str] = {}
+        self.parked: list[Started] = []
+        said = [body for body in map(_body, script.events) if body is not None]
+        self._isn = next((body.seq for body in said if "S" in body.flags), 0)
+        self._stamped = any(_stamp(body) is not None for body in said)
+
+    def _event(self, event: Event) -> None:
+        span, action = self.clock.span(event, self.target.now), event.action
+        if span.first > self.settings.seconds * SECOND:
+            raise self._failed("endless", f"the script goes on after {self.settings.seconds} s")
+        if isinstance(action, Packet) and not action.inbound:
+            self._expect(action, span)
+            return
+        self._pass(self.clock.live(span.first))
+        if isinstance(action, Packet):
+            self._inject(action)
+        elif isinstance(action, Syscall):
+            self._call(event, action, span)
+        elif isinstance(action, Command):
+            self._command(action)
+
+    # outbound: whatever comes
+
+    def _expect(self, packet: Packet, span: Span) -> None:
+        flow, since = self.sockets.receiver(packet)
+        sent = self._next(packet, flow, since, self.clock.live(span.last))
+        live = _live_stamp(sent.data) if sent is not None else None
+        said = _stamp(packet.body) if isinstance(packet.body, Tcp) else None
+        if said is not None and live is not None:
+            flow.stamped(said, live)
+        self._pass(self.clock.live(span.first))
+
+    def _wait(self, until: int) -> Sent | None:
+        sent = self.target.wait(until)
+        if sent is not None:
+            self._learn(sent.data)
+        return sent
+
+    def _pass(self, until: int) -> None:
+        super()._pass(until)
+        self._reap()
+
+    def _learn(self, data: bytes) -> None:
+        """The initial numbers, ports and timestamps of our own connections, from what they send."""
+        wire = take_apart(data)
+        if isinstance(wire, str) or wire.proto != 6 or wire.head is None:
+            return
+        for it in reversed(self.sockets.known):
+            if _belongs(wire, it.flow):
+                self._meet(wire, it.flow, data)
+                return
+
+    def _meet(self, wire: Wire, flow: Flow, data: bytes) -> None:
+        head = wire.head
+        if flow.again is not None and head.flags & (SYN | ACK) == SYN | ACK and head.ack == (flow.again + 1) % MOD:
+            flow.local_isn, flow.remote_isn, flow.again = None, flow.again, None
+        if head.flags & SYN and flow.local_isn is None:
+            flow.local_isn, flow.script_isn = head.seq, self._isn
+            flow.local_port = flow.local_port or head.sport
+        live = _live_stamp(data)
+        if live is not None and not self._stamped and flow.first is None:
+            flow.stamped(FIRST_STAMP, live)
+
+    # inbound, calls, commands: as far as they can be done
+
+    def _inject(self, packet: Packet) -> None:
+        try:
+            data = segments.build(packet, self.sockets.sender(packet))
+        except PacketError as error:
+            self.skipped[self.number] = str(error)
+            return
+        self.target.inject(self.change(self.number, packet, data) if self.change else data)
+
+    def _call(self, event: Event, call: Syscall, span: Span) -> None:
+        self._reap()
+        try:
+            self.calling.start(self.number, event, call, span)
+        except (RefusedCallError, ValueRefusedError) as error:
+            self.skipped[self.number] = str(error)
+        self._park()
+
+    def _command(self, command: Command) -> None:
+        try:
+            self.shell.run(command.text)
+        except RefusedError as error:
+            self.skipped[self.number] = str(error)
+
+    # calls that block
+
+    def _park(self) -> None:
+        if self.calling.blocking is not None:
+            self.parked.append(self.calling.blocking)
+            self.calling.blocking = None
+
+    def _reap(self) -> None:
+        """Take in what calls that blocked have returned."""
+        waiting, self.parked = self.parked, []
+        for started in waiting:
+            self.calling.blocking = started
+            self.calling.reap()
+            self._park()
+
+    def _tell(self, failure: Failure, about: str) -> None:
+        """Nobody judges."""
+
+
+def _body(event: Event) -> Tcp | None:
+    """The segment that a line expects."""
+    action = event.action
+    return action.body if isinstance(action, Packet) and not action.inbound and isinstance(action.body, Tcp) else None
+
+
+def _stamp(body: Tcp) -> int | None:
+    """The timestamp in a segment of a script."""
+    found: list[Any] = [option.values[0] for option in body.options or () if option.name == "TS"]
+    return int(found[0]) if found else None
+
+
+def _live_stamp(data: bytes) -> int | None:
+    """The timestamp in a segment of the wire."""
+    wire = take_apart(data)
+    if isinstance(wire, str) or wire.proto != 6 or wire.head is None:
+        return None
+    found = [value[0] for name, value in wire.head.options if name == "Timestamp" and isinstance(value, tuple)]
+    return int(found[0]) if found else None
+
+
+def _belongs(wire: Wire, flow: Flow) -> bool:
+    """Is a segment of ours one of this flow? While its port is unknown, a SYN to the remote port is."""
+    if flow.remote_port != wire.head.dport or (wire.src, wire.dst) != (flow.local, flow.remote):
+        return False
+    return flow.local_port == wire.head.sport or (not flow.local_port and bool(wire.head.flags & SYN))

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Would the runner know which connection a packet without ports belongs to? A small image of `undertest.Sockets`.
+
+There one connection is current: that of the latest socket(), or the latest that a listener got.
+"""
+
+from dataclasses import dataclass
+
+from labstack.scenario.record.events import Called
+
+STREAM, TYPES = 1, 15
+Key = tuple[int, int]  # local, remote port
+
+
+@dataclass(slots=True)
+class _Socket:
+    fd: int
+    stream: bool
+    key: Key | None = None
+    listening: bool = False
+
+
+class Current:
+    """named: some packet would be taken for another connection's, so that all must name their ports."""
+
+    def __init__(self) -> None:
+        self.named = False
+        self._now: _Socket | None = None
+        self._open: dict[int, _Socket] = {}
+        self._seen: set[Key] = set()
+
+    def called(self, it: Called) -> None:
+        """A system call was made."""
+        if it.back is None or it.back.result < 0:
+            return
+        if it.name == "socket":
+            self._now = self._open[it.back.result] = _Socket(it.back.result, it.args[1] & TYPES == STREAM)
+        elif it.name == "listen" and it.args[0] in self._open:
+            self._open[it.args[0]].listening = True
+
+    def crossed(self, inbound: bool, key: Key | None) -> None:
+        """A packet of a connection came or went; None: one of no connection, such as an echo request."""
+        now = self._now
+        if now is None or (now.listening and inbound):
+            self.named = self.named or key in self._seen
+            self._now = _Socket(-1, True, key)
+        elif now.key is None and not now.listening and key not in self._seen and not (inbound and now.stream):
+            now.key = key
+        elif key is not None and now.key != key:
+            self.named = True
+        if key is not None:
+            self._seen.add(key)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""ip, tc, ethtool and route for the virtual shell: what may be asked of the host's device and routes.
+
+Each command is read word by word, and only what is known here is taken. The kernel target then has it done in its own
+namespace. A host of ours remembers no metrics of destinations, queues nothing at its device and hands out real
+segments, so that flushing them, a plain fifo and the switches of offload ask nothing of it; the rest is refused there.
+"""
+
+import re
+import shlex
+from collections.abc import Callable
+from typing import NoReturn
+
+from labstack.scenario.shell.commands import Action, Call, Done, inside
+from labstack.scenario.shell.words import refuse
+
+ROUTE = ("route", "ro", "r")
+ACTIONS = ("add", "append", "change", "replace", "del", "delete")
+FIFOS = ("pfifo", "bfifo", "pfifo_fast", "noqueue")
+NUMBERS = ("metric", "advmss", "mtu", "initcwnd", "initrwnd", "window", "hoplimit", "quickack", "reordering", "cwnd")
+WORDS = ("via", "dev", "src", "rto_min", "congctl", "proto", "scope", "table", "features", "rtt", "rttvar", "ssthresh")
+OFFLOADS = ("tso", "gso", "gro", "lro", "tx", "rx", "sg", "ufo", "tx-checksumming", "rx-checksumming", "scatter-gather")
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/%]*")  # an address, a prefix, a name, a number
+
+
+def ip(call: Call) -> Action:
+    """`ip tcp_metrics flush`, `ip route flush cache`, `ip route change ...`"""
+    words = [word for word in call.args if word not in ("-4", "-6")]
+    what, action, rest = (*words, "", "")[0], (*words, "", "")[1], words[2:]
+    if what == "tcp_metrics" and action in ("flush", "del", "delete") and all(map(_WORD.fullmatch, rest)):
+        return _done(call, bare=True)
+    if what in ROUTE and words[1:] == ["flush", "cache"]:
+        return _done(call, bare=True)
+    if what in ROUTE and action in ACTIONS and rest and _WORD.fullmatch(rest[0]):
+        _route(call, rest[1:])
+        return _done(call, bare=False)
+    return _refuse(call)
+
+
+def _route(call: Call, words: list[str]) -> None:
+    rest = list(reversed(words))
+    while rest:
+        name = rest.pop()
+        if name == "onlink":
+            continue
+        if rest and rest[-1] == "lock":
+            rest.pop()
+        _value(call, rest, name in NUMBERS, name in NUMBERS or name in WORDS)
+
+
+def tc(call: Call) -> Action:
+    """`tc qdisc replace dev tun0 root pfifo limit 100`"""
+    rest = list(reversed(call.args))
+    if not rest or rest.pop() != "qdisc" or not rest or rest[-1] not in ACTIONS:
+        _refuse(call)
+    action, kind, limit = rest.pop(), "", "1"
+    while rest:
+        name = rest.pop()
+        if name in ("dev", "limit", "handle", "parent"):
+            value = _value(call, rest, name == "limit", True)
+            limit = value if name == "limit" else limit
+        elif name != "root" and (kind or not name.isidentifier()):
+            _refuse(call)
+        elif name != "root":
+            kind = name
+    plain = kind in FIFOS and int(limit) > 0
+    return _done(call, bare=action in ("del", "delete") or plain)
+
+
+def ethtool(call: Call) -> Action:
+    """`ethtool -K tun0 tso off gso off`"""
+    words = call.args
+    if len(words) < 4 or words[0] not in ("-K", "--offload", "--features") or len(words) % 2:
+        _refuse(call)
+    pairs = zip(words[2::2], words[3::2], strict=True)
+    if not _WORD.fullmatch(words[1]) or any(name not in OFFLOADS or to not in ("on", "off") for name, to in pairs):
+        _refuse(call)
+    return _done(call, bare=True)
+
+
+def route(call: Call) -> Action:
+    """`route add -host A gw B dev D` and the like."""
+    rest = list(reversed(call.args))
+    if not rest or rest.pop() not in ("add", "del"):
+        _refuse(call)
+    while rest:
+        name = rest.pop()
+        if name in ("gw", "dev", "netmask", "metric", "mss", "window"):
+            _value(call, rest, name in ("metric", "mss", "window"), True)
+        elif name not in ("-host", "-net", "-A") and not _WORD.fullmatch(name):
+            _refuse(call)
+    return _done(call, bare=False)
+
+
+def _value(call: Call, rest: list[str], number: bool, known: bool) -> str:
+    """The next word, the value of a known one."""
+    value = rest.pop() if rest else ""
+    if not known or not (value.isdecimal() and len(value) < 10 if number else _WORD.fullmatch(value)):
+        _refuse(call)
+    return value
+
+
+def _done(call: Call, bare: bool) -> Action:
+    """Have it done; bare: it asks nothing of a host of ours."""
+    run = inside(call.session)
+    if run is not None:
+        text = shlex.join([call.name, *call.args])
+        return lambda stdin: Done(*run(text))
+    return (lambda stdin: Done()) if bare else _refuse(call)
+
+
+def _refuse(call: Call) -> NoReturn:
+    refuse(f"'{' '.join([call.name, *call.args])[:120]}'")
+
+
+COMMANDS: dict[str, Callable[[Call], Action]] = {"ip": ip, "tc": tc, "ethtool": ethtool, "route": route}
