@@ -4,8 +4,8 @@
 import pytest
 
 from labstack.packetdrill.script import Code, Place
-from labstack.scenario.code.budget import BLOCK
 from labstack.scenario.code.blocks import Blocks, CodeError
+from labstack.scenario.code.budget import BLOCK
 
 HERE = Place("a.pkt", 10, 1)
 INFO = {"snd_cwnd": 12, "ca_state": 0, "state": 1, "SK_MEMINFO_RMEM_ALLOC": 0}

@@ -8,12 +8,11 @@ import pytest
 
 from labstack.core.event import Call
 from labstack.packetdrill.script import Place
-from labstack.scenario.report import evidence
-from labstack.scenario.report import failure
 from labstack.scenario.calls import Calls
+from labstack.scenario.report import evidence, failure
+from labstack.scenario.report.watch import Watch
 from labstack.scenario.target import Packet, Result
 from labstack.scenario.verdict import Evidence, Failure, Field, Outcome
-from labstack.scenario.report.watch import Watch
 from layers import IP, TCP, pcapng
 
 SCRIPT = "".join(f"+{n} line {n}\n" for n in range(1, 8))

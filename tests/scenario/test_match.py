@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from labstack.packetdrill.script import Icmp, Ip, Option, Packet, Quote, Tcp, Udp
-from labstack.scenario.packets import tcpopt
 from labstack.scenario.calls import Calls
+from labstack.scenario.packets import tcpopt
 from labstack.scenario.packets.flow import Flow
 from labstack.scenario.packets.match import Pieces, belongs, compare, why
 from labstack.scenario.packets.segments import build

@@ -14,8 +14,8 @@ from labstack.packetdrill.parser import parse
 from labstack.packetdrill.script import Packet, Syscall, Tcp
 from labstack.scenario import collect
 from labstack.scenario.mutate import mutate
-from labstack.scenario.mutate.mutate import Done, Task, base_of, hunt, trial
 from labstack.scenario.mutate.moves import MOVES, Steps, halves, inbound, mutant
+from labstack.scenario.mutate.mutate import Done, Task, base_of, hunt, trial
 from labstack.scenario.settings import Settings
 from labstack.scenario.verdict import ERROR, PASS
 from labstack.tcp import islands, receive

@@ -16,8 +16,8 @@ from labstack.packetdrill.script import ScriptError
 from labstack.scenario.mutate import trial as mutate_trial
 from labstack.scenario.mutate.came import Came
 from labstack.scenario.mutate.judge import signature
-from labstack.scenario.settings import Settings
 from labstack.scenario.packets.wire import Wire, take_apart
+from labstack.scenario.settings import Settings
 from labstack.tcp import islands, receive
 from layers import IP, TCP, Raw
 

@@ -10,20 +10,19 @@ from labstack.packetdrill.parser import parse
 from labstack.packetdrill.printer import show
 from labstack.packetdrill.script import Command, Script, Syscall
 from labstack.scenario import kinds
-from labstack.scenario.script import arguments
+from labstack.scenario.calls import Calls
 from labstack.scenario.record import record
 from labstack.scenario.record import script as record_script
-from labstack.scenario.script import runner
-from labstack.scenario.calls import Calls
-from labstack.scenario.script.messages import Stamps
-from labstack.scenario.script.plan import plan
 from labstack.scenario.record.events import Called, Crossed
 from labstack.scenario.record.story import Story, of_history
 from labstack.scenario.record.syscall import Usual, syscall
 from labstack.scenario.record.wire import UnfitError
+from labstack.scenario.script import arguments, runner
+from labstack.scenario.script.messages import Stamps
+from labstack.scenario.script.plan import plan
+from labstack.scenario.script.undertest import Sockets
 from labstack.scenario.settings import Settings
 from labstack.scenario.target import Message, Result
-from labstack.scenario.script.undertest import Sockets
 from layers import ARP, ICMP, IP, TCP, UDP, Ether, IPv6, Raw
 
 RMEM = {"net.ipv4.tcp_rmem.min": 4096, "net.ipv4.tcp_rmem.max": 70000}
@@ -72,20 +71,21 @@ def test_there_are_scenarios_to_be_recorded() -> None:
 def test_every_line_is_there_in_its_time() -> None:
     """Virtual times are exact; numbers are those of the script; what goes without saying is not said."""
     made = record.relative(record_script.script(played(parse(SERVER))))
-    assert show(made).splitlines()[:13] == [
-        "       0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3",
-        "      +0 bind(3, ..., ...) = 0",
-        "      +0 listen(3, 1) = 0",
-        "0...0.2 accept(3, ..., ...) = 4",
-        "     +.1 < S 7:7(0) win 65535 <mss 1460,nop,wscale 7>",
-        "     +0 > S. 0:0(0) ack 8 <mss 1460,nop,wscale 8>",
-        "     +.1 < . 1:1(0) ack 1 win 257",
-        "     +.1 < [tos 0x28, ttl 3] P. 1:1001(1000) ack 1 win 257",
-        "     +0 > . 1:1(0) ack 1001",
-        "     +.1 `sysctl -q -w net.ipv4.tcp_delack_min=100`",
-        "     +0 read(4, ..., 2000) = 1000",
-        "     +0 write(4, ..., 500) = 500",
-        "     +0 > P. 1:501(500) ack 1001",
+    said = [line.strip() for line in show(made).splitlines()]
+    assert said[:13] == [
+        "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3",
+        "+0 bind(3, ..., ...) = 0",
+        "+0 listen(3, 1) = 0",
+        "+0...0.2 accept(3, ..., ...) = 4",
+        "+.1 < S 7:7(0) win 65535 <mss 1460,nop,wscale 7>",
+        "+0 > S. 0:0(0) ack 8 <mss 1460,nop,wscale 8>",
+        "+.1 < . 1:1(0) ack 1 win 257",
+        "+.1 < [tos 0x28, ttl 3] P. 1:1001(1000) ack 1 win 257",
+        "+0 > . 1:1(0) ack 1001",
+        "+.1 `sysctl -q -w net.ipv4.tcp_delack_min=100`",
+        "+0 read(4, ..., 2000) = 1000",
+        "+0 write(4, ..., 500) = 500",
+        "+0 > P. 1:501(500) ack 1001",
     ]  # the runner closes what is left open
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from labstack.packetdrill.parser import parse
 from labstack.packetdrill.script import RefusedError
-from labstack.scenario.script import runner
 from labstack.scenario.calls import Calls
+from labstack.scenario.script import runner
 from labstack.scenario.settings import Settings
 from labstack.scenario.verdict import Failure
 from labstack.sim.history import digest

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labstack.scenario import profiles
+from labstack.scenario.calls import Calls
 from labstack.scenario.shell import procnet
 from labstack.scenario.shell import real as realshell
-from labstack.scenario.calls import Calls
-from labstack.scenario.shell.shell import Ran, RefusedError, Shell
 from labstack.scenario.shell.grep import pattern
+from labstack.scenario.shell.shell import Ran, RefusedError, Shell
 from labstack.scenario.shell.words import parse
 
 SACK, RMEM = "net.ipv4.tcp_sack", "net.ipv4.tcp_rmem"

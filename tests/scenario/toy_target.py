@@ -6,9 +6,9 @@ from typing import Any
 
 from labstack.packetdrill.parser import parse
 from labstack.packetdrill.script import Packet, Script, Tcp
-from labstack.scenario.script import runner
 from labstack.scenario.packets import segments
 from labstack.scenario.packets.flow import Flow
+from labstack.scenario.script import runner
 from labstack.scenario.settings import Settings
 from labstack.scenario.target import Packet as Sent
 from labstack.scenario.target import Result, Ticket

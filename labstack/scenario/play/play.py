@@ -5,7 +5,7 @@
     sent = t.expect(ICMP(type=3, code=3), within=0)              the host's next packet must be this one
     t.silence("10s")                                             nothing leaves the host for so long: proven
     s = t.socket("dgram"); s.bind(9); s.recv(returns=b"hello")   the host's system calls
-    c = t.accepts(80); c.send(b"hello"); c.expect(flags="A", ack=6)   TCP with the numbers kept (play_tcp)
+    c = t.accepts(80); c.send(b"hello"); c.expect(flags="A", ack=6)   TCP with the numbers kept (see tcp)
 
 It works on every Target: in virtual time to the nanosecond, on Linux with a tolerance. The order of the host's packets
 is part of what is proven: expect() means the next packet that nobody has asked for, End.expect() the next one of its
@@ -20,13 +20,14 @@ from labstack.lab.units import nanoseconds
 from labstack.scenario.packets.match import why
 from labstack.scenario.play.condition import shown
 from labstack.scenario.play.errors import Parted, PlayError
-from labstack.scenario.play.packets import Packets, Time
+from labstack.scenario.play.packets import SECOND, Packets, Time
 from labstack.scenario.play.socket import NEW, Blocked, Descriptor, Where, errno_name, judged, number, said, value
 from labstack.scenario.play.tcp import End
 from labstack.scenario.syscalls import Syscalls
 from labstack.scenario.target import Result, Target, Ticket
 from labstack.scenario.verdict import Field
 
+PROMPT = SECOND // 2  # ns in which a call returns that does not block, where time is real and the machine others' too
 MAPPED = "ipv4-mapped-ipv6"
 
 
@@ -52,7 +53,7 @@ class Play(Packets):
         self._step()
         back = self._made(name, args)
         if isinstance(back, Ticket):
-            self.inbox.wait(self.target.now + self.tolerance, back)
+            self.inbox.wait(self.target.now + (PROMPT if self.tolerance else 0), back)
             found = self.target.finished(back)
             if found is None:
                 raise Parted("result", f"{said(name, args)} blocks; t.blocking({name!r}, ...) can wait for it")
@@ -107,7 +108,7 @@ class Play(Packets):
     def peer_tcp(self, port: int, sport: int = 0, **of: Any) -> End:
         """The peer's end of a connection with a port of the host, before anything is sent.
 
-        sport: its own port, 0: a new one; of: ip=, iss= (where its numbers begin), mss=, window=, as play_tcp.End
+        sport: its own port, 0: a new one; of: ip=, iss= (where its numbers begin), mss=, window=, as tcp.End
         """
         self.ends += 1
         usual = {"ip": self.peer.ip, "iss": 1_000_000 * self.ends, "mss": 1440 if self.v6 else 1460, "window": 65535}
