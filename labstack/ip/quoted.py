@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """ICMP errors that arrive: which packet of ours they quote, and what that means to a socket.
 
-RFC 792, RFC 4443 §3, RFC 1122 §3.2.2, §4.2.3.9; errno as Linux (`icmp_err_convert`). The transport decides whether to
-believe it (RFC 5927).
+RFC 792, RFC 4443 §3, RFC 1122 §3.2.2, RFC 9293 §3.9.2.2; errno as Linux (`icmp_err_convert`). The transport decides
+whether to believe it (RFC 5927).
 """
 
 import errno
@@ -17,7 +17,7 @@ _U16 = struct.Struct("!H")
 _U32 = struct.Struct("!I")
 PORTS = 8  # bytes of a transport header that every error must quote (RFC 792)
 
-# type: {code: (errno, hard)}; None as a code: every other
+# type: {code: (errno, hard)}; None as a code: every other, which nobody has defined
 _V4_MEANS: dict[int, dict[int | None, tuple[int, bool]]] = {
     3: {
         0: (errno.ENETUNREACH, False),
@@ -28,26 +28,33 @@ _V4_MEANS: dict[int, dict[int | None, tuple[int, bool]]] = {
         5: (errno.EOPNOTSUPP, False),
         6: (errno.ENETUNREACH, True),
         7: (errno.EHOSTDOWN, True),
+        8: (errno.ENONET, True),
         9: (errno.ENETUNREACH, True),
         10: (errno.EHOSTUNREACH, True),
         11: (errno.ENETUNREACH, False),
         12: (errno.EHOSTUNREACH, False),
-        None: (errno.EHOSTUNREACH, True),
+        13: (errno.EHOSTUNREACH, True),
+        14: (errno.EHOSTUNREACH, True),
+        15: (errno.EHOSTUNREACH, True),
+        None: (errno.EHOSTUNREACH, False),
     },
     11: {None: (errno.EHOSTUNREACH, False)},
-    12: {None: (errno.EPROTO, True)},
+    12: {None: (errno.EPROTO, False)},  # MUST-56
 }
 _V6_MEANS: dict[int, dict[int | None, tuple[int, bool]]] = {
     1: {
         0: (errno.ENETUNREACH, False),
+        1: (errno.EACCES, True),
         2: (errno.EHOSTUNREACH, False),
         3: (errno.EHOSTUNREACH, False),
         4: (errno.ECONNREFUSED, True),
-        None: (errno.EACCES, True),
+        5: (errno.EACCES, True),
+        6: (errno.EACCES, True),
+        None: (errno.EPROTO, False),
     },
     2: {None: (errno.EMSGSIZE, False)},
     3: {None: (errno.EHOSTUNREACH, False)},
-    4: {None: (errno.EPROTO, True)},
+    4: {None: (errno.EPROTO, False)},
 }
 
 

@@ -350,9 +350,10 @@ OURS6 = IPv6(src=MY6, dst=YOU6) / TCP(sport=5000, dport=80, seq=0x01020304)
         (3, 5, errno.EOPNOTSUPP, False),
         (3, 9, errno.ENETUNREACH, True),
         (3, 13, errno.EHOSTUNREACH, True),
-        (3, 200, errno.EHOSTUNREACH, True),
+        (3, 8, errno.ENONET, True),
+        (3, 200, errno.EHOSTUNREACH, False),
         (11, 0, errno.EHOSTUNREACH, False),
-        (12, 0, errno.EPROTO, True),
+        (12, 0, errno.EPROTO, False),
     ],
 )
 def test_an_icmp_error_goes_to_the_transport_it_quotes(kind: int, code: int, number: int, hard: bool) -> None:
@@ -375,7 +376,9 @@ def test_an_icmp_error_goes_to_the_transport_it_quotes(kind: int, code: int, num
         (ICMPv6DestUnreach(code=4), errno.ECONNREFUSED, True),
         (ICMPv6PacketTooBig(mtu=1300), errno.EMSGSIZE, False),
         (ICMPv6TimeExceeded(), errno.EHOSTUNREACH, False),
-        (ICMPv6ParamProblem(code=1, ptr=6), errno.EPROTO, True),
+        (ICMPv6DestUnreach(code=5), errno.EACCES, True),
+        (ICMPv6DestUnreach(code=77), errno.EPROTO, False),
+        (ICMPv6ParamProblem(code=1, ptr=6), errno.EPROTO, False),
         (ICMPv6Unknown(type=100) / Raw(bytes(4)), errno.EPROTO, False),  # RFC 4443 §2.4 (a)
     ],
 )

@@ -194,3 +194,12 @@ def test_nothing_waits_on_what_does_not_block() -> None:
     assert h.connect(4, HOME) == (-1, errno.EINPROGRESS, None)
     assert h.recv(4, 1, WAITALL) == h.recv(4, 1, DONTWAIT) == (-1, errno.EAGAIN, None)
     assert h.stack.files.parked == {}
+
+
+def test_so_error_tells_a_soft_error_once_behind_the_pending_one() -> None:
+    """RFC 9293 §3.9.2.2, SHLD-25."""
+    h = connected()
+    conn = next(it for it in h.stack.conns.values() if it.lport == HOME[1])
+    conn.soft, conn.error = errno.EHOSTUNREACH, errno.ECONNRESET
+    told = [h.getsockopt(5, 1, 4, 4)[2] for _ in range(3)]
+    assert told == [i32(errno.ECONNRESET), i32(errno.EHOSTUNREACH), i32(0)]

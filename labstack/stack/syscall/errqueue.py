@@ -26,14 +26,14 @@ def tell(host: Host, sock: int, d: Datagram, state: str = CLOSED) -> None:
     """An ICMP error about a packet of this socket of the host, which was in `state`: keep it if the owner asked.
 
     A stream that is open hears of it at once, and lives on; before, the error is kept, and on IPv4 even if nobody asked
-    (tcp_v4_err, tcp_v6_err).
+    where it ends the attempt (tcp_v4_err, tcp_v6_err). One that the attempt survives shows nowhere but in SO_ERROR.
     """
     s = host.files.sockets.get(host.files.owners.get(sock, 0))
     quoted, opening = d.quoted, state in (SYN_SENT, SYN_RECEIVED)
     if s is None or quoted is None:
         return
     asked = s.options.get(RECVERR if quoted.family is V4 else RECVERR6)
-    if not asked and not (opening and quoted.family is V4):
+    if not asked and not (opening and quoted.family is V4 and sk.state(host, s) == CLOSED):
         return
     if not opening:
         s.error = quoted.errno

@@ -13,9 +13,10 @@ from labstack.ip import route
 from labstack.ip.net import LOOPBACK, iface
 from labstack.stack import ports
 from labstack.stack.host import Host
-from labstack.stack.syscall import files, sk
+from labstack.stack.syscall import files, poll, sk
 from labstack.stack.syscall.files import FOREVER, Socket, refused
 from labstack.stack.syscall.forms import IFNAMSIZ, SECOND
+from labstack.tcp import sndbuf as tcp_sndbuf
 from labstack.tcp.settings import SETTINGS
 from labstack.tcp.states import CLOSED, LISTEN
 
@@ -115,7 +116,9 @@ def rcvlowat(host: Host, s: Socket, value: int) -> None:
     if s.type == sk.SOCK_STREAM:
         most = s.options.get(RCVBUF, host.env.config["net.ipv4.tcp_rmem.max"]) // 2
     s.rcvlowat = min(value if value >= 0 else INT_MAX, most) or 1
-    files.changed(host.files, s)
+    it = sk.conn(host, s)
+    if it is not None and (poll.readable(it, s.rcvlowat) or sk.ended(it)):
+        files.changed(host.files, s, poll.IN)
 
 
 # wishes: what a connection keeps
@@ -165,7 +168,9 @@ def quickack(host: Host, s: Socket, value: int) -> None:
 
 def notsent_lowat(host: Host, s: Socket, value: int) -> None:
     wish(host, s, "notsent_lowat", value & 0xFFFFFFFF)
-    files.changed(host.files, s)
+    it = sk.conn(host, s)
+    if it is not None and tcp_sndbuf.writable(host.env, it):
+        files.changed(host.files, s, poll.OUT)
 
 
 def set_maxseg(host: Host, s: Socket, value: int) -> None:
