@@ -80,7 +80,8 @@ def _said(found: Sequence[tuple[Any, Fields]], names: Mapping[str, str]) -> str:
 
 def _layer(kind: str, fields: Fields, names: Mapping[str, str]) -> str:
     if kind in DATA:
-        return written(bytes(fields["load"]))
+        said = written(bytes(fields["load"]))
+        return f"({said})" if "*" in said[-12:] and said[-1] not in "'\"" else said
     words = [f"{name}={_value(value, names)}" for name, value in fields.items()]
     return f"{kind}({', '.join(words)})"
 

@@ -5,6 +5,7 @@ There one connection is current: that of the latest socket(), or the latest that
 """
 
 from dataclasses import dataclass
+from errno import EINPROGRESS
 
 from labstack.scenario.record.events import Called
 
@@ -20,6 +21,11 @@ class _Socket:
     listening: bool = False
 
 
+def _begins(it: Called) -> bool:
+    """Does a connect() begin a connection, and not just tell how far one is?"""
+    return it.back is None or it.until is not None or it.back.errno == EINPROGRESS
+
+
 class Current:
     """named: some packet would be taken for another connection's, so that all must name their ports."""
 
@@ -31,6 +37,8 @@ class Current:
 
     def called(self, it: Called) -> None:
         """A system call was made."""
+        if it.name == "connect" and it.args[0] in self._open and _begins(it):
+            self._open[it.args[0]].key = None  # from another port, perhaps
         if it.back is None or it.back.result < 0:
             return
         if it.name == "socket":

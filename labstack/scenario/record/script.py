@@ -207,12 +207,26 @@ class _Writer:
         return isinstance(it, Called) and (it.name in QUERIES or it.name not in ARGUMENTS)
 
     def _name(self) -> None:
-        """Find out whether packets must name their ports."""
+        """Find out whether packets must name their ports. Raises UnfitError if those are not known beforehand."""
         for it in self.happened:
             if isinstance(it, Called):
                 self.current.called(it)
             elif isinstance(it, Crossed):
                 self.current.crossed(it.inbound, ports(it, self.parts[id(it)]))
+        if self.current.named and self._chosen():
+            raise UnfitError("several connections, one of them from a port that the host chose itself")
+
+    def _chosen(self) -> bool:
+        """Was there a packet from a port that nobody had bound, before any came to it?"""
+        bound = {it.args[1][1] for it in self._calls() if it.name == "bind" and isinstance(it.args[1], tuple)}
+        met: set[Key] = set()
+        for it in self._packets():
+            key = ports(it, self.parts[id(it)])
+            if key is not None and key not in met:
+                met.add(key)
+                if not it.inbound and key[0] not in bound:
+                    return True
+        return False
 
     # line by line
 
