@@ -27,7 +27,7 @@ def busy() -> Conn:
     """A connection in the middle of things."""
     (bulk,) = connected(Loss(Delay(MS), 0.02))
     world, client, server = bulk
-    for _ in range(20):
+    for _ in range(40):
         world.run(world.now + 2 * MS)
         conn = world.hosts["h1"].conns[client]
         while len(conn.snd.out) + 500 < conn.snd.limit and len(conn.snd.out) < PIECES * 500:

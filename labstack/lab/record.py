@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`lab.record()`: what happened to a host as a scenario. How that is told is the affair of labstack.scenario.record.record,
+"""`lab.record()`: what happened to a host as a scenario. How that is told is the affair of labstack.scenario.record,
 which stands above the lab and is loaded when it is wanted."""
 
 from importlib import import_module

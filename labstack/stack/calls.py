@@ -79,15 +79,15 @@ def listen(
     for name, value in (options or {}).items():
         ports.check_option(name, value)
     number = ports.fresh(host, sock)
+    made = listening(host, number, local, port, max(backlog, 0), options or {})
     ports.bind(host, TCP, local, port, number)
-    serve(host, number, local, port, max(backlog, 0), options or {})
+    host.listeners[number] = made
     return number
 
 
-def serve(host: Host, sock: int, local: bytes, port: int, backlog: int, options: dict[str, int]) -> None:
-    """A listener on a port that it has already."""
-    backlog = min(backlog, host.env.config["net.core.somaxconn"])
-    host.listeners[sock] = Listener(sock, local, port, backlog, options=dict(options))
+def listening(host: Host, sock: int, local: bytes, port: int, backlog: int, options: dict[str, int]) -> Listener:
+    """A listener for a port, not yet in the table."""
+    return Listener(sock, local, port, min(backlog, host.env.config["net.core.somaxconn"]), options=dict(options))
 
 
 def accept(host: Host, sock: int, as_sock: int = 0) -> tuple[int, tuple[str, int]]:

@@ -76,7 +76,7 @@ def timed_out(env: Env, conn: Conn) -> None:
     """The retransmission timer expired: everything in flight counts as lost (RFC 5681 §3.1, RFC 6582 §4)."""
     snd = conn.snd
     env.note("5681/3.1/timeout", conn.sock)
-    # RFC 6928 §2: the first flight is one segment if a SYN was lost twice; once need not be a loss, and nothing is halved
+    # RFC 6928 §2: the first flight is one segment if a SYN was lost twice; once need not be a loss: nothing is halved
     if snd.una > snd.iss or snd.retries > 1:
         snd.cc.timed_out(snd.nxt - snd.una, snd.retries == 1)
     snd.recovering, snd.recover, snd.dupacks = False, snd.nxt, 0

@@ -71,7 +71,7 @@ def _allowed(env: Env, conn: Conn, ready: int) -> int | None:
     if (snd.corked or snd.more) and size == ready and not snd.fin:
         env.note("linux/tcp_nagle_check/cork", conn.sock, ready)
         return None
-    # DEVIATES: Nagle's rule waits while anything is unacknowledged; Minshall's, as Linux, only for another small segment
+    # DEVIATES: Nagle waits while anything is unacknowledged; Minshall, and Linux, only for another small segment
     if size == ready and (snd.nodelay or snd.fin or not snd.una < snd.small <= snd.nxt):
         return size  # (2): all that is queued, and Nagle has no objection: no other small segment is on its way
     if flight == 0 and size * 2 >= snd.max_wnd:

@@ -103,7 +103,7 @@ def listen(host: Host, fd: int, backlog: int) -> Back:
     if binding.conflicts(host, s, local, port):
         raise refused(errno.EADDRINUSE)
     sock = ports.fresh(host)
-    calls.serve(host, sock, local if any(local) else b"", port, backlog, s.wishes)
+    host.listeners[sock] = calls.listening(host, sock, local if any(local) else b"", port, backlog, s.wishes)
     host.listeners[sock].dev = s.dev
     sk.attach(host, s, sock)
     binding.serve(host, s)
