@@ -72,6 +72,10 @@ GROUPS: dict[str, dict[str, int]] = {
         "TCP_AO_INFO": 40, "TCP_AO_GET_KEYS": 41, "TCP_AO_REPAIR": 42, "TCP_IS_MPTCP": 43, "TCP_RTO_MAX_MS": 44,
         "TCP_RTO_MIN_US": 45, "TCP_DELACK_MAX_US": 46,
     },
+    "UDP_": {
+        "UDP_CORK": 1, "UDP_ENCAP": 100, "UDP_NO_CHECK6_TX": 101, "UDP_NO_CHECK6_RX": 102, "UDP_SEGMENT": 103,
+        "UDP_GRO": 104,
+    },
     "IP_": {
         "IP_TOS": 1, "IP_TTL": 2, "IP_HDRINCL": 3, "IP_OPTIONS": 4, "IP_ROUTER_ALERT": 5, "IP_RECVOPTS": 6,
         "IP_RETOPTS": 7, "IP_PKTINFO": 8, "IP_PKTOPTIONS": 9, "IP_MTU_DISCOVER": 10, "IP_RECVERR": 11,

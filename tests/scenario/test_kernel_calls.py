@@ -278,6 +278,13 @@ def test_writes_leave_as_they_were_written(kernel: Kernel) -> None:
     assert [data_of(peer.take()[1]) for _ in sent] == [b"write", b"send", b"sendto", b"writev", b"sendmsg"]
 
 
+def test_pieces_of_any_size_leave_as_they_were_written(kernel: Kernel) -> None:
+    fd, peer = accepted(kernel)
+    pieces = [bytes([n]) * size for n, size in enumerate((500, 0, 300, 1, 600))]
+    assert done(kernel.writev(fd, pieces)) == 1401
+    assert data_of(peer.take()[1]) == b"".join(pieces)
+
+
 def test_a_blocking_write_goes_on_until_all_is_taken(kernel: Kernel) -> None:
     """send(2): it blocks while the buffer is full; what is acknowledged makes room."""
     fd, peer = accepted(kernel)

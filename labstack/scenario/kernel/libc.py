@@ -224,7 +224,8 @@ def sendto(fd: int, data: bytes | None, flags: int = 0, addr: layout.Address | i
 def writev(fd: int, pieces: list[bytes] | None) -> Back:
     if pieces is None:
         return _back(libc.writev(fd, None, 1))
-    return _back(libc.writev(fd, layout.vectors([_copy(piece) for piece in pieces]), len(pieces)))
+    buffers = [_copy(piece) for piece in pieces]  # vectors know only where they are
+    return _back(libc.writev(fd, layout.vectors(buffers), len(pieces)))
 
 
 def sendmsg(
