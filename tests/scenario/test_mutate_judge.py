@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from labstack.core.env import Env
 from labstack.core.event import Rx
+from labstack.core.rng import Rng
 from labstack.packetdrill.parser import parse
 from labstack.packetdrill.script import ScriptError
 from labstack.scenario.mutate import trial as mutate_trial
@@ -18,7 +19,8 @@ from labstack.scenario.mutate.came import Came
 from labstack.scenario.mutate.judge import signature
 from labstack.scenario.packets.wire import Wire, take_apart
 from labstack.scenario.settings import Settings
-from labstack.tcp import islands, receive
+from labstack.stack.stack import Stack
+from labstack.tcp import ackgen, closing, islands, opening, receive, window
 from layers import IP, TCP, Raw
 
 SERVER = """
@@ -126,9 +128,60 @@ def test_an_acknowledgment_of_what_never_came_is_seen(monkeypatch: pytest.Monkey
         assert why(SERVER + "+.1 < P. 1:101(100) ack 1 win 100") == "it acknowledged what never came"
 
 
-def test_a_host_that_cannot_come_to_rest_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    from labstack.stack.stack import Stack
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [("R. 9:9(0) ack 1", "ended by a reset that is not where the next byte"), ("S 1:1(0)", "ended by a SYN")],
+)
+def test_a_reset_or_a_syn_that_ends_what_it_must_not_is_seen(
+    line: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 5961 §3.2, §4.2: blind resets and SYNs."""
+    text = SERVER + f"+.1 < {line} win 100"
+    assert not why(text)
+    with broken(monkeypatch, ackgen, "challenge", closing.was_reset):
+        assert told in why(text)
 
+
+def test_a_window_that_shrinks_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SHLD-14"""
+
+    advertise = window.advertise
+
+    def shrinks(rcv: Any, syn: bool = False) -> int:
+        rcv.edge -= 0 if syn else 1000
+        return advertise(rcv, syn)
+
+    with broken(monkeypatch, window, "advertise", shrinks):
+        told = why(SERVER + "+.1 < P. 1:101(100) ack 1 win 100")
+    assert told == "connection 2 took back the window's right edge"
+
+
+def test_a_segment_larger_than_the_peer_takes_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 9293 §3.7.1, MUST-14"""
+    text = SERVER.replace("mss 1460", "mss 600") + "+0 write(4, ..., 3000) = 3000"
+    assert not why(text)
+    take = opening.take_syn
+
+    def deaf(env: Any, conn: Any, seg: Any) -> None:
+        seg.mss = 1460
+        take(env, conn, seg)
+
+    with broken(monkeypatch, opening, "take_syn", deaf):
+        assert why(text) == "it sent a segment that is larger than its peer takes"
+
+
+def test_a_run_that_is_not_repeated_exactly_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happens must follow from the state: here it follows from something beside it."""
+    ticks = iter(range(10**6))
+    secret = Rng.secret
+    connect = "// judge: invariants\n0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0...1 connect(3, ..., ...) = 0"
+    assert not why(connect)
+    with broken(monkeypatch, Rng, "secret", lambda rng, *parts: secret(rng, *parts) + next(ticks)):
+        told = why(connect)
+    assert "when it was repeated" in told or "another state" in told
+
+
+def test_a_host_that_cannot_come_to_rest_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     deadline = Stack.deadline
     with broken(monkeypatch, Stack, "deadline", lambda host: deadline(host) or host.env.now + 1):
         assert "does not come to rest" in why(SERVER) or "no end" in why(SERVER)

@@ -16,6 +16,7 @@ class Came:
 
     def __init__(self) -> None:
         self.sure = True
+        self._sizes: dict[Key, int] = {}
         self._segments: dict[Key, list[tuple[int, bytes, int]]] = {}  # where its text begins, text, end with SYN, FIN
 
     def take(self, wire: Wire) -> None:
@@ -27,10 +28,17 @@ class Came:
         head = wire.head
         if head.flags & URG:
             self.sure = False
+        for name, value in head.options if head.flags & SYN else ():
+            if name == "MSS" and isinstance(value, int):
+                self._sizes[head.dport, head.sport] = max(self._sizes.get((head.dport, head.sport), 0), value)
         syn, fin = bool(head.flags & SYN), bool(head.flags & FIN)
         start = head.seq + syn
         key = head.dport, head.sport
         self._segments.setdefault(key, []).append((start, wire.payload, start + len(wire.payload) + fin))
+
+    def largest(self, key: Key, version: int) -> int:
+        """The largest segment that the other end of a connection says to take, or any end does (RFC 9293 §3.7.1)."""
+        return max(self._sizes.get(key, 0), 536 if version == 4 else 1220)
 
     def has(self, key: Key, at: int, data: bytes) -> bool:
         """Did these bytes come for this place (an absolute sequence number) of a connection, in whatever pieces?"""

@@ -2,8 +2,10 @@
 """Judged: a host of ours whose invariants are looked at after every event, and what came in beside what goes out.
 
 Nothing fails inside; the host's own check() holds; every packet that came was delivered or dropped for a reason; what
-it sends can be read, with right sums, and acknowledges only what came; a reset is not answered with one; what
-applications read is what came for that place in the stream. Payload sent to it must say where it belongs (filled()).
+it sends can be read, with right sums, is no larger than the peer takes, and acknowledges only what came; a reset is not
+answered with one; what applications read is what came for that place in the stream; numbers only grow, and only the
+right reset ends a connection (progress). Payload sent to it must say where it belongs (bits.filled). In the end the
+connections are gone, and the whole run, made again, is the same.
 """
 
 import re
@@ -16,10 +18,12 @@ from labstack.core.record import Record
 from labstack.packetdrill.script import Place
 from labstack.scenario.calls import Calls
 from labstack.scenario.mutate.came import Came
+from labstack.scenario.mutate.progress import Progress
 from labstack.scenario.packets.wire import Wire, take_apart
 from labstack.scenario.script.failed import FailedError
 from labstack.scenario.target import Result, Ticket
 from labstack.scenario.verdict import Failure
+from labstack.sim.history import UnrepeatableError
 from labstack.sim.world import UnendingError
 from labstack.stack.stack import Stack
 from labstack.tcp.conn import Conn
@@ -38,6 +42,7 @@ class Judged(Calls):
 
     def __init__(self, **given: Any) -> None:
         self.came = Came()
+        self._progress = Progress()
         self._reads: dict[int, tuple[str, tuple[Any, ...], int]] = {}  # ticket: call, its connection
         self._position: dict[int, int] = {}  # connection: bytes read
         super().__init__(**given)
@@ -88,7 +93,8 @@ class Judged(Calls):
         if record.fault:
             raise broken(record.fault)
         came = self._came(record)
-        why = wrong(self.host) or next(filter(None, (self._leaves(sent.frame, came) for sent in record.sent)), "")
+        why = wrong(self.host) or self._progress.after(self.host, came)
+        why = why or next(filter(None, (self._leaves(sent.frame, came) for sent in record.sent)), "")
         if why:
             raise broken(why)
 
@@ -125,9 +131,24 @@ class Judged(Calls):
             return "it answered a reset with a reset"
         if head.flags & ACK and not self.came.acknowledges(key, head.ack):
             return "it acknowledged what never came"
+        least = self.host.env.config["net.ipv4.tcp_min_snd_mss"]
+        if len(wire.payload) > max(self.came.largest(key, wire.version), least):
+            return "it sent a segment that is larger than its peer takes"
         return ""
 
     # the end
+
+    def repeat(self) -> None:
+        """The same steps, made again from the beginning, are the same and lead to the same state."""
+        again = self.history.fork("again")
+        try:
+            again.goto(0)
+            again.goto(self.history.n)
+        except UnrepeatableError as error:
+            raise broken(str(error)) from None
+        differs = self.history.world.diff(again.world)
+        if differs:
+            raise broken(f"the same steps led to another state: {differs[0]}")
 
     def rest(self) -> None:
         """All descriptors are closed: let the host come to rest, and see that nothing is left of the connections."""

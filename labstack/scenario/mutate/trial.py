@@ -40,6 +40,7 @@ def play(script: Script, target: Judged, settings: Settings) -> Failure | None:
         failure = loose.play()
         if failure is None:
             target.rest()
+            target.repeat()
     except FailedError as error:
         failure = error.failure
     return failure and failure._replace(place=loose.place, at=target.now, event=loose.number)
