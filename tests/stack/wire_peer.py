@@ -38,6 +38,7 @@ class Peer:
         self.target = target
         self.irs, self.iss = 10_000, 0
         self.ports = 4000, 8080  # ours, the target's
+        self.last = b""  # the last packet that the target sent
         self.sent: list[tuple[str, int, int]] = []  # what the target sent: flags, sequence number, bytes
 
     def rx(self, flags: str, seq: int = 0, ack: int = 0, size: int = 0, win: int = 65_535, **options: int) -> None:
@@ -57,6 +58,7 @@ class Peer:
         """Time passes; what the target sends is noted."""
         until = self.target.now + int(ms * MS)
         while (packet := self.target.wait(until)) is not None:
+            self.last = packet.data
             self._note(packet.data)
 
     def _note(self, raw: bytes) -> None:

@@ -5,7 +5,7 @@ import errno
 
 from labstack.ip.family import is_group
 from labstack.stack.host import Host
-from labstack.stack.syscall import message, sk
+from labstack.stack.syscall import files, message, poll, sk
 from labstack.stack.syscall.connect import autobind, here, unmapped, way
 from labstack.stack.syscall.files import (
     MSG_DONTWAIT,
@@ -80,6 +80,7 @@ def send(
         df = s.options.get(DISCOVER, 1) > 0
         lport = host.udps[s.sock].lport
         udp.transmit(host.env, host.net, path, lport, aim[1], b"".join(parts), ttl, tos, df)
+        files.changed(host.files, s, poll.OUT)  # it is out, so there is room again (sock_def_write_space)
     return size
 
 

@@ -65,11 +65,15 @@ def resume(host: Host) -> bool:
 
 
 def hear(host: Host) -> None:
-    """Take in what has happened to the sockets that descriptors lead to."""
+    """Take in what has happened to the sockets that descriptors lead to: what packets did, then what calls did, in the
+    order in which Linux tells it on loopback."""
     it, wakes = host.files, host.env.wakes
+    called, it.woken = it.woken, {}
     for sock in [sock for sock in wakes if sock in it.owners]:
         s = it.sockets[it.owners[sock]]
         files.changed(it, s, _events(host, s, wakes.pop(sock)))
+    for number, events in called.items():
+        it.woken[number] = it.woken.get(number, 0) | events
 
 
 def _events(host: Host, s: Socket, what: int) -> int:
@@ -77,7 +81,8 @@ def _events(host: Host, s: Socket, what: int) -> int:
     conn = sk.conn(host, s)
     if what & ~(READABLE | WRITABLE | ACCEPTABLE) or (conn is not None and sk.ended(conn)):
         return files.ANYTHING
-    return (poll.OUT if what & WRITABLE else 0) | (poll.IN if what & (READABLE | ACCEPTABLE) else 0)
+    enough = what & ACCEPTABLE or (what & READABLE and (conn is None or poll.readable(conn, s.rcvlowat)))
+    return (poll.OUT if what & WRITABLE else 0) | (poll.IN if enough else 0)
 
 
 def expire(host: Host, ticket: int) -> None:

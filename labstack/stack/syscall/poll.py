@@ -49,7 +49,7 @@ def _stream(host: Host, s: Socket) -> int:
         mask |= IN | POLLRDHUP
     if state in (SYN_SENT, SYN_RECEIVED):
         return mask
-    if it is not None and _readable(it, s.rcvlowat):
+    if it is not None and readable(it, s.rcvlowat):
         mask |= IN
     if it is None or shut & SHUT_WR or sndbuf.writable(host.env, it):
         mask |= OUT
@@ -58,7 +58,7 @@ def _stream(host: Host, s: Socket) -> int:
     return mask
 
 
-def _readable(it: Conn, lowat: int) -> bool:
+def readable(it: Conn, lowat: int) -> bool:
     """Enough has arrived, or the window is too small for more (tcp_epollin_ready)."""
     queued = it.rcv.queued
     return queued > 0 and (queued >= lowat or it.rcv.edge - it.rcv.nxt <= it.rcv.seen)

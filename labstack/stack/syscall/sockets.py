@@ -116,9 +116,9 @@ def accept(host: Host, call: Parked, fd: int) -> Back | None:
 
 def accept4(host: Host, call: Parked, fd: int, flags: int) -> Back | None:
     """The descriptor is taken before the wait, as in Linux."""
-    s = files.mine(host.files, call, fd)
-    if flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC):
+    if not call.ticket and files.get(host.files, fd) and flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC):
         raise refused(errno.EINVAL)
+    s = files.mine(host.files, call, fd)
     call.fd = call.fd or files.reserve(host.files)
     if s.type != sk.SOCK_STREAM:
         raise refused(errno.EOPNOTSUPP)
