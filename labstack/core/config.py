@@ -109,7 +109,7 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.tcp_keepalive_time": Sysctl(7200, 1, 32_767, "seconds of silence before a keep-alive (RFC 9293 §3.8.4)"),
     "net.ipv4.tcp_keepalive_intvl": Sysctl(75, 1, 32_767, "seconds between keep-alives"),
     "net.ipv4.tcp_keepalive_probes": Sysctl(9, 1, 127, "keep-alives without an answer before giving up"),
-    "net.ipv4.tcp_fin_timeout": Sysctl(60, 1, 3600, "seconds in FIN-WAIT-2 after close, and in TIME-WAIT"),
+    "net.ipv4.tcp_fin_timeout": Sysctl(60, 1, 3600, "seconds in FIN-WAIT-2 after close"),
     "net.ipv4.tcp_max_syn_backlog": Sysctl(4096, 1, 1 << 20, "half-open connections of one listener"),
     "net.ipv4.tcp_max_tw_buckets": Sysctl(16_384, 0, 1 << 20, "connections in TIME-WAIT"),
     "net.ipv4.tcp_rto_min_us": Sysctl(200_000, 1, 120_000_000, "least retransmission timeout, us"),

@@ -207,10 +207,12 @@ def close(host: Host, sock: int) -> None:
 
 
 def _close_listener(host: Host, listener: Listener) -> None:
-    """Connections that nobody accepted are reset, as Linux does."""
-    while listener.half or listener.ready:
-        conn = host.conns[next(iter(listener.half)) if listener.half else listener.ready.popleft()]
-        listener.half.pop(conn.sock, None)
+    """Connections that nobody accepted are reset, those that are not yet open forgotten, as Linux does."""
+    for sock in listener.half:
+        ports.forget(host, host.conns[sock])
+    listener.half.clear()
+    while listener.ready:
+        conn = host.conns[listener.ready.popleft()]
         conn.parent = 0
         host.env.dirty[conn.sock] = None
         closing.abort(host.env, conn)

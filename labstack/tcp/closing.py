@@ -26,6 +26,7 @@ from labstack.tcp.states import (
     become,
 )
 
+TIMEWAIT = 60 * SECOND  # ns
 TIMERS = (kinds.TCP_RETRANSMIT, kinds.TCP_PERSIST, kinds.TCP_DELACK, kinds.TCP_TIMEWAIT, kinds.TCP_KEEPALIVE)
 
 
@@ -138,11 +139,11 @@ def time_wait(env: Env, conn: Conn) -> None:
 def _linger(env: Env, conn: Conn) -> None:
     """(Re)start the time in TIME-WAIT, or in FIN-WAIT-2 without an owner.
 
-    DEVIATES: RFC 9293 §3.4.2 has 2 MSL = 4 min; Linux stays 60 s (tcp_fin_timeout), and so do we.
+    DEVIATES: RFC 9293 §3.4.2 has 2 MSL = 4 min; Linux stays 60 s, and so do we.
     """
-    time = env.config["net.ipv4.tcp_fin_timeout"] * SECOND
-    if conn.state == FIN_WAIT_2 and conn.user.linger2:
-        time = conn.user.linger2
+    time = TIMEWAIT
+    if conn.state == FIN_WAIT_2:
+        time = conn.user.linger2 or env.config["net.ipv4.tcp_fin_timeout"] * SECOND
     env.timers.set((kinds.TCP_TIMEWAIT, conn.sock), env.now + time)
 
 
