@@ -81,8 +81,6 @@ def _ipv4(env: Env, net: Net, iface: Iface, frame: Frame) -> Datagram | None:
             return env.drop("drop.ip.v4_not_mine", dst)
     elif iface.mac and buf[frame.start] & 1:
         return env.drop("drop.ip.link_group", dst)
-    if hlen > 20 and (why := options.trouble(buf, net_at + 20, at)):
-        return env.drop(why)
     if frag & 0x3FFF:
         return _fragment(env)
     flow = buf[net_at + 12 : net_at + 24] if hlen == 20 else src + dst + buf[at : at + 4]
@@ -90,6 +88,8 @@ def _ipv4(env: Env, net: Net, iface: Iface, frame: Frame) -> Datagram | None:
     dgram = Datagram(
         V4, src, dst, proto, buf, at, end, body, total - hlen, ttl, tos, iface, frame, net_at, flow, sure, to_group
     )
+    if hlen > 20 and (wrong := options.trouble(buf, net_at, at)):
+        return _ended(env, net, dgram, wrong)
     if proto in _TRANSPORTS:
         count["IpInDelivers"] += 1
         return dgram
@@ -164,9 +164,7 @@ def _not_mine(net: Net, iface: Iface, dst: bytes) -> str:
 def _rare6(env: Env, net: Net, dgram: Datagram) -> Datagram | None:
     found = extension.walk(dgram.buf, dgram.net_at, dgram.end)
     if isinstance(found, Trouble):
-        if found.code >= 0:
-            icmp.problem(env, net, dgram, found.code, found.pointer, found.also_group)
-        return env.drop(found.reason)
+        return _ended(env, net, dgram, found)
     dgram.proto, dgram.at, dgram.length = found.proto, found.at, dgram.end - found.at
     if found.proto == extension.FRAGMENT:
         return _fragment(env)
@@ -181,6 +179,13 @@ def _rare6(env: Env, net: Net, dgram: Datagram) -> Datagram | None:
     env.count["Ip6InUnknownProtos"] += 1
     icmp.problem(env, net, dgram, 1, found.named_at - dgram.net_at)
     return env.drop("drop.ip.next_header", found.proto)
+
+
+def _ended(env: Env, net: Net, dgram: Datagram, why: Trouble) -> None:
+    """A header that cannot be obeyed; the sender is told if he should be (RFC 1122 §3.2.2.5, RFC 8200 §4)."""
+    if why.code >= 0:
+        icmp.problem(env, net, dgram, why.code, why.pointer, why.also_group)
+    return env.drop(why.reason)
 
 
 def _fragment(env: Env) -> None:

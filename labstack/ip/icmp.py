@@ -21,7 +21,7 @@ from layers.checksum import ones_sum
 _HEAD = struct.Struct("!BBHHH")
 _ERRORS4 = frozenset((3, 11, 12))
 _ABOUT_ERRORS4 = frozenset((3, 4, 5, 11, 12))
-_QUENCH, _REDIRECT4, _REDIRECT6, _PROBLEM6 = 4, 5, 137, 4
+_QUENCH, _REDIRECT4, _REDIRECT6, _PROBLEM4, _PROBLEM6 = 4, 5, 137, 12, 4
 _MLD = frozenset((130, 131, 132, 143))
 
 
@@ -150,8 +150,11 @@ def unreachable(env: Env, net: Net, dgram: Datagram, code: int) -> None:
 
 
 def problem(env: Env, net: Net, dgram: Datagram, code: int, pointer: int, also_group: bool = False) -> None:
-    """Tell the sender of an IPv6 packet which byte of it (counted from its header) we do not understand."""
-    error(env, net, dgram, _PROBLEM6, code, pointer, also_group)
+    """Tell the sender of a packet which byte of it (counted from its header) we do not understand."""
+    if dgram.family is V4:
+        error(env, net, dgram, _PROBLEM4, code, pointer << 24)
+    else:
+        error(env, net, dgram, _PROBLEM6, code, pointer, also_group)
 
 
 def error(env: Env, net: Net, dgram: Datagram, kind: int, code: int, info: int = 0, also_group: bool = False) -> None:

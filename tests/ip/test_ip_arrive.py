@@ -262,24 +262,27 @@ def test_source_routes_are_not_followed(option: type) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "reason"),
+    ("options", "reason", "told"),
     [
-        (b"\x07\0\0\0", "drop.ip.bad_option"),  # length 0
-        (b"\x07\1\0\0", "drop.ip.bad_option"),  # length 1
-        (b"\x07\5\0\0", "drop.ip.bad_option"),  # beyond the header
-        (b"\1\1\1\x07", "drop.ip.bad_option"),  # no length at all
-        (b"\x83\2\0\0", "drop.ip.source_route"),
-        (b"\0\x83\0\0", ""),  # behind the end of the list nothing counts
-        (b"\1\1\1\1", ""),
-        (b"\x99\4\0\0", ""),  # unknown
+        (b"\x07\0\0\0", "drop.ip.bad_option", [20]),  # length 0
+        (b"\x07\1\0\0", "drop.ip.bad_option", [20]),  # length 1
+        (b"\x07\5\0\0", "drop.ip.bad_option", [20]),  # beyond the header
+        (b"\1\1\1\x07", "drop.ip.bad_option", [23]),  # no length at all
+        (b"\x83\2\0\0", "drop.ip.source_route", []),
+        (b"\0\x83\0\0", "", []),  # behind the end of the list nothing counts
+        (b"\1\1\1\1", "", []),
+        (b"\x99\4\0\0", "", []),  # unknown
     ],
 )
-def test_malformed_option_lists_end_a_packet(options: bytes, reason: str) -> None:
-    """RFC 791 §3.1; hostile-input row 5"""
+def test_malformed_option_lists_end_a_packet_and_the_sender_is_told(
+    options: bytes, reason: str, told: list[int]
+) -> None:
+    """RFC 791 §3.1; RFC 1122 §3.2.2.5; hostile-input row 5"""
     host = Host()
     raw = altered(b"\x46" + PLAIN4[1:20] + options + PLAIN4[20:], 2, (len(PLAIN4) + 4).to_bytes(2, "big"))
     assert (host.hear(raw) is None) == bool(reason)
     assert host.drops() == ({reason: 1} if reason else {})
+    assert [it[ICMP].ptr for it in host.sent()] == told
 
 
 def test_a_tentative_or_duplicated_address_receives_nothing() -> None:
