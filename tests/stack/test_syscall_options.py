@@ -6,6 +6,7 @@ Values and errnos are in transcripts/options.txt, which the kernel has written.
 
 import errno
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +43,12 @@ def test_an_option_is_offered_or_refused_with_a_reason_and_never_both() -> None:
     assert len(names) == len(set(names))
     assert all(len(why) > 10 for _, why in NOT_YET.values())
     assert all(it.get or it.set for it in OPTIONS.values())
+
+
+def test_every_option_is_in_the_manual() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "options.md").read_text()
+    assert [it.name for it in OPTIONS.values() if f"`{it.name}`" not in manual] == []
+    assert [name for name, why in NOT_YET.values() if f"| `{name}` | {why} |" not in manual] == []
 
 
 @pytest.mark.parametrize(("level", "name"), NOT_YET)
