@@ -76,7 +76,8 @@ def abort(env: Env, conn: Conn, code: int = errno.ECONNABORTED) -> None:
 def disconnect(env: Env, conn: Conn) -> int:
     """ABORT as connect(AF_UNSPEC) and SO_LINGER with 0 s mean it; returns the errno that is left behind, or 0.
 
-    TIME-WAIT is nobody's any more, and stays. In CLOSING and LAST-ACK with everything sent, Linux (tcp_disconnect) has nothing to reset and goes quietly.
+    TIME-WAIT is nobody's any more, and stays. In CLOSING and LAST-ACK with everything sent, Linux (tcp_disconnect) has
+    nothing to reset and goes quietly.
     """
     snd = conn.snd
     if conn.state in (CLOSED, TIME_WAIT):
