@@ -17,7 +17,7 @@ from labstack.scenario.packets.flow import MOD, PacketError
 MS, SECOND = 1_000_000, 1_000_000_000  # ns
 LATER = (0, 0, MS, 40 * MS, 250 * MS, 2 * SECOND)  # when a duplicate comes
 DELAYS = (MS, 10 * MS, 45 * MS, 250 * MS, SECOND, 4 * SECOND, 65 * SECOND)
-MOVES_MADE = (1, 1, 1, 2, 2, 3, 4)  # how many of them make a mutant
+MOVES_MADE = (1, 1, 1, 2, 2, 3, 4, 8)  # how many of them make a mutant
 
 
 class Step(NamedTuple):

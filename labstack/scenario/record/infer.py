@@ -37,7 +37,7 @@ def inferred(crossed: Sequence[Crossed], local: bytes) -> Story:
     for i, it in enumerate(told):
         wire = take_apart(it.packet)
         if not isinstance(wire, str):
-            made.take(it, wire, told[i + 1 :])
+            made.take(it, wire, Later(told, i))
     return Story(text(local), tuple(made.happened), _config(told), (local,), _mtu(told), False, tuple(made.left_out))
 
 
@@ -49,6 +49,16 @@ def _at_once(crossed: Sequence[Crossed]) -> Iterator[Crossed]:
             at = it.at
         real = it.at
         yield it._replace(at=at)
+
+
+class Later:
+    """What crossed after the n-th."""
+
+    def __init__(self, crossed: Sequence[Crossed], n: int) -> None:
+        self.crossed, self.n = crossed, n
+
+    def __iter__(self) -> Iterator[Crossed]:
+        return (self.crossed[i] for i in range(self.n + 1, len(self.crossed)))
 
 
 @dataclass(slots=True)
@@ -78,7 +88,7 @@ class _Inferring:
         self.free = 3
         self.last = self.heard = 0  # when the last packet came or went, and came
 
-    def take(self, it: Crossed, wire: Wire, rest: Sequence[Crossed]) -> None:
+    def take(self, it: Crossed, wire: Wire, rest: Later) -> None:
         """A packet: the calls that led to it, itself, the calls that it led to."""
         if it.inbound:
             self._read_all()
@@ -102,7 +112,7 @@ class _Inferring:
 
     # TCP
 
-    def _segment(self, it: Crossed, wire: Wire, rest: Sequence[Crossed]) -> tuple[list[Called], list[Called]]:
+    def _segment(self, it: Crossed, wire: Wire, rest: Later) -> tuple[list[Called], list[Called]]:
         pair: Any = ports(it, wire)
         key = (wire.src if it.inbound else wire.dst, *pair)
         before: list[Called] = []
@@ -117,7 +127,7 @@ class _Inferring:
             return before, list(self._came(it, wire, there, key))
         return [*before, *self._went(it, wire, there, rest, key)], []
 
-    def _listen(self, it: Crossed, key: tuple[bytes, int, int], rest: Sequence[Crossed]) -> Iterator[Called]:
+    def _listen(self, it: Crossed, key: tuple[bytes, int, int], rest: Later) -> Iterator[Called]:
         """Somebody listened, if the SYN is answered by one."""
         answered = any(not other.inbound and _answers(other, key) for other in rest)
         if key[1] in self.listeners or not answered:
@@ -127,7 +137,7 @@ class _Inferring:
         yield Called(it.at, "bind", (fd, (text(self.local), key[1])), Result(0))
         yield Called(it.at, "listen", (fd, BACKLOG), Result(0))
 
-    def _connect(self, it: Crossed, key: tuple[bytes, int, int], rest: Sequence[Crossed]) -> Iterator[Called]:
+    def _connect(self, it: Crossed, key: tuple[bytes, int, int], rest: Later) -> Iterator[Called]:
         fd = self.connections[key].fd = self._new()
         answer = next((other for other in rest if other.inbound and _answers(other, key)), None)
         remote = text(key[0]), key[2]
@@ -157,7 +167,7 @@ class _Inferring:
         there.pushed = there.pushed or bool(head.flags & (PSH | FIN))
 
     def _went(
-        self, it: Crossed, wire: Wire, there: _Connection, rest: Sequence[Crossed], key: tuple[bytes, int, int]
+        self, it: Crossed, wire: Wire, there: _Connection, rest: Later, key: tuple[bytes, int, int]
     ) -> Iterator[Called]:
         head, size = wire.head, len(wire.payload)
         if head.flags & SYN:
@@ -178,7 +188,7 @@ class _Inferring:
             yield Called(it.at, "close", (there.fd,), Result(0))
 
     def _end(
-        self, it: Crossed, there: _Connection, key: tuple[bytes, int, int], rest: Sequence[Crossed]
+        self, it: Crossed, there: _Connection, key: tuple[bytes, int, int], rest: Later
     ) -> Iterator[Called]:
         there.closed = True
         taken = any(other.inbound and _payload(other, key) for other in rest)
@@ -256,7 +266,7 @@ def _advance(there: _Connection, start: int, end: int) -> int:
     return (there.came - before) % MOD
 
 
-def _written(it: Crossed, wire: Wire, rest: Sequence[Crossed], key: tuple[bytes, int, int]) -> int:
+def _written(it: Crossed, wire: Wire, rest: Later, key: tuple[bytes, int, int]) -> int:
     """The bytes of the write that begins with this segment: up to the PSH."""
     start: int = wire.head.seq
     end: int = (start + len(wire.payload)) % MOD
