@@ -297,7 +297,8 @@ def _config(crossed: Sequence[Crossed]) -> Config:
             shift = names.get("WScale")
             usual = shift_for(max(config[RMEM], config[CORE]))
             if isinstance(shift, int) and 0 <= shift <= 14 and shift != usual:
-                wanted |= {RMEM: max((65536 << shift) // 2, 4096), CORE: max((65536 << shift) // 2, 4096)}
+                most = max((65536 << shift) // 2, 4096)
+                wanted |= {RMEM: most} if shift > usual else {RMEM: most, CORE: most}
             return _set(config, wanted)
     return config
 
