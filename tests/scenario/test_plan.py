@@ -54,6 +54,11 @@ def test_a_profile_in_the_script_wins() -> None:
     assert (planned().profile, planned(notes=(note,)).profile) == ("linux", "plain")
 
 
+def test_an_unknown_profile_is_told_with_its_line() -> None:
+    with pytest.raises(ScriptError, match=r"^a\.pkt:3:1: found the unknown profile 'plane', expected linux, plain"):
+        planned(notes=(Note("profile", "plane", Place("a.pkt", 3, 1)),))
+
+
 @pytest.mark.parametrize("name", ["wire_client", "so_filename", "speed", "init_scripts"])
 def test_what_we_do_not_have_is_refused_by_name(name: str) -> None:
     with pytest.raises(RefusedError, match=f"option --{name}"):

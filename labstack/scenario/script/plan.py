@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from labstack.ip.family import parse_addr, text
 from labstack.packetdrill import options
-from labstack.packetdrill.script import Place, RefusedError, Script
+from labstack.packetdrill.script import Place, RefusedError, Script, ScriptError
+from labstack.scenario.profiles import PROFILES
 from labstack.scenario.settings import Settings
 
 V4 = {"local_ip": "192.168.0.1", "gateway_ip": "192.168.0.1", "netmask_ip": "255.255.0.0", "remote_ip": "192.0.2.1"}
@@ -92,7 +93,12 @@ def defines(settings: Settings) -> dict[str, str]:
 
 
 def _profile(script: Script, settings: Settings) -> str:
-    return next((note.value for note in script.notes if note.key == "profile"), settings.profile)
+    note = next((note for note in script.notes if note.key == "profile"), None)
+    if note is None:
+        return settings.profile
+    if note.value not in PROFILES:
+        raise ScriptError(note.place, f"found the unknown profile {note.value!r}, expected {', '.join(PROFILES)}")
+    return note.value
 
 
 def _plan(ip_version: str, values: Mapping[str, Any], profile: str, tolerance_us: int | None) -> Plan:
