@@ -77,6 +77,7 @@ def test_scenarios_come_in_the_order_of_their_file_and_imported_ones_do_not(tmp_
     [
         ("import labstack\n\ndef f(:\n", 3, "invalid syntax"),
         ("x = 1\ny = nothing\n", 2, "NameError: name 'nothing' is not defined"),
+        ("x = 1\nraise SystemExit(0)\n", 2, "SystemExit"),
         (
             "from labstack.scenario import scenario\n@scenario(link='wifi')\ndef f(t): ...\n",
             2,
@@ -177,6 +178,7 @@ def test_an_assertion_of_another_kind_is_told_as_it_is_written(tmp_path: Path) -
         ("t.call('listen', 3)", "TypeError"),
         ("undefined", "NameError"),
         ("t.accept", "AttributeError"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
     ],
 )
 def test_a_mistake_in_a_scenario_is_told_with_its_line_and_is_no_failure(tmp_path: Path, body: str, why: str) -> None:

@@ -33,7 +33,9 @@ from labstack.sim.world import UnendingError
 
 LINKS = ("ip", "ether")
 TARGETS = ("lab", "kernel")
-MISTAKES = (ValueError, TypeError, LookupError, AttributeError, NameError, ArithmeticError, OSError, ImportError)
+MISTAKES = (
+    ValueError, TypeError, LookupError, AttributeError, NameError, ArithmeticError, OSError, ImportError, SystemExit,
+)  # fmt: skip
 FOUND = "__scenarios__"  # the name in a file's namespace under which its scenarios are written down
 
 
@@ -206,7 +208,7 @@ def load(path: str) -> list[Scenario]:
             exec(code, names)
     except SyntaxError as error:
         raise ScriptError(Place(file, error.lineno or 1, error.offset or 1), error.msg, error.text or "") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         place = place_of(error.__traceback__, file)
         raise ScriptError(place, _said(error), getline(file, place.line)) from error
     found: dict[str, Scenario] = {}
@@ -227,7 +229,7 @@ def _beside(file: str) -> Iterator[None]:
         sys.path.remove(str(Path(file).parent))
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     """A mistake in a sentence; the class is said where the message alone would not do."""
     return str(error) if isinstance(error, PlayError | LabError) else f"{type(error).__name__}: {error}"
 
