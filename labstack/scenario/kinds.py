@@ -151,8 +151,12 @@ def _function(path: str, name: str, settings: Settings) -> Ready:
 
 
 def read(file: str, settings: Settings) -> Script:
-    """The script in a file, with the words of this run."""
-    return parse(Path(file).read_text(encoding="utf-8"), file, defines(settings))
+    """The script in a file, with the words of this run. Raises ScriptError, OSError."""
+    try:
+        text = Path(file).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ScriptError(Place(file, 1, 1), f"found bytes that are no UTF-8 text, at byte {error.start}") from None
+    return parse(text, file, defines(settings))
 
 
 def by_name(file: str) -> tuple[str, ...]:

@@ -190,6 +190,24 @@ def test_a_python_file_that_cannot_be_read_is_told_with_its_line(tmp_path: Path)
     assert (found.verdict, found.line) == ("error", 2)
 
 
+def test_a_file_that_is_no_text_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "noise.pkt").write_bytes(b"0 \xff\x9e")
+    found = collect.run(str(tmp_path / "noise.pkt"))
+    assert (found.verdict, found.line, found.reason) == ("error", 1, "found bytes that are no UTF-8 text, at byte 2")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_script(tmp_path: Path) -> None:
+    (tmp_path / "marked.pkt").write_bytes(b"\xef\xbb\xbf" + TINY.encode())
+    assert collect.run(str(tmp_path / "marked.pkt")).verdict == "pass"
+
+
+def test_a_script_with_too_many_events_is_stopped_with_its_line(tmp_path: Path) -> None:
+    write(tmp_path, "long.pkt", text=TINY + "+0 getsockname(3, ..., ...) = 0\n" * 50)
+    found = collect.run(str(tmp_path / "long.pkt"), settings=Settings(events=20))
+    assert (found.verdict, found.failure.kind if found.failure else "") == ("fail", "endless")
+    assert found.line > 1
+
+
 # what becomes of it
 
 
