@@ -76,7 +76,7 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.neigh.default.delay_first_probe_time_ms": Sysctl(5000, 0, 3_600_000, "ms in DELAY before probing"),
     "net.ipv4.neigh.default.mcast_solicit": Sysctl(3, 0, 100, "multicast or broadcast solicitations before giving up"),
     "net.ipv4.neigh.default.ucast_solicit": Sysctl(3, 0, 100, "unicast probes before giving up"),
-    "net.ipv4.neigh.default.unres_qlen": Sysctl(3, 1, 1000, "packets waiting for one unresolved neighbour"),
+    "net.ipv4.neigh.default.unres_qlen": Sysctl(101, 1, 1000, "packets waiting for one unresolved neighbour"),
     "net.ipv4.neigh.default.gc_thresh3": Sysctl(512, 4, 100_000, "entries a neighbour table may hold"),
     "net.ipv4.neigh.default.gc_stale_time": Sysctl(
         60, 1, 86_400, "seconds after which an unused entry may be collected"

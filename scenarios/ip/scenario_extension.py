@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Extension headers of IPv6 (RFC 8200 §4): walked in order; options by the top two bits of their type; routes by nobody.
+"""Extension headers of IPv6 (RFC 8200 §4): walked in order; options by two bits of their type; routes by nobody.
 
 A ping behind the headers is the question, as in scenario_header.
 """
