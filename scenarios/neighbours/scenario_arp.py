@@ -110,3 +110,79 @@ def a_neighbour_of_the_peer_pings_through_a_table_of_five(t):
     for ip, mac in reversed(hosts):
         t.send(Ether(dst=t.mac, src=mac) / IP(src=ip, dst=t.ip) / ICMP(type=8, id=7) / ip.encode())
         t.expect(Ether(dst=mac) / IP(dst=ip) / ICMP(type=0, id=7) / ip.encode(), within=0)
+
+
+@scenario(covers="ARP-1 ACD-2", link="ether", ip="ipv4", neighbours=False)
+def a_probe_is_answered_and_teaches_nothing(t):
+    "Who looks whether an address is taken has none yet himself: the sender's is 0.0.0.0 (RFC 5227 §2.1.1)."
+    t.send(request(t, t.ip, ("0.0.0.0", t.peer.mac)))
+    t.expect(Ether(dst=t.peer.mac) / ARP(op=2, hwsrc=t.mac, psrc=t.ip, hwdst=t.peer.mac, pdst="0.0.0.0"), within=0)
+    t.socket("dgram").sendto(b"who was that?", 7)
+    t.expect(Ether(dst=EVERYBODY) / ARP(op=1, pdst=t.peer.ip), within=0)
+    t.send(answer(t))
+    t.expect(UDP(dport=7), within=0)
+
+
+@scenario(covers="ARP-1", link="ether", ip="ipv4", neighbours=False)
+def a_question_to_the_host_alone_is_answered_too(t):
+    "So neighbours ask again whom they know already, without disturbing the others (RFC 1122 §2.3.2.1 (2))."
+    asked = request(t, t.ip)
+    asked.dst = t.mac
+    t.send(asked)
+    t.expect(Ether(dst=t.peer.mac) / ARP(op=2, psrc=t.ip), within=0)
+
+
+@scenario(covers="ARP-2 ARP-3", link="ether", ip="ipv4", neighbours=False, tolerance=0.05)
+def an_announcement_updates_whom_the_host_knows_and_adds_nobody(t):
+    "A gratuitous ARP, sender and target the same, is believed where there is an entry (RFC 826, RFC 5227 §3)."
+    s = t.socket("dgram")
+    moved = "02:00:00:00:00:99"
+    t.send(request(t, t.peer.ip, (t.peer.ip, moved)))
+    s.sendto(b"1", 7)
+    t.expect(Ether(dst=EVERYBODY) / ARP(op=1, pdst=t.peer.ip), within=0)
+    t.send(answer(t))
+    t.expect(Ether(dst=t.peer.mac) / UDP() / b"1", within=0)
+
+    t.sleep("1.1s")
+    t.send(request(t, t.peer.ip, (t.peer.ip, moved)))
+    s.sendto(b"2", 7)
+    t.expect(Ether(dst=moved) / UDP() / b"2", within=0)
+
+
+@scenario(
+    covers="ACD-5",
+    link="ether",
+    ip="ipv4",
+    neighbours=False,
+    xfail={"kernel": "Linux leaves conflicts of addresses to programs in user space"},
+)
+def an_address_is_defended_once_in_ten_seconds(t):
+    "Somebody else has the host's address: it says that it is its own, but does not quarrel (RFC 5227 §2.4 (b))."
+    mine = ARP(op=1, hwsrc=t.mac, psrc=t.ip, pdst=t.ip)
+    for wait in (0, 10):
+        t.sleep(wait)
+        t.send(request(t, t.ip, (t.ip, "02:00:00:00:00:99")))
+        t.expect(Ether(dst=EVERYBODY, src=t.mac) / mine, within=0)
+        t.sleep("5s")
+        t.send(request(t, t.ip, (t.ip, "02:00:00:00:00:99")))
+        t.silence("1s")
+
+
+@scenario(covers="ARP-4", link="ether", ip="ipv4", neighbours=False)
+def what_nobody_can_be_is_not_learned(t):
+    "A sender with a multicast address or MAC, a packet that is cut: nothing is answered (RFC 1812 §3.3.2)."
+    wrong = [request(t, t.ip, (ip, t.peer.mac)) for ip in ("224.0.0.1", "127.0.0.1", "255.255.255.255")]
+    wrong += [bytes(request(t, t.ip))[:n] for n in (14, 20, 41)]
+    for packet in wrong:
+        t.send(packet)
+        t.silence("50ms")
+
+
+@scenario(covers="ARP-4", link="ether", ip="ipv4", neighbours=False)
+def operations_that_nobody_knows_are_ignored(t):
+    "Request and reply are all there is (RFC 826); inverse ARP and such are for others."
+    for op in (0, 3, 8, 65535):
+        asked = request(t, t.ip)
+        asked[ARP].op = op
+        t.send(asked)
+        t.silence("50ms")
