@@ -61,7 +61,10 @@ def parse(text: str, file: str = "<script>", defines: Mapping[str, str] | None =
 
 
 def _command(cursor: Cursor) -> Command | None:
-    return Command(cursor.step().text) if cursor.kind == COMMAND else None
+    if cursor.kind != COMMAND:
+        return None
+    token = cursor.step()
+    return Command(token.text, cursor.source.place(token.start).line)
 
 
 def _event(cursor: Cursor, before: Event | None) -> Event:

@@ -176,9 +176,10 @@ class Syscall(NamedTuple):
 
 
 class Command(NamedTuple):
-    """Shell text between backquotes."""
+    """Shell text between backquotes; line: of one before or behind all events, which has no Event to say it, or 0."""
 
     text: str
+    line: int = 0
 
 
 class Code(NamedTuple):

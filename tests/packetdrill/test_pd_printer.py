@@ -72,7 +72,8 @@ def bare(script: Script) -> Script:
         return Event(NOWHERE, value.when, action)
 
     notes = tuple(note._replace(place=NOWHERE) for note in script.notes)
-    return script._replace(file="", events=tuple(map(event, script.events)), notes=notes)
+    init, cleanup = (it and it._replace(line=0) for it in (script.init, script.cleanup))
+    return script._replace(file="", events=tuple(map(event, script.events)), notes=notes, init=init, cleanup=cleanup)
 
 
 def again(script: Script) -> Script:
@@ -198,7 +199,7 @@ def scripts(draw: st.DrawFn) -> Script:
     first = Event(NOWHERE, When("absolute"), draw(calls() | packets(inbound=True)))
     notes = st.builds(Note, st.sampled_from(["covers", "wait", "ip"]), st.sampled_from(["a", "b: c"]), st.just(NOWHERE))
     options = st.sampled_from([("mtu", "1500"), ("strict_segments", ""), ("define", "X1=a b"), ("local_ip", "fd::1")])
-    command = some(st.builds(Command, plain("`")))
+    command = some(plain("`").map(Command))
     about = st.lists(st.sampled_from(["One.", "  Two.", "Three"]), max_size=3).map("\n".join)
     return Script(
         "", (first, *draw(st.lists(events(), max_size=4))), tuple(draw(st.lists(options, max_size=3))), draw(command),

@@ -44,8 +44,8 @@ def test_a_script_has_options_commands_and_events() -> None:
             Event(Place("a.pkt", 4, 1), When("relative", 100 * MS), Code("print(1)", 4)),
         ),
         (("mtu", "1400"),),
-        Command("before"),
-        Command("after"),
+        Command("before", 2),
+        Command("after", 5),
     )
 
 

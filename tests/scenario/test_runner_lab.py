@@ -106,6 +106,14 @@ def test_a_command_that_fails_fails_the_script() -> None:
     assert "many" in failure.why
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [(f"// x\n\n`sysctl net.a=1`\n0 {SYN}+0 {RESET}", 3), (f"0 {SYN}+0 {RESET}\n`sysctl net.a=1`\n", 4)],
+)
+def test_a_command_before_or_behind_all_events_fails_at_its_line(text: str, line: int) -> None:
+    assert failed(text).place.line == line
+
+
 @pytest.mark.parametrize("text", ["rm -rf /", "cat /etc/passwd", "$(reboot)"])
 def test_a_strange_command_is_refused_and_nothing_is_done(text: str) -> None:
     failure, calls = run(f"`{text}`\n0 {SYN}", profile="none")

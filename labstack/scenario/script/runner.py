@@ -248,6 +248,8 @@ class Run:
             self._returned_by(self.target.now + returns.slack)
 
     def _command(self, command: Command) -> None:
+        if command.line:
+            self.place = Place(self.script.file, command.line, 1)
         try:
             ran = self.shell.run(command.text)
         except RefusedError as error:
