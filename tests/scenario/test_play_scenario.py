@@ -204,6 +204,13 @@ def test_a_loop_that_never_ends_is_stopped_with_its_line(tmp_path: Path) -> None
     assert failure.place.line in (2, 3)
 
 
+def test_what_catches_every_exception_is_stopped_all_the_same(tmp_path: Path) -> None:
+    body = "try:\n    for x in range(10**8): pass\nexcept Exception:\n    pass\n"
+    failure = played(tmp_path, body, said="limit=0.05")
+    assert failure is not None
+    assert failure.kind == "endless"
+
+
 def test_a_loop_of_steps_is_stopped_without_a_clock(tmp_path: Path) -> None:
     failure = played(tmp_path, "while True:\n    t.sleep('10s')\n")
     assert failure is not None

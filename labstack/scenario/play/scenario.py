@@ -115,7 +115,7 @@ class Scenario(NamedTuple):
                 raise Parted("refused", str(error.args[0])) from None
         return Play(target, ip, self.ignore, self.neighbours, self.tolerance)
 
-    def _failure(self, error: Exception, t: Any) -> Failure:
+    def _failure(self, error: BaseException, t: Any) -> Failure:
         kind, why, at = "endless", str(error), 0
         fields: tuple[Field, ...] = ()
         if isinstance(error, Parted):
