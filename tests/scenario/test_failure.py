@@ -146,6 +146,15 @@ def test_evidence_of_our_stack_has_variables_timers_and_a_capture(calls: Calls) 
     assert [packet.ns for packet in pcapng.read(found.pcapng)] == [0, 0]
 
 
+def test_of_very_many_sockets_only_the_first_are_shown(calls: Calls) -> None:
+    for _ in range(200):
+        calls.bind(calls.socket(2, 2, 17).result, ("192.168.0.1", 0))
+    text = ["".join(span.text for span in line) for line in evidence.of_history(calls.history, 2_000_000_000).state]
+    assert len(text) < 100
+    assert any(line.endswith(" lines more") for line in text)
+    assert "timers" in text
+
+
 def test_evidence_can_be_sent_between_processes(calls: Calls) -> None:
     found = evidence.of_history(calls.history, 0)
     assert pickle.loads(pickle.dumps(found)) == found

@@ -21,6 +21,7 @@ from labstack.stack.rules import RULES
 from labstack.tcp.conn import Conn
 
 ROWS = 24  # of a ladder
+LINES = 60  # of sockets, of variables, of timers
 NARROWEST, USUAL, WIDEST = 110, 150, 170  # columns
 NO_RULES: Mapping[str, Rule] = {}
 
@@ -30,7 +31,8 @@ def of_history(history: Any, at: int) -> Evidence:
     n = history.when(at)
     history.goto(n)
     lab = Lab.of(history)
-    state = [*_titled("sockets", lab.ss()), *_variables(lab), *_titled("timers", lab.timers())]
+    parts = _titled("sockets", lab.ss()), _variables(lab), _titled("timers", lab.timers())
+    state = [line for part in parts for line in _first(list(part))]
     return Evidence(_ladder(lab.records, lab.names, RULES), tuple(state), _pcap(lab.records, lab.names, RULES), n)
 
 
@@ -52,6 +54,12 @@ def _ladder(records: Sequence[Record], names: Sequence[str], rules: Mapping[str,
 
 def _pcap(records: Sequence[Record], names: Sequence[str], rules: Mapping[str, Rule]) -> bytes:
     return pcap(records, names, packets(records, names, rules))
+
+
+def _first(lines: list[Line]) -> Iterable[Line]:
+    yield from lines[:LINES]
+    if len(lines) > LINES:
+        yield [Span(f"  … {len(lines) - LINES} lines more", "dim")]
 
 
 def _titled(title: str, lines: Any) -> Iterable[Line]:
