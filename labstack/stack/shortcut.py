@@ -57,7 +57,10 @@ def taken(host: Host, dev: int, frame: Frame) -> bool:
     pieces = (memoryview(buf)[first:], *frame.body) if first < len(buf) else frame.body
     if not (predict.text(env, conn, ack, wnd, size, pieces) if size else predict.acknowledgment(env, conn, ack, wnd)):
         return False
-    tally.arrived(conn.tally, size, frame.gso)
+    if size and frame.gso is None:
+        conn.tally.data_segs_in += 1
+    else:
+        tally.arrived(conn.tally, size, frame.gso)
     count = env.count
     for name in _COUNTED[version]:
         count[name] += 1

@@ -40,7 +40,7 @@ def advance(env: Env, conn: Conn, ack: int) -> None:
     env.note("9293/3.10.7.4/ack/new", conn.sock, size)
     recovery.advanced(env, conn, size)
     tally.acked(conn.tally, ack, snd.recover, env.now)
-    if ack >= snd.out.end + snd.fin:
+    if ack >= conn.tally.flight.tail and ack >= snd.out.end + snd.fin:
         tally.idle(conn.tally, env.now)
     timeouts.rearm(env, conn)
 

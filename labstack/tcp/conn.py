@@ -115,13 +115,13 @@ class Conn(State):
     state: str
     snd: Snd
     rcv: Rcv
+    tally: Tally  # what only TCP_INFO asks for
     passive: bool = False
     parent: int = 0  # the listener, until accepted
     held: bool = True  # an application holds the socket
     reuse: bool = False  # others may have its port, too (SO_REUSEADDR)
     error: int = 0  # errno: why the connection died
     soft: int = 0  # errno: the last trouble that was no reason to die (MUST-47)
-    tally: Tally = field(default_factory=Tally)  # what only TCP_INFO asks for
     version: int = -1  # of the network layer, when mss, mtu and gso were last fitted to the path
     mtu: int = 0  # of the path, bytes of an IP packet
     gso: int = 0  # greatest super-segment on this path, bytes of payload; 0: one segment per frame

@@ -5,12 +5,11 @@ Segments are counted as Linux counts its packets, cwnd and ssthresh in whole seg
 What only a sender with SACK, timestamps, ECN, pacing or Fast Open would have is at the value it has without them.
 """
 
-from bisect import bisect_right
-
 from labstack.core.config import MS
 from labstack.core.env import Env
 from labstack.tcp.cc.reno import INFINITE
 from labstack.tcp.conn import Conn
+from labstack.tcp.flight import count
 from labstack.tcp.opening import AFTER_LOST_SYN
 from labstack.tcp.rtt import INITIAL_RTO
 from labstack.tcp.states import (
@@ -118,20 +117,21 @@ def _flight(conn: Conn) -> dict[str, int]:
     in flight are, and what the sender has passed again is under way again."""
     snd, it = conn.snd, conn.tally
     lost = retrans = 0
+    tail = it.flight.tail
     lasts = snd.una <= snd.recover and it.loss != OPEN
     if lasts and it.loss == LOSS:
-        lost = bisect_right(it.flight, snd.recover)
-        retrans = bisect_right(it.flight, min(snd.cursor, snd.recover))
-    elif lasts and it.loss == RECOVERY and it.flight and snd.una < snd.recover:
+        lost = count(it.flight, snd.recover)
+        retrans = count(it.flight, min(snd.cursor, snd.recover))
+    elif lasts and it.loss == RECOVERY and snd.una < min(snd.recover, tail):
         lost, retrans = 1, int(not snd.resend)
     return {
         "ca_state": it.loss if lasts else DISORDER if it.sacked else OPEN,
-        "unacked": len(it.flight),
+        "unacked": count(it.flight, tail),
         "sacked": it.sacked,
         "lost": lost,
         "retrans": retrans,
         "delivered": it.delivered,
-        "notsent_bytes": max(snd.out.end + snd.fin - it.tail, 0) if conn.state not in (CLOSED, SYN_SENT) else 0,
+        "notsent_bytes": max(snd.out.end + snd.fin - tail, 0) if conn.state not in (CLOSED, SYN_SENT) else 0,
     }
 
 
@@ -158,14 +158,14 @@ def _counts(conn: Conn) -> dict[str, int]:
     snd, rcv, it = conn.snd, conn.rcv, conn.tally
     return {
         "total_retrans": it.retrans,
-        "segs_out": it.segs_out,
-        "segs_in": it.segs_in,
+        "segs_out": it.bare_out + it.data_segs_out,
+        "segs_in": it.bare_in + it.data_segs_in,
         "data_segs_out": it.data_segs_out,
         "data_segs_in": it.data_segs_in,
         # the SYN of an active open counts as acknowledged, a FIN counts everywhere but in what was sent
         "bytes_acked": max(snd.una - snd.iss - conn.passive, 0),
         "bytes_received": max(rcv.nxt - rcv.irs - 1, 0),
-        "bytes_sent": max(min(it.tail, snd.out.end) - snd.iss - 1, 0) + it.bytes_retrans,
+        "bytes_sent": max(min(it.flight.tail, snd.out.end) - snd.iss - 1, 0) + it.bytes_retrans,
         "bytes_retrans": it.bytes_retrans,
     }
 

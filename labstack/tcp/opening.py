@@ -11,6 +11,7 @@ from labstack.ip.net import Path
 from labstack.tcp import ackgen, acks, closing, isn, keepalive, send, tally, timeouts, window
 from labstack.tcp.cc.reno import Reno
 from labstack.tcp.conn import Conn, Rcv, Snd
+from labstack.tcp.flight import Flight
 from labstack.tcp.rtt import Rtt
 from labstack.tcp.segment import ACK, PROTO, RST, SYN, TCP_HLEN, Segment
 from labstack.tcp.states import CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, become
@@ -63,7 +64,7 @@ def make(
         state=CLOSED,
         snd=snd,
         rcv=rcv,
-        tally=tally.Tally(tail=iss),
+        tally=tally.Tally(Flight(mss, iss, iss)),
         mtu=path.mtu,
         gso=max(path.gso - family.header - TCP_HLEN, 0),
         pseudo=checksum.add(path.sum, PROTO),

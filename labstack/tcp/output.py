@@ -26,7 +26,7 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         _fit(env, net, conn)
     if conn.reset:
         conn.reset = False
-        _emit(env, net, conn, send.reset_seq(conn.snd), RST | ACK, 0, (), 0)
+        _bare(env, net, conn, send.reset_seq(conn.snd), RST | ACK, 0)
     if conn.state == CLOSED:
         return False
     before = conn.tally.data_segs_out
@@ -43,9 +43,9 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         sndbuf.tell(env, conn)
     if conn.snd.poke:
         conn.snd.poke = False
-        _emit(env, net, conn, conn.snd.una - 1, ACK, 0, (), window.advertise(conn.rcv))
+        _bare(env, net, conn, conn.snd.una - 1, ACK, window.advertise(conn.rcv))
     if conn.rcv.ack == NOW:
-        _emit(env, net, conn, send.ack_seq(conn.snd), ACK, 0, (), window.advertise(conn.rcv))
+        _bare(env, net, conn, send.ack_seq(conn.snd), ACK, window.advertise(conn.rcv))
         ackgen.sent(env, conn)
     return False
 
@@ -53,10 +53,11 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
 def _watch(env: Env, conn: Conn, progress: bool) -> None:
     """What keeps the sender from sending more now, if anything does; progress: it has just sent data."""
     snd, it = conn.snd, conn.tally
-    unsent = snd.out.end + snd.fin - it.tail
+    tail = it.flight.tail
+    unsent = snd.out.end + snd.fin - tail
     kind = tally.BUSY
     if unsent:
-        need = it.tail + (unsent if unsent < snd.mss else snd.mss)
+        need = tail + (unsent if unsent < snd.mss else snd.mss)
         if need > snd.una + snd.wnd and need - snd.una <= snd.cc.cwnd:
             kind = tally.RWND_LIMITED
     elif progress and snd.blocked and not snd.cwnd_limited and conn.state in (ESTABLISHED, CLOSE_WAIT):
@@ -92,6 +93,12 @@ def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> None:
         ackgen.sent(env, conn)
 
 
+def _bare(env: Env, net: Net, conn: Conn, seq: int, flags: int, wnd: int) -> None:
+    """A segment without data that takes no sequence number."""
+    conn.tally.bare_out += 1
+    _emit(env, net, conn, seq, flags, 0, (), wnd)
+
+
 def _emit(env: Env, net: Net, conn: Conn, seq: int, flags: int, size: int, pieces: tuple[Piece, ...], wnd: int) -> None:
     """One segment of conn, into the IP layer."""
     path = route.lookup(env, net, conn.remote, conn.local, conn.dev)
@@ -111,7 +118,6 @@ def _emit(env: Env, net: Net, conn: Conn, seq: int, flags: int, size: int, piece
     pseudo = checksum.add(conn.pseudo, 20 + len(options) + size)
     head = header(conn.lport, conn.rport, seq, conn.rcv.nxt if flags & ACK else 0, flags, wnd, options, pseudo)
     gso = conn.snd.mss if size > conn.snd.mss else None
-    conn.tally.segs_out += 1 if gso is None else -(-size // gso)
     env.count["TcpOutSegs"] += 1
     send_ip(env, net, path, PROTO, head, pieces, gso=gso, csum_at=CSUM_AT, ttl=conn.ttl, tos=conn.tos, df=conn.df)
 

@@ -154,6 +154,7 @@ def sent(env: Env, conn: Conn, span: Span) -> None:
         snd.nxt = end
     if snd.probe:
         snd.probe = False
+        conn.tally.bare_out += 1
         return
     tally.sent(conn.tally, seq, size, end, snd.mss, env.now)
     if snd.probes:

@@ -5,10 +5,11 @@ No rule of TCP looks at it. It is fed where things happen, in a line or two each
 What changes seldom stands in immutable records, which clones share.
 """
 
-from bisect import bisect_right
 from typing import NamedTuple
 
-from labstack.core.state import State, field, state
+from labstack.core.state import State, state
+from labstack.tcp import flight
+from labstack.tcp.flight import Flight
 
 OPEN, DISORDER, CWR, RECOVERY, LOSS = range(5)  # ca_state, Linux's congestion states
 IDLE, BUSY, RWND_LIMITED, SNDBUF_LIMITED = range(4)  # what a sender's time goes by; a greater one comes first
@@ -45,12 +46,11 @@ class Turnover(NamedTuple):
 
 @state
 class Tally(State):
-    tail: int = 0  # what was sent ends here: SND.NXT without window probes
-    flight: list[int] = field(default_factory=list)  # where each segment in flight ends
-    segs_in: int = 0
-    segs_out: int = 0
-    data_segs_in: int = 0
+    flight: Flight  # its tail is SND.NXT without window probes
+    data_segs_in: int = 0  # segments with data
     data_segs_out: int = 0
+    bare_in: int = 0  # the others
+    bare_out: int = 0
     retrans: int = 0  # segments sent again
     bytes_retrans: int = 0
     delivered: int = 0  # segments that arrived at the peer, as far as we know
@@ -69,16 +69,18 @@ def opened(tally: Tally, passive: bool, now: int) -> None:
     tally.sent_at = now
     if passive:
         # until now it was a request, for Linux, whose SYN and ACK count, however often the rest was repeated
-        tally.segs_in, tally.segs_out, tally.sacked = 2, 0, 0
+        tally.bare_in, tally.bare_out, tally.sacked = 2, 0, 0
         recovered(tally, now)
 
 
 def arrived(tally: Tally, size: int, gso: int | None) -> None:
     """A segment, or a super-segment of pieces of gso bytes, with so many bytes of data."""
-    count = 1 if gso is None else -(-size // gso)
-    tally.segs_in += count
-    if size:
-        tally.data_segs_in += count
+    if not size:
+        tally.bare_in += 1
+    elif gso is None:
+        tally.data_segs_in += 1
+    else:
+        tally.data_segs_in += -(-size // gso)
 
 
 def filled(tally: Tally, window_end: int, now: int) -> None:
@@ -94,15 +96,14 @@ def filled(tally: Tally, window_end: int, now: int) -> None:
 
 def sent(tally: Tally, seq: int, size: int, end: int, mss: int, now: int) -> None:
     """Sequence numbers seq to end went out, size bytes of data in segments of mss."""
-    tail = tally.tail
+    tail = tally.flight.tail
     if size:
         tally.data_segs_out += 1 if size <= mss else -(-size // mss)
         tally.sent_at = now
+    else:
+        tally.bare_out += 1
     if end > tail:
-        if size > mss and seq >= tail:
-            tally.flight.extend(range(seq + mss, seq + size, mss))
-        tally.flight.append(end)
-        tally.tail = end
+        flight.add(tally.flight, seq, size, end, mss)
     if seq < tail:
         tally.retrans += -(-size // mss) or 1
         tally.bytes_retrans += min(seq + size, tail) - seq if size else 0
@@ -110,8 +111,7 @@ def sent(tally: Tally, seq: int, size: int, end: int, mss: int, now: int) -> Non
 
 def acked(tally: Tally, una: int, recover: int, now: int) -> None:
     """SND.UNA moved: what was delivered, by Linux's arithmetic for a peer without SACK (tcp_remove_reno_sacks)."""
-    count = bisect_right(tally.flight, una)
-    del tally.flight[:count]
+    count = flight.passed(tally.flight, una)
     if tally.sacked and count:
         tally.delivered += max(count - tally.sacked, 1)
         stays = tally.loss == RECOVERY and una < recover
@@ -135,7 +135,7 @@ def duplicate(tally: Tally, nxt: int, recover: int) -> None:
 
 def _limit(tally: Tally) -> None:
     """At least one segment is missing (tcp_limit_reno_sacked)."""
-    tally.sacked = max(min(tally.sacked, len(tally.flight) - 1), 0)
+    tally.sacked = max(min(tally.sacked, flight.count(tally.flight, tally.flight.tail) - 1), 0)
 
 
 def timed_out(tally: Tally, first: bool, now: int) -> None:
@@ -175,6 +175,6 @@ def idle(tally: Tally, now: int) -> None:
 
 def over(tally: Tally, now: int) -> None:
     """The connection has ended: nothing is in flight any more."""
-    tally.flight.clear()
+    flight.passed(tally.flight, tally.flight.tail)
     tally.sacked = 0
     idle(tally, now)
