@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The two kinds of scenarios as one, packetdrill scripts and Python functions: what each says of itself, and its run.
 
-A file named ...v4.pkt or ...v6.pkt is for one family; so is one that says so, by a note or an option.
+A file named ...v4.pkt or ...v6.pkt is for one family; so is one that says so, by a note or an option, and one whose
+options give addresses of that family.
 """
 
 from collections.abc import Callable, Mapping
@@ -168,8 +169,14 @@ def by_name(file: str) -> tuple[str, ...]:
 def _ips(script: Script) -> tuple[str, ...]:
     said = [note.value for note in script.notes if note.key == "ip"]
     said += [value for name, value in script.options if name == "ip_version"]
-    wanted = {word for value in said for word in words(value)}
-    return tuple(ip for ip in by_name(script.file) if not wanted or ip in wanted)
+    wanted = {word for value in said for word in words(value)} or _by_address(dict(script.options))
+    return tuple(ip for ip in by_name(script.file) if ip in wanted)
+
+
+def _by_address(given: Mapping[str, str]) -> set[str]:
+    """The families of the addresses that a script gives; all, if it gives none, or one of each."""
+    v6 = {":" in given[name] for name in ("local_ip", "remote_ip") if name in given}
+    return set(IP_VERSIONS) if len(v6) != 1 else {"ipv6"} if v6 == {True} else set(V4)
 
 
 def words(text: str) -> list[str]:

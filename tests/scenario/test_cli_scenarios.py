@@ -219,3 +219,9 @@ def test_every_command_explains_itself_with_examples(words: list[str], capsys: C
         cli.main([*words, "--help"])
     assert left.value.code == 0
     assert "examples:" in capsys.readouterr().out
+
+
+def test_what_cannot_be_read_is_told_with_its_line_and_column(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "typo.pkt").write_text("0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 < S 0:0(0) wim 100\n")
+    assert run(str(tmp_path / "typo.pkt")) == 1
+    assert "typo.pkt:2:15  lab ipv4  found 'wim', expected" in capsys.readouterr().out

@@ -54,6 +54,8 @@ class Report(View):
 def headline(outcome: Outcome) -> Line:
     """'✗ fail  tcp/close.pkt:12  lab ipv4  the flags differ: expected F., got .'"""
     where = f"{outcome.file}:{outcome.line}" if outcome.line else outcome.file
+    if outcome.failure is not None and outcome.failure.kind == "unread":
+        where += f":{outcome.failure.place.column}"
     good = not outcome.bad
     mark = Span(f"{'✓' if outcome.verdict == PASS else '·' if good else '✗'} ", "state" if good else "bad")
     line = [mark, Span(f"{outcome.verdict:<7} ", "state" if good else "bad"), Span(where, "head")]
