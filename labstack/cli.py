@@ -69,6 +69,13 @@ MUTATE = """examples:
   labstack run .labstack/close-ipv4-17.pkt       the smallest script that broke an invariant
 exit status: 0 nothing was broken, 1 an invariant of the stack was, 2 what was asked for is not there
 """
+FUZZ = """examples:
+  labstack fuzz tcp --seeds 2000 --jobs 2        random hosts, wires and applications, in two processes
+  labstack fuzz tcp --seed 17                    one of them again; a failure says at which event, and what did not hold
+  labstack fuzz tcp --seed 17 --at               the prompt where it failed (--at 40: at event 40); step and back work
+  labstack fuzz tcp --differential               on two worlds side by side: the fast path equals the slow one
+exit status: 0 everything held, 1 something did not, 2 what was asked for is not there
+"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -92,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
 
     _record_options(_command(commands, "record", "make a scenario of a capture", RECORD))
     _mutate_options(_command(commands, "mutate", "disturb scenarios, and see whether the stack stands it", MUTATE))
+    _fuzz_options(_command(commands, "fuzz", "play random worlds, and see whether everything holds", FUZZ))
 
     bench = _command(commands, "bench", "measure", BENCH)
     bench.add_argument("name", choices=BENCHES, help="what to measure")
@@ -180,6 +188,19 @@ def _mutate_options(to: argparse.ArgumentParser) -> None:
     to.set_defaults(run=_mutate)
 
 
+def _fuzz_options(to: argparse.ArgumentParser) -> None:
+    to.add_argument("what", choices=("tcp",), help="the protocol")
+    to.add_argument("--seeds", type=_positive, metavar="N", help="how many (default 1000; 1 with --seed)")
+    to.add_argument("--seed", type=_positive, metavar="S", help="the first of them (default 1)")
+    to.add_argument("-j", "--jobs", type=_positive, default=1, metavar="N", help="processes (default 1)")
+    to.add_argument("--differential", action="store_true", help="twice side by side, with a trace and without: the "
+                    "slow path and the fast one")  # fmt: skip
+    to.add_argument("--at", type=int, nargs="?", const=-1, metavar="N", help="open the prompt at event N of a seed "
+                    "(default: where it failed)")  # fmt: skip
+    to.add_argument("--json", action="store_true", help="print what was found for programs")
+    to.set_defaults(run=_fuzz)
+
+
 def _target_options(to: argparse.ArgumentParser) -> None:
     to.add_argument("--target", choices=("lab", "kernel", "both"), default="lab", help="our stack in virtual time "
                     "(default), the Linux kernel in a namespace of our own, or one beside the other")  # fmt: skip
@@ -233,17 +254,21 @@ def _rfc(args: argparse.Namespace) -> int:
 
 
 def _record(args: argparse.Namespace) -> int:
-    return _asked("run", args, "record.command")
+    return _asked("run", args, "labstack.scenario.record.command")
 
 
 def _mutate(args: argparse.Namespace) -> int:
-    return _asked("run", args, "mutate.command")
+    return _asked("run", args, "labstack.scenario.mutate.command")
 
 
-def _asked(name: str, args: argparse.Namespace, module: str = "command") -> int:
-    """A command about scenarios; what is not there to be asked for is a matter of the command line."""
+def _fuzz(args: argparse.Namespace) -> int:
+    return _asked("run", args, "labstack.fuzz.command")
+
+
+def _asked(name: str, args: argparse.Namespace, module: str = "labstack.scenario.command") -> int:
+    """A command whose word is looked for; what is not there to be asked for is a matter of the command line."""
     try:
-        return int(_load(f"labstack.scenario.{module}", name)(args))
+        return int(_load(module, name)(args))
     except LabError as error:
         print(f"labstack: {error}", file=sys.stderr)
         return 2

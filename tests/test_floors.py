@@ -15,7 +15,8 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     "layers": 0, "labstack.core": 1, "labstack.link": 2, "labstack.ip": 3, "labstack.tcp": 4, "labstack.udp": 4,
     "labstack.stack": 5, "labstack.packetdrill": 1, "labstack.sim": 6, "labstack.live": 6, "labstack.lab": 7,
-    "labstack.scenario": 8, "labstack.bench": 8, "labstack.cli": 9, "labstack.__main__": 10,
+    "labstack.scenario": 8, "labstack.bench": 8, "labstack.fuzz": 9, "labstack.cli": 10,
+    "labstack.__main__": 11,
 }  # fmt: skip
 PEOPLE = 7  # from here on is what people touch: it may load modules by name, so that --help is fast
 CLOCKS = 6  # below here a stack is a deterministic machine

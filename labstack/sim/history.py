@@ -101,6 +101,14 @@ class History:
         """As World.plug: one more host, a clone of `host`, on the wire of the others."""
         self._do("plug", host.clone(), wire.clone(), dev)
 
+    def suspend(self, host: str, until: int) -> None:
+        """As World.suspend: nothing happens at this host before `until` (ns)."""
+        self._do("suspend", host, until)
+
+    def advance(self, until: int) -> None:
+        """As World.advance: let time pass up to `until` (ns), in which nothing may be due."""
+        self._do("advance", until)
+
     def trace(self, on: bool = True) -> None:
         """As World.trace: have every host name its rules from now on."""
         self._do("trace", on)

@@ -8,7 +8,7 @@ function of the seed and of what was called, injected and changed from outside.
 """
 
 from collections.abc import Callable, Iterator
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any, TypeVar
 
 from labstack.core.errors import StackError
@@ -51,6 +51,7 @@ class World(State):
     n: int = 0  # events so far
     queued: int = 0  # entries put into the calendar so far
     flights: int = 0  # frames sent so far
+    asleep: dict[str, int] = field(default_factory=dict)  # hosts that nothing reaches until then (ns)
 
     # what is there
 
@@ -78,6 +79,17 @@ class World(State):
         self.net.wires[port] = wire.clone()
 
     # what comes from outside
+
+    def suspend(self, host: str, until: int) -> None:
+        """Nothing happens at a host before `until` (ns): frames, timers and calls wait, and then come all at once.
+
+        So a laptop wakes up whose lid was closed, or a process that was not scheduled: its clock jumps.
+        """
+        self._known(host)
+        self.asleep[host] = until
+        self.calendar = [(max(it[0], until), *it[1:]) if it[2] == host else it for it in self.calendar]
+        heapify(self.calendar)
+        self._ask(self.hosts[host])
 
     def call(self, host: str, op: str, *args: Any) -> None:
         """An application on `host` will call: at the present time, after what was put in for this time before it."""
@@ -162,8 +174,8 @@ class World(State):
     def _ask(self, host: Stack) -> None:
         """When is this host's next timer due (now, if it is overdue), and whose is then the soonest of all?"""
         deadline = host.deadline()
-        if deadline is not None and deadline < self.now:
-            deadline = self.now
+        if deadline is not None:
+            deadline = max(deadline, self.now, self.asleep.get(host.name, 0))
         timers = self.timers
         if timers[host.name] == deadline:
             return
@@ -202,6 +214,8 @@ class World(State):
                     if not fate:
                         landed = True
                         self.queued += 1
+                        if self.asleep:
+                            at = max(at, self.asleep.get(host, 0))
                         heappush(self.calendar, (at, self.queued, host, Rx(there, arrived), self.flights))
                 if not landed and arrivals:
                     lost += ("; " if lost else "") + arrivals[-1].fate + (f" to {host}" if net.switches else "")
@@ -211,7 +225,7 @@ class World(State):
         if host not in self.hosts:
             self._known(host)
         self.queued += 1
-        heappush(self.calendar, (at, self.queued, host, event, flight))
+        heappush(self.calendar, (max(at, self.asleep.get(host, 0)), self.queued, host, event, flight))
 
     def _known(self, host: str) -> None:
         if host not in self.hosts:

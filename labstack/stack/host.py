@@ -63,7 +63,8 @@ class Host(State):
             _must(sock in self.conns, sock, "is gone and has a flow")
         for sock in self.bound.values():
             _must(sock in self.listeners or sock in self.udps, sock, "is gone and has a port")
-        self._check_files()
+        if self.files.next_file > 1 or self.files.next_ticket > 1:  # else there never were any
+            self._check_files()
 
     def _check_files(self) -> None:
         """Descriptors lead to sockets that there are; who may wait only for some time has a timer."""

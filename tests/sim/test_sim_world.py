@@ -4,10 +4,12 @@
 import pytest
 from echo_host import EVERYONE, H1, H2, pair, toy
 
+from labstack.core.config import MS, SECOND
 from labstack.core.errors import StackError
 from labstack.core.event import Call, Note, Rx, Tick, Wake
 from labstack.core.frame import Frame
 from labstack.sim.history import digest
+from labstack.sim.lan import lan
 from labstack.sim.wire import Delay, Duplicate, Exactly, Loss
 from labstack.sim.world import UnendingError, World
 
@@ -181,3 +183,19 @@ def test_a_cloned_world_goes_the_same_way_and_touches_nothing_of_its_original() 
     assert world.as_dict() == frozen
     assert digest([world.step() for _ in range(15)]) == digest(theirs)  # type: ignore[misc]
     assert twin == world
+
+
+def test_a_suspended_host_wakes_up_with_everything_at_once() -> None:
+    """Frames, timers and calls wait; nobody else does."""
+    world = lan(wire=Delay(MS))
+    world.now_call("h1", "ping", "10.0.0.2")
+    world.suspend("h2", 500 * MS)
+    world.call("h2", "listen", 80)
+    world.now_call("h1", "ping", "10.0.0.2")
+    times: dict[str, list[int]] = {}
+    while (record := world.step(SECOND)) is not None:
+        times.setdefault(record.host, []).append(record.at)
+    assert min(times["h2"]) == 500 * MS
+    assert min(times["h1"]) > 500 * MS
+    assert world.hosts["h2"].listeners
+    assert world.hosts["h1"].call("readable", 1) == 1

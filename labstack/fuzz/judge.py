@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What must hold after every event, and what must be left when everything is over. Raises BrokenError."""
+
+from collections import Counter
+from typing import Any
+
+from labstack.core import kinds
+from labstack.core.counters import unbalanced
+from labstack.core.event import Became, Note, Rx
+from labstack.core.record import Record
+from labstack.fuzz.app import BrokenError
+from labstack.fuzz.intact import intact
+from labstack.sim.world import World
+from labstack.stack.stack import Stack
+from labstack.tcp.conn import Conn
+from labstack.tcp.states import CLOSED, SYN_SENT
+
+ROOM = 4096  # bytes and pieces by which a bound may be passed: rounding, tiny buffers
+HEAP = 2000  # entries of the timers' heap
+
+
+class Judge:
+    """seen: what was covered and how often, for the summary; strict: look at every counter and every frame, too."""
+
+    def __init__(self, strict: bool = False) -> None:
+        self.strict = strict
+        self.seen: Counter[str] = Counter()
+        self.states: set[str] = set()
+        self.rules: set[str] = set()
+        self.marks: dict[tuple[str, int], tuple[int, int, int]] = {}
+        self.limits: dict[tuple[str, int], int] = {}  # the largest buffer that a connection had
+        self.flight = {"h1": 0, "h2": 0}
+
+    def after(self, world: World, record: Record) -> None:
+        """An event has happened at a host."""
+        if record.fault:
+            raise BrokenError("a fault was contained:\n" + record.fault)
+        host = world.hosts[record.host]
+        host.check()
+        for conn in host.conns.values():
+            if conn.state != CLOSED:
+                self._conn(record.host, conn)
+        if len(host.env.timers.heap) > HEAP:
+            raise BrokenError(f"{record.host}: {len(host.env.timers.heap)} entries in the heap of timers")
+        self._count(record)
+        if self.strict:
+            balanced(host)
+            for sent in record.sent:
+                for raw in sent.frame.cuts():
+                    intact(raw, sent.frame.net)
+
+    def _conn(self, name: str, conn: Conn) -> None:
+        """Nothing goes back, and nothing is held beyond the buffers."""
+        snd, rcv, key = conn.snd, conn.rcv, (name, conn.sock)
+        self.states.add(conn.state)
+        mark = (snd.una, rcv.nxt, rcv.edge)
+        before = self.marks.get(key, mark)
+        if mark != before and conn.state != SYN_SENT and any(now < was for now, was in zip(mark, before, strict=True)):
+            raise BrokenError(f"{name} socket {conn.sock}: (una, rcv.nxt, rcv.edge) went from {before} to {mark}")
+        self.marks[key] = mark
+        limit = self.limits[key] = max(rcv.limit, self.limits.get(key, 0))
+        if rcv.edge - rcv.nxt + rcv.queued > limit + ROOM + (1 << rcv.shift):
+            raise BrokenError(
+                f"{name} socket {conn.sock}: {rcv.queued} bytes wait and {rcv.edge - rcv.nxt} are allowed"
+            )
+        if len(rcv.ready) > ROOM + rcv.queued // 256 or len(rcv.islands) > ROOM:
+            raise BrokenError(f"{name} socket {conn.sock}: {len(rcv.ready)} pieces, {len(rcv.islands)} islands")
+
+    def _count(self, record: Record) -> None:
+        if type(record.event) is Rx:
+            last = self.flight[record.host]
+            if record.flight > last:
+                self.flight[record.host] = record.flight
+            else:
+                self.seen["duplicated" if record.flight == last else "overtaken"] += 1
+        for sent in record.sent:
+            if sent.fate:
+                self.seen[sent.fate.split()[0]] += 1
+        for it in record.trace:
+            if type(it) is Note:
+                self.rules.add(it.rule)
+            elif type(it) is Became:
+                self.states.add(it.new)
+
+    def end(self, world: World) -> None:
+        """Everything is over: nothing is left of it, and every counter is even."""
+        for host in world.hosts.values():
+            left = {"conns": host.conns, "flows": host.flows, "ports": host.bound, "lingering": host.lingering}
+            for what, table in left.items():
+                if table:
+                    raise BrokenError(f"{host.name}: {what} are left at the end: {_short(table)}")
+            timers = [key for key in host.env.timers.at if key[0] >= kinds.TCP_RETRANSMIT]
+            if timers:
+                raise BrokenError(f"{host.name}: timers are left at the end: {timers}")
+            balanced(host)
+            for name in COUNTED:
+                self.seen[name] += host.env.count.get(name, 0)
+            for name, n in host.env.count.items():
+                if name.startswith("drop."):
+                    self.seen[name] += n
+
+
+COUNTED = ("TcpInSegs", "TcpOutSegs", "TcpRetransSegs", "TcpExtTCPTimeouts", "TcpActiveOpens", "TcpPassiveOpens")
+
+
+def balanced(host: Stack) -> None:
+    """What came in was delivered or dropped for a reason."""
+    wrong = unbalanced(host.env.count)
+    if wrong:
+        raise BrokenError(f"{host.name}: {'; '.join(wrong)}")
+
+
+def _short(table: Any) -> str:
+    text = str(table)
+    return text if len(text) < 300 else text[:300] + " ..."
