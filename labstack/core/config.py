@@ -31,10 +31,7 @@ BUFFER = 1 << 30  # bytes that a buffer may have
 
 # what Linux would do at another value than 0
 NOT_YET: dict[str, str] = {
-    "tcp_sack": "selective acknowledgments (RFC 2018)",
-    "tcp_dsack": "reporting duplicates in SACK (RFC 2883)",
     "tcp_fack": "forward acknowledgment; Linux ignores it, too",
-    "tcp_timestamps": "the timestamps option (RFC 7323)",
     "tcp_ecn": "explicit congestion notification (RFC 3168)",
     "tcp_ecn_fallback": "a SYN without ECN after one that was lost",
     "tcp_ecn_option": "the options of accurate ECN",
@@ -99,6 +96,11 @@ SYSCTLS: dict[str, Sysctl] = {
         0xFFFFFFFF, 0, 0xFFFFFFFF, "a socket with so many unsent bytes is not writable"
     ),
     "net.ipv4.tcp_window_scaling": Sysctl(1, 0, 1, "offer window scaling (RFC 7323)"),
+    "net.ipv4.tcp_sack": Sysctl(1, 0, 1, "offer selective acknowledgments (RFC 2018)"),
+    "net.ipv4.tcp_dsack": Sysctl(1, 0, 1, "tell what came twice in a SACK block (RFC 2883)"),
+    "net.ipv4.tcp_timestamps": Sysctl(
+        1, 0, 2, "offer timestamps (RFC 7323): 1 with a random offset for each pair of addresses, 2 without"
+    ),
     "net.ipv4.tcp_syn_retries": Sysctl(6, 1, 127, "retransmissions of a SYN before giving up"),
     "net.ipv4.tcp_synack_retries": Sysctl(5, 0, 255, "retransmissions of a SYN-ACK before giving up"),
     "net.ipv4.tcp_retries1": Sysctl(

@@ -26,7 +26,7 @@ DETAILS = {
     "1122/3.3.1.1/on_link": 0, "9293/3.4.1/isn": 0, "9293/3.7.1/mss": 0, "9293/3.10.7.4/ack/window": 0,
     "6298/2.2/first": 0, "6298/2.3/next": 0, "4861/7.3.3/delay": 0, "4861/7.3.1/hint": 0,
     "9293/3.8.6.3/delay": 0, "6298/5.5/backoff": 0, "5681/3.1/timeout": 0, "9293/3.10.7.4/ack/new": 1,
-    "9293/3.10.2/send": 0, "linux/tcp_in_quickack_mode/at-once": 0,
+    "9293/3.10.2/send": 0, "linux/tcp_in_quickack_mode/at-once": 0, "2018/2/agreed": 0, "7323/3.2/agreed": 0,
 }  # fmt: skip
 
 

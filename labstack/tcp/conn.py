@@ -14,6 +14,7 @@ from labstack.tcp.cc.reno import Reno
 from labstack.tcp.rtt import Rtt
 from labstack.tcp.stream import Outbox
 from labstack.tcp.tally import Tally
+from labstack.tcp.tstamp import Timestamps
 
 NONE, DELAYED, NOW = 0, 1, 2  # when the next acknowledgment is due
 
@@ -128,6 +129,8 @@ class Conn(State):
     pseudo: int = 0  # sum over the pseudo-header without the length
     approved: tuple[int, int] = (-1, 0)  # (Net.version, interface) for which IP found its addresses in order
     scaling: bool = False  # we offer (later: both agreed on) window scaling (RFC 7323 §2.2)
+    sack: bool = False  # the same for selective acknowledgments (RFC 2018 §2)
+    tstamp: Timestamps | None = None  # the same for timestamps (RFC 7323 §3.2)
     challenged: int = -(1 << 62)  # when the last rate-limited ACK went out
     ttl: int = 0  # 0: the default
     tos: int = 0

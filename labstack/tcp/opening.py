@@ -8,7 +8,7 @@ from labstack.core.env import Env
 from labstack.core.event import ACCEPTABLE, CONNECTED, WRITABLE
 from labstack.ip.family import of
 from labstack.ip.net import Path
-from labstack.tcp import ackgen, acks, closing, isn, keepalive, send, tally, timeouts, window
+from labstack.tcp import ackgen, acks, agreed, closing, isn, keepalive, send, tally, timeouts, window
 from labstack.tcp.cc.reno import Reno
 from labstack.tcp.conn import Conn, Rcv, Snd
 from labstack.tcp.flight import Flight
@@ -68,8 +68,8 @@ def make(
         mtu=path.mtu,
         gso=max(path.gso - family.header - TCP_HLEN, 0),
         pseudo=checksum.add(path.sum, PROTO),
-        scaling=bool(env.config["net.ipv4.tcp_window_scaling"]),
     )
+    agreed.offer(env, conn)
     if conn.scaling:
         rcv.shift = window.scale(env, limit)
     return conn
@@ -126,20 +126,16 @@ def _syn_arrived(env: Env, conn: Conn, seg: Segment) -> None:
 
 
 def take_syn(env: Env, conn: Conn, seg: Segment) -> None:
-    """Learn from the peer's SYN: IRS, its MSS (MUST-15, MUST-16), its window scale (RFC 7323 §2.2)."""
+    """Learn from the peer's SYN: IRS, its MSS (MUST-15, MUST-16), the options that it offers."""
     snd, rcv = conn.snd, conn.rcv
     family = of(conn.remote)
     offered = rcv.edge - rcv.nxt  # by our SYN, if it was first
     rcv.irs, rcv.nxt, rcv.edge, rcv.acked = seg.seq, seg.seq + 1, seg.seq + 1 + offered, seg.seq
     theirs = seg.mss or family.mss  # nobody can take segments without data: zero is no offer
-    snd.mss = min(max(theirs, env.config["net.ipv4.tcp_min_snd_mss"]), snd.mss)
+    agreed.settle(env, conn, seg)
+    snd.mss = min(max(theirs, env.config["net.ipv4.tcp_min_snd_mss"]), snd.mss) - agreed.always(conn)
     # RFC 6928 §2: one segment, if our SYN had to be sent again, and again
     snd.cc = Reno(mss=snd.mss, cwnd=snd.mss if snd.retries > 1 else send.initial_window(env, snd.mss))
-    conn.scaling = conn.scaling and seg.shift is not None
-    if conn.scaling:
-        snd.shift = seg.shift or 0
-    else:
-        rcv.shift = 0
     snd.wl1 = seg.seq - 1
     env.note("9293/3.7.1/mss", conn.sock, snd.mss)
 

@@ -11,9 +11,9 @@ from labstack.ip.icmp import scope
 from labstack.ip.net import Net
 from labstack.ip.send import send as send_ip
 from labstack.link import neighbour
-from labstack.tcp import ackgen, send, sndbuf, tally, window
+from labstack.tcp import ackgen, agreed, send, sndbuf, tally, window
 from labstack.tcp.conn import NOW, Conn
-from labstack.tcp.segment import ACK, CSUM_AT, PROTO, RST, SYN, TCP_HLEN, Segment, header, syn_options
+from labstack.tcp.segment import ACK, CSUM_AT, PROTO, RST, SYN, TCP_HLEN, Segment, header
 from labstack.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, SENDING, SYN_SENT
 from layers import checksum
 
@@ -72,7 +72,8 @@ def _fit(env: Env, net: Net, conn: Conn) -> None:
     path = route.lookup(env, net, conn.remote, conn.local, conn.dev)
     if path is not None:
         headers = path.family.header + TCP_HLEN
-        conn.snd.mss = conn.snd.cc.mss = min(conn.snd.mss, path.mtu - headers)
+        taken = agreed.always(conn) if conn.state != SYN_SENT else 0
+        conn.snd.mss = conn.snd.cc.mss = min(conn.snd.mss, path.mtu - headers - taken)
         conn.gso = max(path.gso - headers, 0)
         conn.mtu = path.mtu
 
@@ -112,9 +113,7 @@ def _emit(env: Env, net: Net, conn: Conn, seq: int, flags: int, size: int, piece
     elif conn.doubt:
         conn.doubt = False
         neighbour.doubt(env, net.ifaces[path.dev], path.nexthop)
-    options = b""
-    if flags & SYN:
-        options = syn_options(conn.rcv.mss, conn.rcv.shift if conn.scaling else None)
+    options = agreed.block(env, conn, flags)
     pseudo = checksum.add(conn.pseudo, 20 + len(options) + size)
     head = header(conn.lport, conn.rport, seq, conn.rcv.nxt if flags & ACK else 0, flags, wnd, options, pseudo)
     gso = conn.snd.mss if size > conn.snd.mss else None

@@ -9,7 +9,7 @@ from labstack.core.rules import Rule
 RULES: dict[str, Rule] = {
     # the header
     "9293/3.1/option/malformed": Rule(
-        "a TCP option is malformed ({0}); the options end there, the segment counts", ("MUST-6", "MUST-7")
+        "TCP option {0} is malformed (length {1}); the options end there, the segment counts", ("MUST-6", "MUST-7")
     ),
     "9293/3.4.1/isn": Rule(
         "the initial sequence number is a 4 us clock plus a keyed hash of the addresses and ports",
@@ -18,6 +18,8 @@ RULES: dict[str, Rule] = {
     "9293/3.4/zero-window": Rule(
         "our window is closed: {0} bytes of text are ignored, but the ACK counts", ("MUST-66",)
     ),
+    "2018/2/agreed": Rule("both SYNs permit SACK: what arrives beyond a gap is told in blocks"),
+    "7323/3.2/agreed": Rule("both SYNs have a timestamp: every segment carries one from now on"),
     "9293/3.7.1/mss": Rule("segments to this peer carry at most {0} bytes", ("MUST-14", "MUST-15", "MUST-16")),
     # opening
     "9293/3.10.1/active": Rule("active OPEN: send a SYN, enter SYN-SENT"),

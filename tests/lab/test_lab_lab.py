@@ -283,7 +283,7 @@ def test_tables_are_printed_as_ss_and_ip_print_them() -> None:
     assert "neighbour" in str(lab.timers())
     assert "TcpActiveOpens" in str(lab.h1.counters)
     assert "no sockets" in str(Lab().ss())
-    assert client.status()["mss"] == 1460
+    assert client.status()["mss"] == 1448
 
 
 def test_where_tells_what_is_pending() -> None:

@@ -44,7 +44,7 @@ def test_the_file_has_an_interface_for_each_wire_and_real_frames_in_the_order_of
     packets = list(pcapng.read(pcap(captures)))  # type: ignore[arg-type]
     assert [p.interface for p in packets[:5]] == ["h1", "h2", "h1", "h2", "h1"]  # ARP, ARP, SYN, SYN-ACK, ACK
     assert [p.ns for p in packets] == sorted(p.ns for p in packets)
-    assert [len(p.data) for p in packets if len(p.data) > 100] == [1514] * 6 + [54 + 10_000 - 6 * 1460]
+    assert [len(p.data) for p in packets if len(p.data) > 100] == [1514] * 6 + [66 + 10_000 - 6 * 1448]
     assert {p.linktype for p in packets} == {1}
 
 

@@ -50,7 +50,8 @@ class Seg:
 
 
 class Script:
-    """See the module's head. sport/dport of a segment: the peer's port and ours."""
+    """See the module's head. sport/dport of a segment: the peer's port and ours; sack, stamps: the options that our
+    side offers beside MSS and window scale."""
 
     def __init__(
         self,
@@ -61,9 +62,12 @@ class Script:
         irs: int = 10_000,
         tracing: bool = True,
         sysctl: dict[str, int] | None = None,
+        sack: bool = False,
+        stamps: bool = False,
     ) -> None:
         self.family, self.mtu, self.now = family, mtu, 0
-        self.stack = make("h1", seed, Config().replace(sysctl or {}), tracing)
+        options = {"net.ipv4.tcp_sack": int(sack), "net.ipv4.tcp_timestamps": int(stamps)}
+        self.stack = make("h1", seed, Config().replace({**options, **(sysctl or {})}), tracing)
         self.stack.call("link_add", "tun0", b"", mtu, gso)
         self.us, self.peer = ADDRS[family]
         self.stack.call("addr_add", 1, self.us + ("/24" if family == 4 else "/64"), False)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Options that the two sides agree on: what our SYN offers, what the peer's SYN settles, what each segment carries.
+
+A SYN,ACK says only what the SYN offered. Owns RFC 7323 §2.2 and §3.2, RFC 2018 §2, RFC 9293 §3.7.1 (options count
+against the segment size, RFC 6691).
+"""
+
+from labstack.core.env import Env
+from labstack.tcp import options, tstamp
+from labstack.tcp.conn import Conn
+from labstack.tcp.segment import SYN, Segment
+
+
+def offer(env: Env, conn: Conn) -> None:
+    """All that the sysctls allow; what the peer does not offer is taken back by `settle`."""
+    conn.scaling = bool(env.config["net.ipv4.tcp_window_scaling"])
+    conn.sack = bool(env.config["net.ipv4.tcp_sack"])
+    conn.tstamp = tstamp.offer(env, conn.local, conn.remote)
+
+
+def settle(env: Env, conn: Conn, seg: Segment) -> None:
+    """The peer's SYN: what both have is used from now on."""
+    snd, rcv = conn.snd, conn.rcv
+    conn.scaling = conn.scaling and seg.shift is not None
+    if conn.scaling:
+        snd.shift = seg.shift or 0
+    else:
+        rcv.shift = 0
+    conn.sack = conn.sack and seg.sack_ok
+    if conn.sack:
+        env.note("2018/2/agreed", conn.sock)
+    if conn.tstamp is not None and seg.ts is not None:
+        conn.tstamp.take(seg.ts[0], env.now)
+        env.note("7323/3.2/agreed", conn.sock)
+    else:
+        conn.tstamp = None
+
+
+def always(conn: Conn) -> int:
+    """Bytes of options that every segment carries; SND.MSS is without them."""
+    return options.STAMP_SIZE if conn.tstamp is not None else 0
+
+
+def options_size(conn: Conn) -> int:
+    """Bytes of options of a segment that is sent now: those of `always`, and the SACK blocks that are to be told."""
+    return always(conn)
+
+
+def block(env: Env, conn: Conn, flags: int) -> bytes:
+    """The options of a segment that is sent now."""
+    ts, stamps = None, conn.tstamp
+    if stamps is not None:
+        ts = (stamps.now(env.now), stamps.recent)
+    if flags & SYN:
+        shift = conn.rcv.shift if conn.scaling else None
+        return options.of_syn(options.Offer(conn.rcv.mss, shift, conn.sack, ts))
+    return options.of_segment(ts, ())
