@@ -93,7 +93,7 @@ def test_a_lab_of_three_is_told_in_python_and_passes(host: str, tmp_path: Path) 
 
 def test_python_keeps_payload_where_it_is_short_or_all_the_same() -> None:
     source = record.of_lab(three(), "h2").source
-    for said in ("b'hello'", "b'x' * 5000", "b'x' * 1460", "b'who?'", "c2.send(bytes(100)", "ARP(", "t.sleep("):
+    for said in ("b'hello'", "b'x' * 5000", "b'x' * 1448", "b'who?'", "c2.send(bytes(100)", "ARP(", "t.sleep("):
         assert said in source
 
 

@@ -8,7 +8,8 @@
     c.send(flags="FA"); c.send(b"x", chksum=1, window=0, options=[("NOP", None)])
 
 All numbers are relative to the initial ones, as tcpdump has them: 0 is the SYN, 1 the first byte. That goes for seq,
-ack and the edges of SACK blocks, in what is sent, expected, returned and shown. Nothing is sent unless it is said.
+ack and the edges of SACK blocks, in what is sent, expected, returned and shown. The host's timestamps, and our echoes
+of them, count from its first. Nothing is sent unless it is said.
 """
 
 from typing import Any, Protocol
@@ -40,7 +41,7 @@ class End:
 
     mss: what our SYN says, 0: nothing; window: what every segment says
     irs: where the host's numbers begin, -1 while that is not known; snd_nxt: our next byte; rcv_nxt: the next that we
-    lack; received: the host's bytes in order
+    lack; received: the host's bytes in order; stamp: the host's first timestamp
     fd: the host's descriptor of this connection, if it has one
     """
 
@@ -49,7 +50,7 @@ class End:
     def __init__(self, play: Player, ip: str, port: int, peer: int, iss: int, mss: int, window: int) -> None:
         self.play, self.ip, self.port, self.peer = play, ip, port, peer
         self.iss, self.irs, self.mss, self.window = iss, -1, mss, window
-        self.snd_nxt = self.rcv_nxt = 0
+        self.snd_nxt = self.rcv_nxt = self.stamp = 0
         self.received = b""
 
     # from us to the host
@@ -71,6 +72,7 @@ class End:
         header = self.play.IP(**{"src": self.ip, **fields.pop("ip", {})})
         seq, ack = fields.pop("seq", self.snd_nxt), fields.pop("ack", self.rcv_nxt if "A" in flags else 0)
         options = fields.pop("options", [("MSS", self.mss)] if "S" in flags and self.mss else [])
+        options = _stamped(options, 0, self.stamp) if "A" in flags else options
         packet = header / TCP(
             sport=self.port,
             dport=self.peer,
@@ -127,10 +129,12 @@ class End:
         tcp = seen[TCP]
         if tcp.flags & SYN and not self.rcv_nxt:
             self.irs, self.peer = tcp.seq, tcp.sport
+            self.stamp = next((it[1][0] for it in tcp.options if _is_stamp(it)), 0)
         tcp.seq = _apart(tcp.seq, max(self.irs, 0))
         if tcp.flags & ACK:
             tcp.ack = _apart(tcp.ack, self.iss)
             tcp.options = _shift(tcp.options, -self.iss)
+        tcp.options = _stamped(tcp.options, -self.stamp, 0)
         return seen
 
     def _learn(self, packet: Any) -> None:
@@ -151,6 +155,19 @@ def _shift(options: Any, by: int) -> Any:
     return [
         ("SAck", tuple((edge + by) % MOD for edge in it[1])) if it[0] == "SAck" and isinstance(it[1], tuple) else it
         for it in options
+    ]
+
+
+def _is_stamp(option: Any) -> bool:
+    return option[0] == "Timestamp" and isinstance(option[1], tuple)
+
+
+def _stamped(options: Any, value: int, echo: int) -> Any:
+    """TCP options with both numbers of a timestamp moved."""
+    if not isinstance(options, list):
+        return options
+    return [
+        ("Timestamp", ((it[1][0] + value) % MOD, (it[1][1] + echo) % MOD)) if _is_stamp(it) else it for it in options
     ]
 
 

@@ -52,6 +52,7 @@ class _End(NamedTuple):
     isn: int  # the peer's
     irs: int | None  # ours, None until it was seen
     window: int
+    stamp: int = 0  # our first timestamp
 
 
 def source(story: Story, about: str, link: str) -> str:
@@ -260,7 +261,8 @@ class _Writer:
         words += [f'flags="{_letters(head)}"', f"seq={_signed(head.seq - end.isn)}"]
         words += [f"ack={_signed(head.ack - irs)}"] if head.flags & ACK else []
         words += [f"window={head.window}"] if head.window != end.window else []
-        words += [f"options={_options(head.options, irs)}"] if head.flags & SYN or head.options else []
+        options = _options(head.options, irs, 0, end.stamp if head.flags & ACK else 0)
+        words += [f"options={options}"] if head.flags & SYN or head.options else []
         return [*words, *([f"urgptr={head.urgptr}"] if head.urgptr else [])]
 
     def _awaited(self, wire: Wire, end: _End) -> list[str]:
@@ -269,7 +271,7 @@ class _Writer:
         words = [f'flags="{_letters(head)}"', f"seq={_signed(head.seq - (end.irs or 0))}"]
         words += [f"ack={_signed(head.ack - end.isn)}"] if head.flags & ACK else []
         words += [f"data={written(data)}" if data and _kept(data) else f"size={len(data)}"]
-        return [*words, *([f"options={_options(head.options, end.isn)}"] if head.options else [])]
+        return [*words, *([f"options={_options(head.options, end.isn, end.stamp, 0)}"] if head.options else [])]
 
     def _end(self, it: Crossed, wire: Wire) -> _End:
         """The End of a segment's connection; it is made when the first one crosses."""
@@ -290,7 +292,10 @@ class _Writer:
         if it.inbound and end.isn < 0:
             end = end._replace(isn=head.seq)
         if not it.inbound and syn and end.irs is None:
-            end = end._replace(irs=head.seq)
+            stamp = next(
+                (value[0] for name, value in head.options if name == "Timestamp" and isinstance(value, tuple)), 0
+            )
+            end = end._replace(irs=head.seq, stamp=stamp)
         self.ends[key] = end
         return end
 
@@ -318,12 +323,14 @@ def _signed(number: int) -> int:
     return (number + MOD // 2) % MOD - MOD // 2
 
 
-def _options(options: Any, base: int) -> str:
-    """TCP options with the edges of SACK blocks relative."""
+def _options(options: Any, base: int, stamp: int, echo: int) -> str:
+    """TCP options with the edges of SACK blocks relative, and a timestamp's numbers to these."""
     found = []
     for name, value in options:
         if name == "SAck" and isinstance(value, tuple):
             value = tuple(_signed(edge - base) for edge in value)
+        elif name == "Timestamp" and isinstance(value, tuple):
+            value = ((value[0] - stamp) % MOD, (value[1] - echo) % MOD)
         found.append((name, value))
     return repr(found)
 
