@@ -27,6 +27,9 @@ class Sysctl(NamedTuple):
 MS = 1_000_000  # ns
 SECOND = 1_000_000_000  # ns
 
+# in the order of tcp_available_congestion_control; tcp/cc/table.py has what they do
+CONGESTION = ("reno", "cubic", "bbr", "dctcp", "none")
+
 BUFFER = 1 << 30  # bytes that a buffer may have
 
 # what Linux would do at another value than 0
@@ -37,9 +40,6 @@ NOT_YET: dict[str, str] = {
     "tcp_ecn_option": "the options of accurate ECN",
     "tcp_syncookies": "SYN cookies (RFC 4987)",
     "tcp_fastopen": "TCP Fast Open (RFC 7413)",
-    "tcp_early_retrans": "tail loss probes (RFC 8985)",
-    "tcp_recovery": "RACK (RFC 8985)",
-    "tcp_frto": "F-RTO (RFC 5682)",
     "tcp_mtu_probing": "path MTU discovery without ICMP (RFC 4821)",
     "tcp_moderate_rcvbuf": "receive buffers that grow",
     "tcp_autocorking": "small writes that wait for earlier ones to leave the device",
@@ -118,13 +118,31 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.tcp_rto_max_ms": Sysctl(120_000, 1000, 120_000, "greatest retransmission timeout, ms"),
     "net.ipv4.tcp_delack_min": Sysctl(40, 0, 499, "ms an acknowledgment may wait for company"),
     "net.ipv4.tcp_reordering": Sysctl(3, 1, 300, "duplicate ACKs that mean loss (RFC 5681)"),
+    "net.ipv4.tcp_recovery": Sysctl(1, 0, 7, "1: RACK (RFC 8985), else RFC 6675; 2: its window stays; 4: no DupThresh"),
+    "net.ipv4.tcp_early_retrans": Sysctl(3, 0, 4, "3, 4: tail loss probes (RFC 8985 §7)"),
+    "net.ipv4.tcp_frto": Sysctl(2, 0, 2, "a timeout is under suspicion (RFC 5682)"),
+    "net.ipv4.tcp_max_reordering": Sysctl(300, 1, 1 << 20, "segments of reordering that are believed, at most"),
     "net.ipv4.tcp_invalid_ratelimit": Sysctl(500, 0, 60_000, "ms between ACKs that answer unacceptable segments"),
     "net.ipv4.tcp_min_snd_mss": Sysctl(48, 48, 65_535, "least segment size a peer can make us use"),
     "net.ipv4.tcp_init_cwnd": Sysctl(10, 1, 1000, "segments in the initial window (RFC 6928)"),
     "net.ipv4.tcp_max_islands": Sysctl(1024, 1, 1 << 20, "separate pieces held beyond a gap"),
     "net.ipv4.tcp_slow_start_after_idle": Sysctl(1, 0, 1, "start again from the initial window after an idle RTO"),
     "net.ipv4.tcp_min_rtt_wlen": Sysctl(300, 0, 86_400, "seconds for which the least round-trip time is believed"),
-    "net.ipv4.tcp_congestion_control": Sysctl(0, 0, 0, "how cwnd grows; others are not offered yet", ("reno",)),
+    "net.ipv4.tcp_congestion_control": Sysctl(1, 0, len(CONGESTION) - 1, "what makes cwnd grow and shrink", CONGESTION),
+    "net.ipv4.tcp_abe": Sysctl(0, 0, 1, "a gentler backoff after an ECN mark (RFC 8511); Linux has no such thing"),
+    # Linux has these as parameters of a module, without tcp_
+    "net.ipv4.tcp_cubic_fast_convergence": Sysctl(1, 0, 1, "CUBIC makes room for others (RFC 9438 §4.7)"),
+    "net.ipv4.tcp_cubic_friendliness": Sysctl(1, 0, 1, "CUBIC is as fast as Reno at least (RFC 9438 §4.3)"),
+    "net.ipv4.tcp_cubic_hystart": Sysctl(1, 0, 2, "slow start ends before loss; 1: HyStart, 2: HyStart++ (RFC 9406)"),
+    "net.ipv4.tcp_cubic_hystart_detect": Sysctl(3, 0, 3, "HyStart looks at trains of ACKs (1), at the round trip (2)"),
+    "net.ipv4.tcp_cubic_hystart_low_window": Sysctl(16, 0, 1 << 20, "segments of cwnd from which HyStart looks"),
+    "net.ipv4.tcp_dctcp_shift_g": Sysctl(4, 0, 10, "DCTCP's weight of a new window: 1 / 2^this (RFC 8257 §4.2)"),
+    "net.ipv4.tcp_dctcp_alpha_on_init": Sysctl(1024, 0, 1024, "DCTCP's first estimate of congestion, of 1024"),
+    "net.ipv4.tcp_pacing_ss_ratio": Sysctl(200, 0, 1000, "pacing in slow start, % of cwnd / SRTT"),
+    "net.ipv4.tcp_pacing_ca_ratio": Sysctl(120, 0, 1000, "pacing in congestion avoidance, % of cwnd / SRTT"),
+    "net.ipv4.tcp_min_tso_segs": Sysctl(2, 1, 255, "segments that a super-segment has at least"),
+    "net.ipv4.tcp_tso_rtt_log": Sysctl(9, 0, 255, "super-segments grow for round trips below 2^this us"),
+    "net.ipv4.tcp_tso_win_divisor": Sysctl(3, 0, 255, "part of the window that one super-segment may take"),
     **{f"net.ipv4.{name}": Sysctl(0, 0, 0, f"{what}: not offered yet") for name, what in NOT_YET.items()},
 }
 
@@ -170,11 +188,20 @@ def _checked(changes: Mapping[str, Any]) -> dict[str, int]:
     return dict(changes)
 
 
+def offer(name: str, word: str) -> None:
+    """One more word that a sysctl may be; nothing happens if it is known already."""
+    entry = SYSCTLS[name]
+    if word not in entry.words:
+        SYSCTLS[name] = entry._replace(most=entry.most + 1, words=(*entry.words, word))
+
+
 def expected(entry: Sysctl) -> str:
     """What a sysctl may be, in words."""
     if entry.least == entry.most:
         only = entry.words[entry.least] if entry.words else entry.least
         return f"{only} and nothing else ({entry.means})"
+    if entry.words:
+        return " or ".join((", ".join(entry.words[:-1]), entry.words[-1]))
     return f"a number in {entry.least}..{entry.most}"
 
 

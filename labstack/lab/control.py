@@ -80,7 +80,7 @@ class WireControl(View):
 def faults(world: Any) -> list[str]:
     """A line for each drop rule that has switched itself off, because its function raised."""
     found = []
-    for (name, _), wires in (world.net.wires.items() if hasattr(world, "net") else ()):
+    for (name, _), wires in world.net.wires.items() if hasattr(world, "net") else ():
         there = wires
         while there is not None:
             if fault := getattr(there, "fault", ""):

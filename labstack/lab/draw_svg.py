@@ -73,8 +73,10 @@ def _row(row: Row, x: Sequence[int], y: int, hosts: Sequence[str]) -> str:
         _text(98, y + 4, ms(row.at), "d e"),
         _text(x[0] - 8, y + 4, row.states.get(0, ""), "s e"),
         _text(x[-1] + 8, y + 4, row.states.get(last, "") if last else "", "s"),
-        *(_text(x[-1] + 112, y + 4 + LINE * i, clip(words, int(WHY / LETTER)), "x" if tone(words) == "bad" else "w")
-          for i, words in enumerate(row.why)),
+        *(
+            _text(x[-1] + 112, y + 4 + LINE * i, clip(words, int(WHY / LETTER)), "x" if tone(words) == "bad" else "w")
+            for i, words in enumerate(row.why)
+        ),
         _remark(row, x, y) if row.mark else _arrow(row, x, y),
     ]
     return f'<g data-ev="{row.n}"><title>{escape("; ".join(row.why))}</title>{"".join(parts)}</g>'

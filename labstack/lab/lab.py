@@ -48,9 +48,7 @@ class Lab(View):
     Raises LabError for a wrong argument, live.wire.NoWireError (an OSError) when there is no TAP to be had.
     """
 
-    def __init__(
-        self, hosts: int = 2, *, seed: int = 1, delay: str | float = "10ms", wire: str = "memory"
-    ) -> None:
+    def __init__(self, hosts: int = 2, *, seed: int = 1, delay: str | float = "10ms", wire: str = "memory") -> None:
         self.seed = units.whole(seed, "a seed")
         self.kind = wire
         if wire == "memory":

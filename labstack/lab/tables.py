@@ -8,6 +8,7 @@ from labstack.core import kinds
 from labstack.ip.family import parse_addr, text
 from labstack.lab.view import Line, Lines, Span, table
 from labstack.link.iface import Neighbour
+from labstack.tcp.cc.controller import INFINITE
 
 SS = {"ESTABLISHED": "ESTAB"}  # the words of ss, where they are not the RFC's
 
@@ -36,13 +37,13 @@ def _tcp_info(it: dict[str, Any]) -> str:
         return ""
     timers = [f"timer:({name},{span(due * 1_000_000)})" for name, due in it["timers"].items()]
     mss = it["mss"]
-    ssthresh = [f"ssthresh:{it['ssthresh'] // mss}"] * (it["ssthresh"] < 1 << 30)
+    ssthresh = [f"ssthresh:{it['ssthresh']}"] * (it["ssthresh"] < INFINITE)
     counts = [f"{name}:{it[name]}" for name in ("unacked", "retrans") if it[name]]
     return " ".join(
         [
             *timers,
             f"wscale:{it['wscale'][0]},{it['wscale'][1]}",
-            f"rto:{it['rto']:g} rtt:{it['rtt']:g}/{it['rttvar']:g} mss:{mss} cwnd:{it['cwnd'] // mss}",
+            f"rto:{it['rto']:g} rtt:{it['rtt']:g}/{it['rttvar']:g} mss:{mss} cwnd:{it['cwnd']}",
             *ssthresh,
             *counts,
             f"snd_wnd:{it['snd_wnd']} rcv_wnd:{it['rcv_wnd']}",

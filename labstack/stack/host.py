@@ -94,8 +94,8 @@ class Host(State):
             _must(not any((kind, sock) in armed for kind in TIMERS), sock, "is CLOSED and has a timer")
             _must(conn.held or bool(conn.parent), sock, "is CLOSED and nobody's")
             return
-        _must(snd.cursor == snd.una or (kinds.TCP_RETRANSMIT, sock) in armed, sock, "in flight and no timer")
-        stuck = snd.cursor == snd.una > snd.iss and conn.state in SENDING and snd.cursor < snd.out.end + snd.fin
+        _must(not snd.flight.queue or (kinds.TCP_RETRANSMIT, sock) in armed, sock, "in flight and no timer")
+        stuck = not snd.flight.queue and conn.state in SENDING and snd.nxt < snd.out.end + snd.fin
         _must(not stuck or (kinds.TCP_PERSIST, sock) in armed, sock, "something to send and no probe")
         leaving = conn.state == TIME_WAIT or (conn.state == FIN_WAIT_2 and not conn.held)
         _must(not leaving or (kinds.TCP_TIMEWAIT, sock) in armed, sock, f"{conn.state} for ever")

@@ -10,6 +10,7 @@ from labstack.core.config import MS
 from labstack.core.errors import StackError
 from labstack.ip.family import text
 from labstack.stack.host import Host
+from labstack.tcp import castate
 from labstack.tcp.conn import Conn
 
 
@@ -72,6 +73,7 @@ def _tcp(host: Host, conn: Conn) -> dict[str, Any]:
         "rtt": snd.rtt.srtt / MS,
         "rttvar": snd.rtt.rttvar / MS,
         "mss": snd.mss,
+        "cc": snd.cc.name,
         "cwnd": snd.cc.cwnd,
         "ssthresh": snd.cc.ssthresh,
         "unacked": snd.nxt - snd.una,
@@ -79,7 +81,7 @@ def _tcp(host: Host, conn: Conn) -> dict[str, Any]:
         "rcv_wnd": max(rcv.edge - rcv.nxt, 0),
         "wscale": (snd.shift, rcv.shift),
         "retrans": snd.retries,
-        "recovering": snd.recovering,
+        "congestion": castate.NAMES[snd.loss.state],
         "islands": len(rcv.islands),
     }
 

@@ -1,48 +1,250 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The sender meets an acknowledgment: SND.UNA, the send window, the round-trip time (RFC 9293 §3.10.7.4, fifth)."""
+"""The sender meets an acknowledgment (RFC 9293 §3.10.7.4, fifth): windows, what it acknowledges, what that says of loss
+and of the round trip, and what cwnd becomes. The order is Linux's.
+"""
 
 from labstack.core.env import Env
-from labstack.tcp import recovery, rtt, tally, timeouts
-from labstack.tcp.conn import Conn
-from labstack.tcp.segment import SYN, Segment
+from labstack.tcp import delivery, persist, prr, rack, rate, recovery, rtt, sack, tally, tlp, tstamp
+from labstack.tcp.cc import news
+from labstack.tcp.conn import Conn, Snd
+from labstack.tcp.loss import CWR, OPEN, RECOVERY
+from labstack.tcp.segment import FIN, SYN, Segment
+from labstack.tcp.sent import EVER, LOST, RETRANS, SACKED, Sent, cut
+from labstack.tcp.told import Told
 
 
 def acknowledge(env: Env, conn: Conn, seg: Segment) -> None:
     """An acceptable ACK of a synchronized connection: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT."""
     snd = conn.snd
-    if seg.ack > snd.una:
+    told = Told(snd, sack.top(snd))
+    if seg.ack < snd.una:
+        _old(env, conn, seg, told)
+        return
+    told.echo = seg.ts[1] if seg.ts is not None and conn.tstamp is not None else 0
+    told.data = seg.size > 0 or bool(seg.flags & (SYN | FIN))
+    told.advanced = seg.ack > snd.una
+    _window(env, conn, seg, told)
+    if told.advanced:
         advance(env, conn, seg.ack)
-    elif recovery.is_duplicate(snd, seg):
-        env.note("9293/3.10.7.4/ack/dup", conn.sock, seg.ack - snd.iss)
-        recovery.duplicate(env, conn)
-    elif seg.ack < snd.una:
-        env.note("9293/3.10.7.4/ack/old", conn.sock, seg.ack - snd.iss)
-    if seg.ack == snd.una and (not seg.size or seg.seq != conn.rcv.nxt or conn.rcv.islands):
+    if seg.sack and conn.sack:
+        sack.tag(env, conn, seg, told)
+    if told.advanced or not told.data or seg.seq != conn.rcv.nxt or conn.rcv.islands:
         # of the next text Linux's header prediction only looks whether it acknowledges something new
         snd.ack_at, snd.unanswered = env.now, 0
-    # RFC 9293 §3.10.7.4: an older segment must not overwrite a newer window
-    if seg.ack >= snd.una and (snd.wl1 < seg.seq or (snd.wl1 == seg.seq and snd.wl2 <= seg.ack)):
-        # RFC 7323 §2.2: a SYN's window is never scaled
-        window(env, conn, seg.seq, seg.ack, seg.wnd << (0 if seg.flags & SYN else snd.shift))
+    follow(env, conn, told)
 
 
 def advance(env: Env, conn: Conn, ack: int) -> None:
-    """Some of what is in flight has arrived."""
+    """SND.UNA moves."""
     snd = conn.snd
-    size = ack - snd.una
-    rtt.on_ack(env, snd.rtt, ack)
-    snd.una = ack
-    snd.cursor = max(snd.cursor, ack)
+    env.note("9293/3.10.7.4/ack/new", conn.sock, ack - snd.una)
+    snd.una, snd.retries, snd.more, conn.soft = ack, 0, False, 0
     snd.out.drop_before(ack)
-    snd.ack_at, snd.retries, snd.unanswered = env.now, 0, 0
-    snd.more = False
-    conn.progress, conn.soft = True, 0
-    env.note("9293/3.10.7.4/ack/new", conn.sock, size)
-    recovery.advanced(env, conn, size)
-    tally.acked(conn.tally, ack, snd.recover, env.now)
-    if ack >= conn.tally.flight.tail and ack >= snd.out.end + snd.fin:
+
+
+def follow(env: Env, conn: Conn, told: Told) -> None:
+    """What follows from an ACK that is not old, once SND.UNA, the window and the SACK blocks are taken over."""
+    snd = conn.snd
+    if not snd.flight.queue:
+        _nothing_out(env, conn, told)
+        return
+    sampled = _arrived(env, conn, told)
+    rack.widen(env, conn, told)
+    if snd.loss.tail_end:
+        tlp.answered(env, conn, told)
+    if not told.novel or told.sacked or told.ece or told.duplicate or snd.loss.state != OPEN:
+        recovery.alert(env, conn, told)
+    if told.timer or (told.sacked and sampled and _alive(snd, told)):
+        tlp.set_timer(env, conn)
+    conn.progress = conn.progress or told.advanced or told.sacked
+    _control(env, conn, told)
+    if told.advanced and not snd.flight.queue and snd.una >= snd.out.end + snd.fin:
         tally.idle(conn.tally, env.now)
-    timeouts.rearm(env, conn)
+
+
+def _alive(snd: Snd, told: Told) -> bool:
+    """Something arrived that was sent after the oldest was (re)sent last: the timer may run anew for that."""
+    return bool(snd.flight.queue) and told.sack_first_at > snd.flight.queue[0].at
+
+
+def _nothing_out(env: Env, conn: Conn, told: Told) -> None:
+    """There was nothing that it could acknowledge: perhaps it opens the window."""
+    if told.duplicate:
+        recovery.alert(env, conn, told)
+    persist.answered(env, conn)
+    if conn.snd.loss.tail_end:
+        tlp.answered(env, conn, told)
+
+
+def _old(env: Env, conn: Conn, seg: Segment, told: Told) -> None:
+    """It was overtaken by another; its SACK blocks may still tell something."""
+    env.note("9293/3.10.7.4/ack/old", conn.sock, seg.ack - conn.snd.iss)
+    if not (seg.sack and conn.sack):
+        return
+    sack.tag(env, conn, seg, told)
+    told.data = True  # never a duplicate ACK
+    if told.sacked or told.duplicate:
+        recovery.alert(env, conn, told)
+
+
+# what was acknowledged
+
+
+def _arrived(env: Env, conn: Conn, told: Told) -> bool:
+    """Take from the queue what SND.UNA has passed; True if the round-trip time was sampled."""
+    snd = conn.snd
+    queue, una = snd.flight.queue, snd.una
+    if una > queue[0].seq:
+        gone = 0
+        for s in queue:
+            if s.end > una:
+                break
+            _gone(env, conn, s, told)
+            gone += 1
+        del queue[:gone]
+        if queue and queue[0].seq < una:
+            _partly(env, conn, told)
+    if queue and queue[0].marks & SACKED:
+        told.reneged = True
+    sampled = _timed(env, conn, told)
+    if told.acked:
+        told.timer = True
+        if not conn.sack:
+            _uncounted(env, conn, told)
+        elif told.lowest < told.top:
+            sack.reordered(env, conn, told.lowest)
+    return sampled
+
+
+def _gone(env: Env, conn: Conn, s: Sent, told: Told) -> None:
+    """A record is acknowledged as a whole."""
+    flight, marks = conn.snd.flight, s.marks
+    flight.out -= s.segs
+    if marks & SACKED:
+        flight.sacked -= s.segs
+    if marks & LOST:
+        flight.lost -= s.segs
+    if marks & RETRANS:
+        flight.retrans -= s.segs
+    _told(env, conn, s, s.segs, told)
+
+
+def _partly(env: Env, conn: Conn, told: Told) -> None:
+    """A super-segment is acknowledged in part: whole segments of it count, and of a segment a part does not."""
+    snd = conn.snd
+    flight = snd.flight
+    first = flight.queue[0]
+    at = snd.una if first.segs == 1 else first.seq + (snd.una - first.seq) // first.mss * first.mss
+    if first.seq < at < first.end and first.segs > 1:
+        cut(flight, 0, at)
+        done = flight.queue.pop(0)
+        _gone(env, conn, done, told)
+        first = flight.queue[0]
+    if first.seq < snd.una:
+        rest = Sent(snd.una, first.end, first.segs, first.marks, first.at, first.flags & ~SYN, first.mss, first.note)
+        flight.queue[0] = rest
+
+
+def _told(env: Env, conn: Conn, s: Sent, segs: int, told: Told) -> None:
+    """What the acknowledgment of a record tells."""
+    snd, marks = conn.snd, s.marks
+    loss = snd.loss
+    if marks & EVER:
+        told.retransmitted = True
+    elif not marks & SACKED:
+        told.last_at = s.at
+        if told.first_at < 0:
+            told.first_at = s.at
+        if s.seq < told.lowest:
+            told.lowest = s.seq
+        if s.end <= loss.high:
+            told.original = True
+    if not marks & SACKED and conn.sack:
+        loss.delivered += segs
+        if not rack.superfluous(conn, s, told.echo):
+            rack.advance(env, conn, s, told.echo)
+    if not marks & SACKED:
+        told.newest = delivery.newest(told.newest, s.note, s.at, s.end)
+    if s.flags & SYN:
+        told.syn = True
+        loss.resent_at = 0
+    else:
+        told.text = True
+    told.acked += segs
+
+
+def _uncounted(env: Env, conn: Conn, told: Told) -> None:
+    """Without SACK duplicate ACKs were counted in the place of segments: take as many back."""
+    loss, flight, acked = conn.snd.loss, conn.snd.flight, told.acked
+    if acked > 0:
+        # one ACK is for what was missing, the rest for what the duplicate ACKs told of
+        loss.delivered += max(acked - flight.sacked, 1)
+        flight.sacked = max(flight.sacked - acked + 1, 0)
+    sack.guess(env, conn, acked)
+    if told.retransmitted:
+        told.original = False
+
+
+def _timed(env: Env, conn: Conn, told: Told) -> bool:
+    """Karn's rule: only what was sent once tells the round-trip time, unless timestamps do (RFC 7323 §4)."""
+    snd, now = conn.snd, env.now
+    seq_rtt = -1
+    if told.first_at >= 0 and not told.retransmitted:
+        seq_rtt, told.rtt = now - told.first_at, now - told.last_at
+        told.delayed = told.acked == 1 and not told.sacked and snd.loss.delivered == told.delivered + 1
+    sack_rtt = -1
+    if told.sack_first_at >= 0:
+        sack_rtt, told.rtt = now - told.sack_first_at, now - told.sack_last_at
+    sample = seq_rtt if seq_rtt >= 0 else sack_rtt
+    if sample < 0 and told.acked and told.echo and conn.tstamp is not None:
+        sample = told.rtt = tstamp.round_trip(env, conn.tstamp, told.echo)
+    if sample < 0:
+        return False
+    rtt.sample(env, snd.rtt, max(sample, 1), max(told.rtt, 1), snd.una, snd.nxt, told.delayed)
+    return True
+
+
+# what cwnd becomes
+
+
+def _control(env: Env, conn: Conn, told: Told) -> None:
+    """The controller hears of it: it grows the window, or recovery shrinks it."""
+    snd = conn.snd
+    loss, cc = snd.loss, snd.cc
+    sample = rate.sample(env, conn, told)
+    cc.heard(sample)
+    if cc.own:
+        cc.control(sample)
+    elif loss.state in (CWR, RECOVERY):
+        prr.reduce(env, conn, sample, told.advanced)
+    elif _forward(env, snd, told) and (cc.limited or (cc.cwnd < cc.ssthresh and cc.cwnd < 2 * snd.most)):
+        cc.grow(sample)
+    rate.update(env, conn)
+    if cc.news:
+        news.tell(env, conn.sock, cc)
+
+
+def _forward(env: Env, snd: Snd, told: Told) -> bool:
+    """Has data been delivered? Where segments overtake each other, SACK blocks say so, too."""
+    return told.text or (told.sacked and snd.loss.reordering > env.config["net.ipv4.tcp_reordering"])
+
+
+# the window
+
+
+def _window(env: Env, conn: Conn, seg: Segment, told: Told) -> None:
+    """RFC 9293 §3.10.7.4: an older segment must not overwrite a newer window."""
+    snd = conn.snd
+    # RFC 7323 §2.2: a SYN's window is never scaled
+    wnd = seg.wnd if seg.flags & SYN else seg.wnd << snd.shift
+    if told.advanced or snd.wl1 < seg.seq:
+        told.window = True
+    elif snd.wl1 == seg.seq and snd.wl2 <= seg.ack:
+        # a window that is only smaller may be the price of what arrived out of order, and no news (RFC 6675 §2)
+        told.window = wnd > snd.wnd or not wnd
+    else:
+        return
+    window(env, conn, seg.seq, seg.ack, wnd)
 
 
 def window(env: Env, conn: Conn, seq: int, ack: int, wnd: int) -> None:
@@ -50,7 +252,5 @@ def window(env: Env, conn: Conn, seq: int, ack: int, wnd: int) -> None:
     snd = conn.snd
     if wnd != snd.wnd:
         env.note("9293/3.10.7.4/ack/window", conn.sock, snd.wnd, wnd)
-    if snd.wnd == 0 and wnd:
-        timeouts.stop_probing(env, conn)
     snd.wnd, snd.wl1, snd.wl2 = wnd, seq, ack
     snd.max_wnd = max(snd.max_wnd, wnd)

@@ -28,6 +28,8 @@ def arrive(env: Env, net: Net, conn: Conn, seg: Segment) -> None:
         return
     seg.seq = unwrap(seg.seq, conn.rcv.nxt)
     seg.ack = unwrap(seg.ack, conn.snd.nxt)
+    if seg.sack:
+        seg.sack = tuple((unwrap(start, conn.snd.nxt), unwrap(end, conn.snd.nxt)) for start, end in seg.sack)
     if _passes(CHECKS, env, net, conn, seg) != DROPPED:
         env.count["TcpInDelivers"] += 1
     env.dirty[conn.sock] = None
@@ -124,7 +126,7 @@ def fourth_syn(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
             env.note("9293/3.5/simultaneous-ack", conn.sock)
             return CONTINUE
         env.note("linux/tcp_check_req/synack", conn.sock)
-        conn.snd.cursor = conn.snd.iss
+        conn.snd.syn = True
         return STOP
     if conn.state == SYN_RECEIVED and conn.passive:
         env.note("9293/3.10.7.4/syn/listen", conn.sock)

@@ -10,6 +10,7 @@ from labstack.core.event import CLOSED as WAKE_CLOSED
 from labstack.core.event import FAILED, READABLE
 from labstack.tcp import ackgen, tally
 from labstack.tcp.conn import Conn
+from labstack.tcp.sent import forget
 from labstack.tcp.states import (
     CAN_SEND,
     CLOSE_WAIT,
@@ -188,6 +189,7 @@ def finish(env: Env, conn: Conn) -> None:
     for kind in TIMERS:
         env.timers.stop((kind, conn.sock))
     conn.snd.out.drop_before(conn.snd.out.end)
+    forget(conn.snd.flight)
     tally.over(conn.tally, env.now)
     env.wake(conn.sock, WAKE_CLOSED | (FAILED if conn.error else 0))
     env.dirty[conn.sock] = None

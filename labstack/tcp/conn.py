@@ -10,13 +10,17 @@ from typing import NamedTuple
 
 from labstack.core.frame import Piece
 from labstack.core.state import State, field, state
-from labstack.tcp.cc.reno import Reno
+from labstack.tcp.cc.controller import Controller
+from labstack.tcp.delivery import Delivery
+from labstack.tcp.loss import Loss
 from labstack.tcp.rtt import Rtt
+from labstack.tcp.sent import Flight
 from labstack.tcp.stream import Outbox
 from labstack.tcp.tally import Tally
 from labstack.tcp.tstamp import Timestamps
 
 NONE, DELAYED, NOW = 0, 1, 2  # when the next acknowledgment is due
+NOTHING, RTO, TAIL, REORDER = range(4)  # what the retransmission timer waits for: a timeout, a tail probe, RACK
 
 
 class User(NamedTuple):
@@ -36,15 +40,17 @@ class User(NamedTuple):
 
 @state
 class Snd(State):
-    """The send sequence space (RFC 9293 §3.3.1, figure 3)."""
+    """The send sequence space (RFC 9293 §3.3.1, figure 4)."""
 
     iss: int
     una: int  # oldest unacknowledged
     nxt: int  # next never sent
-    cursor: int  # next to put on the wire: behind nxt after a timeout, else equal
     out: Outbox
-    cc: Reno
+    flight: Flight  # what lies between una and nxt
+    cc: Controller
     rtt: Rtt
+    loss: Loss
+    delivery: Delivery
     limit: int  # bytes the application may have queued
     mss: int  # Eff.snd.MSS: payload of a full-sized segment
     wnd: int = 0
@@ -57,20 +63,24 @@ class Snd(State):
     small: int = 0  # end of the last segment that was not full-sized (Linux's snd_sml)
     corked: bool = False  # TCP_CORK: only full-sized segments
     more: bool = False  # the same until the next write or acknowledgment (MSG_MORE)
-    resend: bool = False  # the segment at una goes out again, now
-    probe: bool = False  # one segment may ignore the window, now
+    push: bool = False  # what waits goes now, whatever Nagle and the cork say (Linux's TCP_NAGLE_PUSH)
+    syn: bool = False  # our SYN is to be sent, or to be sent again, now
+    probe: bool = False  # a window probe is to be sent, now
     poke: bool = False  # a keep-alive is to be sent
+    pending: int = NOTHING  # what the retransmission timer stands for
     retries: int = 0  # retransmission timeouts in a row
     probes: int = 0  # window probes in a row
     unanswered: int = 0  # of those, and of keep-alives, since the peer was last heard
     trouble_at: int = 0  # when the first SYN, or the first retransmission or window probe in a row went out
     ack_at: int = 0  # when an ACK last came
     sent_at: int = 0  # when data last went out
-    dupacks: int = 0
-    recovering: bool = False
-    recover: int = 0  # RFC 6582 §3.2: SND.NXT when loss was found
-    inflations: int = 0  # duplicate ACKs that may still inflate cwnd: no more than segments were in flight
-    cwnd_limited: bool = False  # the last output stopped at cwnd
+    full_at: int = 0  # when cwnd was last what limited us
+    most: int = 0  # segments in flight, at most, since the round trip began that ends at `round`
+    round: int = 0
+    used: int = 0  # segments in flight, at most, since cwnd last limited us
+    pacing: int = 0  # bytes/s at which it would pace
+    burst: int = 2  # segments that leave together, at most
+    departs: int = 0  # when pacing lets the next segment go; 0: now
     blocked: bool = False  # the application found the buffer full
 
     @property
@@ -146,10 +156,10 @@ class Conn(State):
             return
         s, r = self.snd, self.rcv
         must = (
-            (s.una <= s.cursor <= s.nxt, "SND.UNA <= cursor <= SND.NXT"),
+            (s.una <= s.nxt, "SND.UNA <= SND.NXT"),
             (s.nxt <= s.out.end + 1, "SND.NXT is at most one (the FIN) behind the stream"),
             (s.out.start <= max(s.una, s.iss + 1) <= s.out.end + 1, "the stream begins at SND.UNA"),
-            (s.cc.cwnd >= s.cc.mss, "cwnd >= 1 segment"),
+            (s.cc.cwnd >= 1, "cwnd >= 1 segment"),
             (r.nxt <= r.edge, "the receive window is not negative"),
             (r.queued == sum(len(p) for p in r.ready), "queued counts what is ready"),
             (r.fin is None or r.nxt <= r.fin + 1, "nothing is received beyond the peer's FIN"),
@@ -160,6 +170,6 @@ class Conn(State):
                 "islands are sorted, disjoint and not adjacent",
             ),
         )
-        broken = [what for holds, what in must if not holds]
+        broken = [what for holds, what in must if not holds] + s.flight.check(s.una, s.nxt, self.sack)
         if broken:
             raise AssertionError(f"connection {self.sock} in {self.state}: not true: {'; '.join(broken)}")

@@ -2,16 +2,13 @@
 """TCP_INFO: a connection in Linux's figures (tcp_get_info): names without tcpi_, Linux's units and meanings.
 
 Segments are counted as Linux counts its packets, cwnd and ssthresh in whole segments; times in us, the last_... in ms.
-What only a sender with SACK, timestamps, ECN, pacing or Fast Open would have is at the value it has without them.
+What only a connection with ECN or Fast Open would have is at the value it has without them.
 """
 
 from labstack.core.config import MS
 from labstack.core.env import Env
-from labstack.tcp.cc.reno import INFINITE
+from labstack.tcp import delivery
 from labstack.tcp.conn import Conn
-from labstack.tcp.flight import count
-from labstack.tcp.opening import AFTER_LOST_SYN
-from labstack.tcp.rtt import INITIAL_RTO
 from labstack.tcp.states import (
     CLOSE_WAIT,
     CLOSED,
@@ -25,13 +22,14 @@ from labstack.tcp.states import (
     SYN_SENT,
     TIME_WAIT,
 )
-from labstack.tcp.tally import BUSY, DISORDER, LOSS, OPEN, RECOVERY, RWND_LIMITED, SNDBUF_LIMITED, Tally
+from labstack.tcp.tally import BUSY, RWND_LIMITED, SNDBUF_LIMITED, Tally
 from labstack.tcp.window import MAX_UNSCALED
 
 US = 1000  # ns
 NEVER = 0xFFFFFFFF  # min_rtt without a sample
 UNLIMITED = (1 << 64) - 1  # a pacing rate: nothing is paced
 MAX_SSTHRESH = 0x7FFFFFFF
+OPT_TIMESTAMPS, OPT_SACK = 1, 2  # TCPI_OPT_...
 OPT_WSCALE = 4  # TCPI_OPT_WSCALE
 DEFAULT_MSS, MIN_MSS = 536, 88  # what Linux believes of a peer that has not said anything yet
 INITIAL_SPACE = 10  # segments that Linux's receiver expects in the first round trip
@@ -61,21 +59,16 @@ def tcp_info(env: Env, conn: Conn) -> dict[str, int]:
         **_counts(conn),
         **_watched(env, conn.tally),
         **dict.fromkeys(ABSENT, 0),
-        "pacing_rate": UNLIMITED,
         "max_pacing_rate": UNLIMITED,
     }
 
 
 # always 0 in a sender without SACK, ECN, Fast Open and rate samples, or because Linux never fills them in
 ABSENT = (
-    "delivery_rate_app_limited",
     "fastopen_client_fail",
     "fackets",
     "last_ack_sent",
-    "delivery_rate",
     "delivered_ce",
-    "dsack_dups",
-    "reord_seen",
     "rehash",
     "received_ce",
     "delivered_e1_bytes",
@@ -92,46 +85,42 @@ ABSENT = (
 def _sender(env: Env, conn: Conn) -> dict[str, int]:
     snd, rtt, cc = conn.snd, conn.snd.rtt, conn.snd.cc
     heard = conn.rcv.nxt > 0
+    options = OPT_WSCALE * conn.scaling | OPT_SACK * conn.sack | OPT_TIMESTAMPS * (conn.tstamp is not None)
     return {
         "retransmits": snd.retries if conn.state != CLOSED else 0,
         "probes": snd.unanswered,
         "backoff": (snd.probes or rtt.backoff) if conn.state != CLOSED else 0,
-        "options": OPT_WSCALE if heard and conn.scaling else 0,
+        "options": options if heard else 0,
         "snd_wscale": snd.shift,
         "rto": rtt.rto // US,
         "rtt": rtt.srtt // US,
-        "rttvar": (rtt.rttvar if rtt.srtt else AFTER_LOST_SYN // 4 if heard else INITIAL_RTO // 4) // US,
+        "rttvar": rtt.deviation // 4 // US,
         "min_rtt": rtt.least // US if rtt.least else NEVER,
         "snd_mss": snd.mss if heard else min(snd.mss, conn.user.maxseg or DEFAULT_MSS),
         "pmtu": conn.mtu,
-        "snd_cwnd": cc.cwnd // cc.mss,
-        "snd_ssthresh": MAX_SSTHRESH if cc.ssthresh == INFINITE else cc.ssthresh // cc.mss,
+        "snd_cwnd": cc.cwnd,
+        "snd_ssthresh": cc.ssthresh,
         "snd_wnd": snd.wnd,
-        "reordering": env.config["net.ipv4.tcp_reordering"],
+        "pacing_rate": snd.pacing or UNLIMITED,
+        "delivery_rate": delivery.rate(snd.delivery, snd.mss),
+        "delivery_rate_app_limited": snd.delivery.best_limited,
         "last_data_sent": (env.now - conn.tally.sent_at) // MS,
     }
 
 
 def _flight(conn: Conn) -> dict[str, int]:
-    """What Linux's scoreboard of segments says: in Recovery without SACK one is lost at a time, in Loss all that were
-    in flight are, and what the sender has passed again is under way again."""
-    snd, it = conn.snd, conn.tally
-    lost = retrans = 0
-    tail = it.flight.tail
-    lasts = snd.una <= snd.recover and it.loss != OPEN
-    if lasts and it.loss == LOSS:
-        lost = count(it.flight, snd.recover)
-        retrans = count(it.flight, min(snd.cursor, snd.recover))
-    elif lasts and it.loss == RECOVERY and snd.una < min(snd.recover, tail):
-        lost, retrans = 1, int(not snd.resend)
+    snd, loss, flight = conn.snd, conn.snd.loss, conn.snd.flight
     return {
-        "ca_state": it.loss if lasts else DISORDER if it.sacked else OPEN,
-        "unacked": count(it.flight, tail),
-        "sacked": it.sacked,
-        "lost": lost,
-        "retrans": retrans,
-        "delivered": it.delivered,
-        "notsent_bytes": max(snd.out.end + snd.fin - tail, 0) if conn.state not in (CLOSED, SYN_SENT) else 0,
+        "ca_state": loss.state,
+        "unacked": flight.out,
+        "sacked": flight.sacked,
+        "lost": flight.lost,
+        "retrans": flight.retrans,
+        "delivered": loss.delivered,
+        "reordering": loss.reordering,
+        "reord_seen": loss.reorderings,
+        "dsack_dups": loss.dsacks,
+        "notsent_bytes": max(snd.out.end + snd.fin - snd.nxt, 0) if conn.state not in (CLOSED, SYN_SENT) else 0,
     }
 
 
@@ -165,7 +154,7 @@ def _counts(conn: Conn) -> dict[str, int]:
         # the SYN of an active open counts as acknowledged, a FIN counts everywhere but in what was sent
         "bytes_acked": max(snd.una - snd.iss - conn.passive, 0),
         "bytes_received": max(rcv.nxt - rcv.irs - 1, 0),
-        "bytes_sent": max(min(it.flight.tail, snd.out.end) - snd.iss - 1, 0) + it.bytes_retrans,
+        "bytes_sent": max(min(snd.nxt, snd.out.end) - snd.iss - 1, 0) + it.bytes_retrans,
         "bytes_retrans": it.bytes_retrans,
     }
 

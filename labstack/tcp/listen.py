@@ -79,4 +79,5 @@ def passive(env: Env, conn: Conn, listener: Listener, seg: Segment) -> None:
     acks.window(env, conn, seg.seq, seg.ack, seg.wnd)
     become(env, conn, LISTEN)
     become(env, conn, SYN_RECEIVED)
+    conn.snd.syn = True
     env.dirty[conn.sock] = None

@@ -8,12 +8,15 @@ from labstack.core.env import Env
 from labstack.core.event import ACCEPTABLE, CONNECTED, WRITABLE
 from labstack.ip.family import of
 from labstack.ip.net import Path
-from labstack.tcp import ackgen, acks, agreed, closing, isn, keepalive, send, tally, timeouts, window
-from labstack.tcp.cc.reno import Reno
+from labstack.tcp import ackgen, acks, agreed, closing, isn, keepalive, rate, rtt, send, tally, timer, window
+from labstack.tcp.cc import table
+from labstack.tcp.cc.controller import Controller
 from labstack.tcp.conn import Conn, Rcv, Snd
-from labstack.tcp.flight import Flight
+from labstack.tcp.delivery import Delivery
+from labstack.tcp.loss import Loss
 from labstack.tcp.rtt import Rtt
 from labstack.tcp.segment import ACK, PROTO, RST, SYN, TCP_HLEN, Segment
+from labstack.tcp.sent import Flight
 from labstack.tcp.states import CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, become
 from labstack.tcp.stream import Outbox
 from layers import checksum
@@ -44,13 +47,14 @@ def make(
         iss=iss,
         una=iss,
         nxt=iss,
-        cursor=iss,
         out=Outbox(start=iss + 1, end=iss + 1),
-        cc=Reno(mss=mss, cwnd=send.initial_window(env, mss)),
+        flight=Flight(),
+        cc=_controller(env, mss),
         rtt=Rtt(),
+        loss=Loss(high=iss, reordering=env.config["net.ipv4.tcp_reordering"]),
+        delivery=Delivery(),
         limit=env.config["net.ipv4.tcp_wmem.default"],
         mss=mss,
-        recover=iss,
     )
     rcv = Rcv(irs=0, nxt=0, edge=0, limit=limit, mss=mss, seen=min(mss, SMALLEST))
     conn = Conn(
@@ -64,7 +68,7 @@ def make(
         state=CLOSED,
         snd=snd,
         rcv=rcv,
-        tally=tally.Tally(Flight(mss, iss, iss)),
+        tally=tally.Tally(),
         mtu=path.mtu,
         gso=max(path.gso - family.header - TCP_HLEN, 0),
         pseudo=checksum.add(path.sum, PROTO),
@@ -75,12 +79,19 @@ def make(
     return conn
 
 
+def _controller(env: Env, mss: int) -> Controller:
+    cc = table.make(table.default(env.config), env.config, mss, env.rng.below(1 << 32))
+    cc.cwnd = send.initial_window(env)
+    return cc
+
+
 def active(env: Env, conn: Conn) -> None:
     """The active OPEN: a SYN goes out at the next drain (RFC 9293 §3.10.1)."""
     env.count["TcpActiveOpens"] += 1
     env.note("9293/3.10.1/active", conn.sock)
     become(env, conn, SYN_SENT)
     conn.snd.trouble_at = env.now  # TCP_USER_TIMEOUT counts from the first SYN
+    conn.snd.syn = True
     env.dirty[conn.sock] = None
 
 
@@ -121,7 +132,7 @@ def _syn_arrived(env: Env, conn: Conn, seg: Segment) -> None:
         # simultaneous open (RFC 9293 §3.5, figure 7): our SYN goes again, with an ACK
         env.note("9293/3.10.7.3/simultaneous", conn.sock)
         become(env, conn, SYN_RECEIVED)
-        conn.snd.cursor = conn.snd.iss
+        conn.snd.syn = True
         acks.window(env, conn, seg.seq, seg.ack, seg.wnd)
 
 
@@ -134,8 +145,7 @@ def take_syn(env: Env, conn: Conn, seg: Segment) -> None:
     theirs = seg.mss or family.mss  # nobody can take segments without data: zero is no offer
     agreed.settle(env, conn, seg)
     snd.mss = min(max(theirs, env.config["net.ipv4.tcp_min_snd_mss"]), snd.mss) - agreed.always(conn)
-    # RFC 6928 §2: one segment, if our SYN had to be sent again, and again
-    snd.cc = Reno(mss=snd.mss, cwnd=snd.mss if snd.retries > 1 else send.initial_window(env, snd.mss))
+    snd.cc.mss = snd.mss
     snd.wl1 = seg.seq - 1
     env.note("9293/3.7.1/mss", conn.sock, snd.mss)
 
@@ -145,14 +155,24 @@ def established(env: Env, conn: Conn) -> None:
     if conn.snd.rtt.srtt == 0:
         # RFC 6298 (5.7): the SYN was retransmitted, so nothing is known of the round trip
         env.note("6298/5.7/after-syn", conn.sock)
-        conn.snd.rtt.rto = AFTER_LOST_SYN
+        rtt.unknown(conn.snd.rtt, AFTER_LOST_SYN)
     become(env, conn, ESTABLISHED)
+    _first_flight(env, conn)
     tally.opened(conn.tally, conn.passive, env.now)
     conn.rcv.heard = conn.snd.ack_at = env.now
     keepalive.start(env, conn)
-    timeouts.rearm(env, conn)
+    timer.rearm(env, conn)
     env.dirty[conn.sock] = None
     if conn.parent:
         env.wake(conn.parent, ACCEPTABLE)
     else:
         env.wake(conn.sock, CONNECTED | WRITABLE)
+
+
+def _first_flight(env: Env, conn: Conn) -> None:
+    """RFC 6928 §2: one segment, if our SYN had to be sent again, and again. Then the controller begins."""
+    snd = conn.snd
+    snd.cc.cwnd = 1 if conn.tally.retrans > 1 else send.initial_window(env)
+    snd.full_at = env.now
+    snd.cc = table.begin(snd.cc, rate.moment(env, snd), ecn=False)
+    rate.update(env, conn)

@@ -11,56 +11,69 @@ from labstack.ip.icmp import scope
 from labstack.ip.net import Net
 from labstack.ip.send import send as send_ip
 from labstack.link import neighbour
-from labstack.tcp import ackgen, agreed, send, sndbuf, tally, window
+from labstack.tcp import ackgen, agreed, persist, send, sndbuf, tally, window
 from labstack.tcp.conn import NOW, Conn
-from labstack.tcp.segment import ACK, CSUM_AT, PROTO, RST, SYN, TCP_HLEN, Segment, header
+from labstack.tcp.segment import ACK, CSUM_AT, FIN, PROTO, PSH, RST, SYN, TCP_HLEN, Segment, header
 from labstack.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, SENDING, SYN_SENT
 from layers import checksum
 
-BURST = 64  # segments of one connection in one drain; the rest follows in the next
+BURST = 32  # pieces of sequence space of one connection in one drain; the rest follows in the next
 
 
 def flush(env: Env, net: Net, conn: Conn) -> bool:
     """Send what is due on conn. True if the burst limit left something for another drain."""
+    snd = conn.snd
     if conn.version != net.version:
         _fit(env, net, conn)
     if conn.reset:
         conn.reset = False
-        _bare(env, net, conn, send.reset_seq(conn.snd), RST | ACK, 0)
+        _bare(env, net, conn, send.ack_seq(snd), RST | ACK, 0)
     if conn.state == CLOSED:
         return False
-    before = conn.tally.data_segs_out
+    before, again = snd.nxt, _send(env, net, conn)
+    if snd.una < snd.out.end + snd.fin and conn.state in SENDING:
+        _watch(env, conn, snd.nxt > before)
+    if again:
+        return True
+    if snd.blocked and sndbuf.writable(env, conn):
+        sndbuf.tell(env, conn)
+    if snd.probe or snd.poke:
+        snd.probe = snd.poke = False
+        _bare(env, net, conn, snd.una - 1, ACK, window.advertise(conn.rcv))
+    if conn.rcv.ack == NOW:
+        _bare(env, net, conn, send.ack_seq(snd), ACK, window.advertise(conn.rcv))
+        ackgen.sent(env, conn)
+    return False
+
+
+def _send(env: Env, net: Net, conn: Conn) -> bool:
+    """Put on the wire what `send` allows. True if there may be more."""
+    snd = conn.snd
+    before, left = snd.nxt, False
     for _ in range(BURST):
         span = send.poll(env, conn)
         if span is None:
             break
         _transmit(env, net, conn, span)
     else:
-        return True
-    if conn.snd.una < conn.snd.out.end + conn.snd.fin and conn.state in SENDING:
-        _watch(env, conn, conn.tally.data_segs_out > before)
-    if conn.snd.blocked and sndbuf.writable(env, conn):
-        sndbuf.tell(env, conn)
-    if conn.snd.poke:
-        conn.snd.poke = False
-        _bare(env, net, conn, conn.snd.una - 1, ACK, window.advertise(conn.rcv))
-    if conn.rcv.ack == NOW:
-        _bare(env, net, conn, send.ack_seq(conn.snd), ACK, window.advertise(conn.rcv))
-        ackgen.sent(env, conn)
-    return False
+        left = True
+    if conn.state in SENDING:
+        send.finished(env, conn, before)
+        if not snd.flight.queue and not snd.probe and snd.nxt < snd.out.end + snd.fin:
+            persist.start(env, conn)
+    return left
 
 
 def _watch(env: Env, conn: Conn, progress: bool) -> None:
     """What keeps the sender from sending more now, if anything does; progress: it has just sent data."""
     snd, it = conn.snd, conn.tally
-    tail = it.flight.tail
-    unsent = snd.out.end + snd.fin - tail
+    unsent = snd.out.end + snd.fin - snd.nxt
     kind = tally.BUSY
     if unsent:
-        need = tail + (unsent if unsent < snd.mss else snd.mss)
-        if need > snd.una + snd.wnd and need - snd.una <= snd.cc.cwnd:
+        need = snd.nxt + (unsent if unsent < snd.mss else snd.mss)
+        if need > snd.una + snd.wnd and snd.flight.now < snd.cc.cwnd:
             kind = tally.RWND_LIMITED
-    elif progress and snd.blocked and not snd.cwnd_limited and conn.state in (ESTABLISHED, CLOSE_WAIT):
+    elif progress and snd.blocked and not snd.cc.limited and conn.state in (ESTABLISHED, CLOSE_WAIT):
         kind = tally.SNDBUF_LIMITED
     if kind != it.chrono.kind:
         tally.watch(it, kind, env.now)
@@ -79,19 +92,34 @@ def _fit(env: Env, net: Net, conn: Conn) -> None:
 
 
 def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> None:
-    seq, size, flags = span
-    syn = bool(flags & SYN)
-    if syn and conn.state != SYN_SENT:
+    """A piece of sequence space, in as many frames as it takes; each is a segment, or a super-segment of the path."""
+    seq, size, flags, _ = span
+    if flags & SYN and conn.state != SYN_SENT:
         flags |= ACK
-    pieces = conn.snd.out.slice(seq, size) if size else ()
-    have = sum(map(len, pieces))
-    if have < size:  # more pieces than one segment may carry
-        size, flags = have, ACK
-    wnd = window.advertise(conn.rcv, syn)
-    _emit(env, net, conn, seq, flags, size, pieces, wnd)
-    send.sent(env, conn, (seq, size, flags))
+    wnd = window.advertise(conn.rcv, bool(flags & SYN))
+    most = conn.gso - conn.gso % conn.snd.mss if conn.gso > conn.snd.mss else conn.snd.mss
+    at, left = seq, size
+    if size > conn.snd.mss:
+        flags |= PSH  # the end of a burst: receivers that join segments need not wait for more, as with Linux
+    while left > most:
+        at, left = at + most, left - most
+        _data(env, net, conn, at - most, most, flags & ~(PSH | FIN), wnd)
+    _data(env, net, conn, at, left, flags, wnd)
+    send.sent(env, conn, span)
     if flags & ACK:
         ackgen.sent(env, conn)
+
+
+def _data(env: Env, net: Net, conn: Conn, seq: int, size: int, flags: int, wnd: int) -> None:
+    """Bytes of the stream: one frame, or several where they lie in more pieces than a frame may have."""
+    pieces = conn.snd.out.slice(seq, size) if size else ()
+    have = sum(map(len, pieces))
+    while have < size:
+        _emit(env, net, conn, seq, flags & ~(PSH | FIN), have, pieces, wnd)
+        seq, size = seq + have, size - have
+        pieces = conn.snd.out.slice(seq, size)
+        have = sum(map(len, pieces))
+    _emit(env, net, conn, seq, flags, size, pieces, wnd)
 
 
 def _bare(env: Env, net: Net, conn: Conn, seq: int, flags: int, wnd: int) -> None:

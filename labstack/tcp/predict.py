@@ -7,11 +7,12 @@ random segments. While a trace is kept the checks run themselves, because they s
 
 from labstack.core.env import Env
 from labstack.core.frame import Piece
-from labstack.tcp import acks, receive
+from labstack.tcp import acks, receive, sack
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, PSH
 from labstack.tcp.seq import MASK, unwrap
 from labstack.tcp.states import ESTABLISHED
+from labstack.tcp.told import Told
 
 
 def quiet(env: Env, conn: Conn, seq: int, flags: int) -> bool:
@@ -43,6 +44,10 @@ def acknowledgment(env: Env, conn: Conn, ack: int, wnd: int) -> bool:
     ack = unwrap(ack, snd.nxt)
     if not snd.una < ack <= snd.nxt:
         return False
-    acks.advance(env, conn, ack)
+    told = Told(snd, sack.top(snd))
+    told.advanced = told.window = True
     acks.window(env, conn, conn.rcv.nxt, ack, wnd << snd.shift)
+    acks.advance(env, conn, ack)
+    snd.ack_at, snd.unanswered = env.now, 0
+    acks.follow(env, conn, told)
     return True

@@ -1,85 +1,228 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Loss recovery without SACK: fast retransmit and NewReno (RFC 5681 §3.2, RFC 6582), limited transmit (RFC 3042).
+"""Loss recovery: from an ACK that is not like others, or a timer, to the congestion state that follows (RFC 6675 §5,
+RFC 6582 §3.2, RFC 8985 §6, RFC 3168 §6.1.2; the order is Linux's).
 
-Decides that a segment is lost and when recovery is over. What cwnd becomes is the controller's affair, putting the
-segment on the wire is `send`'s.
+What is lost, `rack` decides; what cwnd becomes, `prr` and the controller; whether it was an error, `undo` and `frto`.
+What goes out again, `send` takes from the queue.
 """
 
 from labstack.core.env import Env
-from labstack.tcp import tally
-from labstack.tcp.conn import Conn, Snd
-from labstack.tcp.segment import FIN, SYN, Segment
+from labstack.tcp import frto, prr, rack, sack, tally, timer, undo
+from labstack.tcp.castate import become, keep_open, settled
+from labstack.tcp.conn import RTO, Conn
+from labstack.tcp.loss import CWR, DISORDER, LOSS, OPEN, RECOVERY
+from labstack.tcp.sent import SACKED, mark
+from labstack.tcp.told import Told
+
+RENEGING = 10_000_000  # ns that a peer has to fill what it took back
 
 
-def is_duplicate(snd: Snd, seg: Segment) -> bool:
-    """RFC 5681 §2, the definition of a duplicate acknowledgment."""
-    return (
-        snd.cursor > snd.una  # (a) the receiver of the ACK has outstanding data
-        and seg.size == 0  # (b) the ACK carries no data
-        and not seg.flags & (SYN | FIN)  # (c) SYN and FIN are both off
-        and seg.ack == snd.una  # (d) it acknowledges what was acknowledged before
-        and seg.wnd << snd.shift == snd.wnd  # (e) the advertised window did not change
-    )
-
-
-def duplicate(env: Env, conn: Conn) -> None:
-    """One more duplicate ACK."""
-    snd = conn.snd
-    snd.dupacks += 1
-    tally.duplicate(conn.tally, snd.nxt, snd.recover)
-    if snd.recovering:
-        if snd.inflations > 0:
-            env.note("5681/3.2/4/inflate", conn.sock, snd.dupacks)
-            snd.inflations -= 1
-            snd.cc.inflate()
-    elif snd.dupacks < env.config["net.ipv4.tcp_reordering"]:
-        env.note("3042/2/limited", conn.sock, snd.dupacks)
-    elif snd.una <= snd.recover:
-        # RFC 6582 §3.2 (1): these may be echoes of segments that were sent before the last recovery
-        env.note("6582/3.2/1/again", conn.sock)
+def alert(env: Env, conn: Conn, told: Told) -> None:
+    """An ACK that is a duplicate, has SACK blocks, or comes while all is not well."""
+    snd, loss = conn.snd, conn.snd.loss
+    duplicates = 0 if told.advanced or told.novel or told.duplicate else 1
+    if duplicates:
+        env.note("9293/3.10.7.4/ack/dup", conn.sock, snd.una - snd.iss)
+    if not snd.flight.queue:
+        snd.flight.sacked = 0
+    if told.ece:
+        loss.prior_ssthresh = 0  # a mark is no error
+    if told.reneged and told.advanced:
+        _reneging(env, conn, told)
+        return
+    if loss.state == OPEN:
+        loss.resent_at = 0
+    elif snd.una >= loss.high and _finished(env, conn, told):
+        return
+    if loss.state == RECOVERY:
+        _in_recovery(env, conn, told, duplicates)
+    elif loss.state == LOSS:
+        _in_loss(env, conn, told, duplicates)
     else:
-        _enter(env, conn)
+        _otherwise(env, conn, told, duplicates)
 
 
-def _enter(env: Env, conn: Conn) -> None:
-    snd = conn.snd
-    env.count["TcpExtTCPRenoRecovery"] += 1
-    env.count["TcpExtTCPFastRetrans"] += 1
-    env.note("5681/3.2/2/fast", conn.sock, snd.una - snd.iss)
-    snd.recovering, snd.recover = True, snd.nxt
-    conn.tally.loss = tally.RECOVERY
-    flight = snd.nxt - snd.una
-    snd.inflations = flight // snd.mss - snd.dupacks
-    snd.cc.enter_recovery(min(flight, snd.cc.cwnd))  # without what limited transmit added (RFC 5681 §3.2 (2))
-    snd.resend = True
-
-
-def advanced(env: Env, conn: Conn, size: int) -> None:
-    """SND.UNA has just moved by size bytes of sequence space."""
-    snd = conn.snd
-    snd.dupacks = 0
-    if not snd.recovering:
-        if snd.cwnd_limited:
-            snd.cc.acked(size)
-    elif snd.una >= snd.recover:
+def _finished(env: Env, conn: Conn, told: Told) -> bool:
+    """Everything that was in flight when the state was entered has arrived. True: but it is not left yet."""
+    snd, loss = conn.snd, conn.snd.loss
+    if loss.state == CWR and snd.una != loss.high:
+        prr.end(env, conn)  # one more than asked, so that the reduction lasts a whole round trip
+        become(env, conn, OPEN)
+    elif loss.state == RECOVERY:
+        if not conn.sack:
+            snd.flight.sacked = 0
+        undo.whole(env, conn, told)
+        if undo.held(conn):
+            return True
         env.note("6582/3.2/full", conn.sock)
-        snd.recovering = False
-        snd.cc.leave_recovery(snd.nxt - snd.una)
+        become(env, conn, OPEN)
+        loss.reneged = False
+        prr.end(env, conn)
+    return False
+
+
+def _in_recovery(env: Env, conn: Conn, told: Told, duplicates: int) -> None:
+    loss = conn.snd.loss
+    if not told.advanced:
+        if not conn.sack:
+            sack.count(env, conn, duplicates)
+    elif undo.partial(env, conn, told):
+        return
+    if undo.by_dsack(env, conn):
+        _try_open(env, conn, told)
+    rack.identify(env, conn, told)
+    if loss.state != RECOVERY and _must(conn):
+        enter(env, conn, told.ece)
+
+
+def _in_loss(env: Env, conn: Conn, told: Told, duplicates: int) -> None:
+    loss = conn.snd.loss
+    frto.judge(env, conn, told, duplicates)
+    if loss.state != LOSS:
+        tally.recovered(conn.tally, env.now)
+    rack.identify(env, conn, told)
+    if loss.state == OPEN or told.lost_again:
+        _enter_or_open(env, conn, told)
+
+
+def _otherwise(env: Env, conn: Conn, told: Told, duplicates: int) -> None:
+    snd, loss = conn.snd, conn.snd.loss
+    if not conn.sack:
+        if told.advanced:
+            snd.flight.sacked = 0
+        sack.count(env, conn, duplicates)
+        if duplicates and loss.state < RECOVERY and snd.flight.sacked < loss.reordering:
+            env.note("3042/2/limited", conn.sock, snd.flight.sacked)
+    if loss.state <= DISORDER:
+        undo.by_dsack(env, conn)
+    rack.identify(env, conn, told)
+    _enter_or_open(env, conn, told)
+
+
+def _enter_or_open(env: Env, conn: Conn, told: Told) -> None:
+    if _must(conn):
+        enter(env, conn, told.ece)
     else:
-        env.note("6582/3.2/partial", conn.sock, snd.una - snd.iss)
-        snd.cc.partial(size)
-        snd.inflations = (snd.nxt - snd.una) // snd.mss
-        snd.resend = True
+        _try_open(env, conn, told)
+
+
+def _must(conn: Conn) -> bool:
+    """Something is lost."""
+    return conn.snd.flight.lost > 0
+
+
+def _try_open(env: Env, conn: Conn, told: Told) -> None:
+    settled(conn)
+    if told.ece:
+        congestion_experienced(env, conn)
+    if conn.snd.loss.state != CWR:
+        keep_open(env, conn)
+
+
+def enter(env: Env, conn: Conn, ece: bool) -> None:
+    """Recovery begins: reduce the window, unless marks have done so already."""
+    snd, loss = conn.snd, conn.snd.loss
+    env.count["TcpExtTCPSackRecovery" if conn.sack else "TcpExtTCPRenoRecovery"] += 1
+    env.note("6675/5/enter" if conn.sack else "5681/3.2/enter", conn.sock, snd.una - snd.iss)
+    loss.prior_ssthresh = 0
+    undo.begin(conn)
+    if loss.state not in (CWR, RECOVERY):
+        if not ece:
+            loss.prior_ssthresh = snd.cc.worth(loss.state)
+        prr.begin(env, conn, snd.cc.threshold(env.now))
+    become(env, conn, RECOVERY)
+
+
+def congestion_experienced(env: Env, conn: Conn) -> None:
+    """The network marked packets of ours instead of dropping them (RFC 3168 §6.1.2): once in a round trip the window is
+    reduced."""
+    loss = conn.snd.loss
+    loss.prior_ssthresh = 0
+    if loss.state < CWR:
+        loss.since = None
+        prr.begin(env, conn, conn.snd.cc.threshold_ecn(env.now))
+        become(env, conn, CWR)
+
+
+def reordering_over(env: Env, conn: Conn) -> None:
+    """RACK has waited long enough (RFC 8985 §6.3): what has not come is lost."""
+    snd, loss = conn.snd, conn.snd.loss
+    before, marked = snd.flight.now, loss.marked
+    rack.detect(env, conn)
+    if snd.flight.now != before and loss.state != RECOVERY:
+        enter(env, conn, ece=False)
+        if not snd.cc.own:
+            prr.nudge(env, conn, loss.marked - marked)
+    if snd.pending != RTO:
+        timer.rearm(env, conn)
+
+
+def _reneging(env: Env, conn: Conn, told: Told) -> None:
+    """The peer took back what it had SACKed, or so it seems: if it does not fill the gap soon, all is sent again
+    (RFC 2018 §8)."""
+    env.note("2018/8/reneging", conn.sock)
+    told.timer = False
+    timer.arm(env, conn, RTO, max(conn.snd.rtt.srtt // 2, RENEGING))
+
+
+# the timeout
 
 
 def timed_out(env: Env, conn: Conn) -> None:
-    """The retransmission timer expired: everything in flight counts as lost (RFC 5681 §3.1, RFC 6582 §4)."""
-    snd = conn.snd
-    env.note("5681/3.1/timeout", conn.sock)
-    # RFC 6928 §2: the first flight is one segment if a SYN was lost twice; once need not be a loss: nothing is halved
-    if snd.una > snd.iss or snd.retries > 1:
-        snd.cc.timed_out(snd.nxt - snd.una, snd.retries == 1)
-    snd.recovering, snd.recover, snd.dupacks = False, snd.nxt, 0
-    snd.cursor, snd.resend = snd.una, False
-    tally.timed_out(conn.tally, snd.retries == 1, env.now)
-    snd.rtt.cancel()
+    """The retransmission timer expired: everything that was sent long enough ago counts as lost (RFC 5681 §3.1)."""
+    snd, loss = conn.snd, conn.snd.loss
+    fresh = loss.state < RECOVERY
+    _all_lost(env, conn)
+    if loss.state <= DISORDER or loss.high <= snd.una or (loss.state == LOSS and not snd.retries):
+        # RFC 5681 §3.1 (4): ssthresh is set by the first timeout only
+        loss.prior_ssthresh, loss.prior_cwnd = snd.cc.worth(loss.state), snd.cc.cwnd
+        snd.cc.ssthresh = snd.cc.threshold(env.now)
+        undo.begin(conn)
+    env.note("5681/3.1/timeout", conn.sock, snd.flight.lost)
+    snd.cc.cwnd, snd.cc.credit = snd.flight.now + 1, 0
+    least = env.config["net.ipv4.tcp_reordering"]
+    if loss.state <= DISORDER and snd.flight.sacked >= least:
+        loss.reordering = min(loss.reordering, least)  # it was believed to be too great
+    become(env, conn, LOSS)
+    loss.high, loss.tail_end, loss.tail = snd.nxt, 0, False
+    loss.frto = bool(env.config["net.ipv4.tcp_frto"]) and (fresh or snd.retries > 0)
+    loss.fresh = False
+
+
+def _all_lost(env: Env, conn: Conn) -> None:
+    """Mark everything lost, but not, with RACK, what was sent only just now."""
+    snd, flight = conn.snd, conn.snd.flight
+    reneged = bool(flight.queue[0].marks & SACKED)
+    if reneged:
+        env.count["TcpExtTCPSACKReneging"] += 1
+        env.note("2018/8/reneged", conn.sock)
+        snd.loss.reneged = True
+    elif not conn.sack:
+        flight.sacked = 0
+    for index, s in enumerate(flight.queue):
+        if reneged:
+            mark(flight, index, s.marks & ~SACKED)
+        elif conn.sack and index and not s.marks & SACKED and not rack.overdue(env, conn, s):
+            continue
+        rack.lose(env, conn, index)
+
+
+# segments that are too large
+
+
+def simple_retransmit(env: Env, conn: Conn) -> None:
+    """The path takes only smaller segments now: what is larger and in flight was dropped, and that is no congestion.
+    Sends it again, without touching the window (RFC 1191 §6.5, Linux's tcp_simple_retransmit)."""
+    snd, loss, flight = conn.snd, conn.snd.loss, conn.snd.flight
+    for index, s in enumerate(flight.queue):
+        if min(s.size, s.mss) > snd.mss:
+            rack.lose(env, conn, index)
+    if not flight.lost:
+        return
+    if not conn.sack:
+        sack.guess(env, conn, 0)
+    if loss.state != LOSS:
+        loss.high, loss.since = snd.nxt, None
+        snd.cc.ssthresh = snd.cc.worth(loss.state)
+        loss.prior_ssthresh = 0
+        become(env, conn, LOSS)

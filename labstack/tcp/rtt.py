@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The retransmission timeout (RFC 6298), with Karn's rule: one timed segment at a time, never a retransmitted one."""
+"""The round-trip time and the retransmission timeout (RFC 6298). Karn's rule is the caller's: what was sent twice is no
+sample (`acks`).
+"""
 
 from labstack.core.config import MS, SECOND
 from labstack.core.env import Env
@@ -11,54 +13,84 @@ US = 1000  # ns
 
 @state
 class Rtt(State):
-    srtt: int = 0  # ns; 0: no sample yet
-    rttvar: int = 0
+    """Times are ns."""
+
+    srtt: int = 0  # 0: no sample yet
+    rttvar: int = INITIAL_RTO  # what is added to SRTT: four deviations, at least tcp_rto_min
     rto: int = INITIAL_RTO
-    timed: int = -1  # the sample ends when this sequence number is acknowledged; -1: none under way
-    since: int = 0
+    deviation: int = INITIAL_RTO  # four times the mean deviation of late
+    worst: int = INITIAL_RTO  # the greatest of those in this round trip
+    round: int = 0  # sequence number with which it ends
     backoff: int = 0  # how often the timeout has doubled since the last sample
     least: int = 0  # the least sample of late, tcp_min_rtt_wlen; 0: none
     least_at: int = 0
 
-    def start(self, seq_end: int, now: int) -> None:
-        if self.timed < 0:
-            self.timed, self.since = seq_end, now
 
-    def cancel(self) -> None:
-        """Karn: a sample that a retransmission made ambiguous is worthless."""
-        self.timed = -1
+def least(env: Env) -> int:
+    """The least variance term, ns."""
+    return env.config["net.ipv4.tcp_rto_min_us"] * US
 
 
-def on_ack(env: Env, rtt: Rtt, ack: int) -> None:
-    """Finish the sample under way, if this ACK covers it."""
-    if 0 <= rtt.timed <= ack:
-        rtt.timed = -1
-        sample(env, rtt, max(env.now - rtt.since, 1))
+def sample(env: Env, it: Rtt, r: int, newest: int, una: int, nxt: int, delayed: bool) -> None:
+    """A segment took r ns, the newest that was acknowledged with it `newest`. una, nxt: to count round trips.
 
-
-def sample(env: Env, rtt: Rtt, r: int) -> None:
-    rtt.backoff = 0
-    if r <= rtt.least or env.now - rtt.least_at > env.config["net.ipv4.tcp_min_rtt_wlen"] * SECOND or not rtt.least:
-        rtt.least, rtt.least_at = r, env.now
-    if rtt.srtt == 0:
+    delayed: the receiver may have held the ACK back, so that this is no measure of the least.
+    """
+    it.backoff = 0
+    if not (delayed and it.least and newest > it.least):
+        _least(env, it, newest)
+    if it.srtt == 0:
         # RFC 6298 (2.2)
-        rtt.srtt, rtt.rttvar = r, r // 2
+        it.srtt, it.deviation = r, 2 * r
+        it.rttvar = it.worst = max(it.deviation, least(env))
+        it.round = nxt
         env.note("6298/2.2/first", 0, r / MS)
     else:
-        # RFC 6298 (2.3): RTTVAR before SRTT
-        rtt.rttvar = (3 * rtt.rttvar + abs(rtt.srtt - r)) // 4
-        rtt.srtt = (7 * rtt.srtt + r) // 8
+        _smooth(env, it, r, una, nxt)
         env.note("6298/2.3/next", 0, r / MS)
-    # DEVIATES: RFC 6298 (2.4) asks for at least 1 s; as in Linux tcp_rto_min is 200 ms, and the variance term has it
-    least = env.config["net.ipv4.tcp_rto_min_us"] * US
-    rtt.rto = bounded(env, rtt.srtt // US * US + max(least, 4 * rtt.rttvar))
+    it.rto = bounded(env, it.srtt // US * US + it.rttvar)
 
 
-def back_off(env: Env, rtt: Rtt) -> None:
+def _smooth(env: Env, it: Rtt, r: int, una: int, nxt: int) -> None:
+    """RFC 6298 (2.3), alpha 1/8 and beta 1/4.
+
+    DEVIATES: the term that is added to SRTT rises with the worst deviation at once and falls once a round trip only,
+    and samples that are better than expected raise it slowly, as in Linux: with an ACK for every segment the RFC's
+    filter forgets within a round trip. And RFC 6298 (2.4) asks for at least 1 s; tcp_rto_min, 200 ms, is that term's.
+    """
+    error = r - it.srtt
+    it.srtt = max(it.srtt + error // 8, 1)
+    if error < 0:
+        more = -error - it.deviation // 4
+        if more > 0:
+            more //= 8
+    else:
+        more = error - it.deviation // 4
+    it.deviation += more
+    if it.deviation > it.worst:
+        it.worst = it.deviation
+        it.rttvar = max(it.rttvar, it.worst)
+    if una > it.round:
+        if it.worst < it.rttvar:
+            it.rttvar -= (it.rttvar - it.worst) // 4
+        it.round, it.worst = nxt, least(env)
+
+
+def _least(env: Env, it: Rtt, r: int) -> None:
+    if r <= it.least or env.now - it.least_at > env.config["net.ipv4.tcp_min_rtt_wlen"] * SECOND or not it.least:
+        it.least, it.least_at = r, env.now
+
+
+def unknown(it: Rtt, rto: int) -> None:
+    """Nothing is known of the round trip: begin with this timeout (RFC 6298 (5.7))."""
+    it.rto = it.rttvar = it.deviation = it.worst = rto
+
+
+def back_off(env: Env, it: Rtt) -> None:
     """RFC 6298 (5.5): the timer expired, so wait twice as long next time."""
-    rtt.backoff += 1
-    rtt.rto = bounded(env, rtt.rto * 2)
-    env.note("6298/5.5/backoff", 0, rtt.rto // MS)
+    it.backoff += 1
+    it.rto = bounded(env, it.rto * 2)
+    env.note("6298/5.5/backoff", 0, it.rto // MS)
 
 
 def bounded(env: Env, rto: int) -> int:

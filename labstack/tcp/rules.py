@@ -5,8 +5,10 @@ Sequence numbers in the sentences are relative to the connection's initial ones.
 """
 
 from labstack.core.rules import Rule
+from labstack.tcp.cc.rules import RULES as CC
 
 RULES: dict[str, Rule] = {
+    **CC,
     # the header
     "9293/3.1/option/malformed": Rule(
         "TCP option {0} is malformed (length {1}); the options end there, the segment counts", ("MUST-6", "MUST-7")
@@ -94,14 +96,38 @@ RULES: dict[str, Rule] = {
     "6298/5.4/retransmit": Rule("RTO expired: retransmit from {0}, time number {1}", ("MUST-19", "MUST-22")),
     "6298/5.5/backoff": Rule("RTO doubles to {0} ms", ("MUST-19",)),
     "6298/5.7/after-syn": Rule("the SYN was lost, so nothing is known of the round trip: RTO starts at 3 s"),
-    "5681/3.1/timeout": Rule("timeout: cwnd falls to one segment, slow start follows", ("MUST-19",)),
-    "5681/4.1/restart": Rule("idle for more than an RTO: start again from the initial window"),
-    "3042/2/limited": Rule("duplicate ACK {0}: limited transmit allows a new segment"),
-    "5681/3.2/2/fast": Rule("three duplicate ACKs: {0} is lost; fast retransmit, halve the window, recover"),
-    "5681/3.2/4/inflate": Rule("duplicate ACK {0} in recovery: one more segment left the network, cwnd grows by one"),
-    "6582/3.2/1/again": Rule("duplicate ACKs from before the last recovery ended: no new fast retransmit"),
-    "6582/3.2/partial": Rule("a partial ACK in recovery: {0} is lost too, retransmit it"),
+    "5681/3.1/timeout": Rule("timeout: {0} segments count as lost, cwnd falls, slow start follows", ("MUST-19",)),
+    "5681/4.1/restart": Rule(
+        "idle for more than an RTO: cwnd is no measure any more, it falls"
+    ),
+    "7661/4.3/unused": Rule("for an RTO the application used less than cwnd: it falls to {0} segments"),
+    # loss and recovery
+    "3042/2/limited": Rule("duplicate ACK {0}: limited transmit, as many new segments may go"),
+    "5681/3.2/2/fast": Rule("three duplicate ACKs: the segment at {0} is lost"),
+    "5681/3.2/enter": Rule("fast retransmit from {0}: halve the window, recover"),
+    "6582/3.2/partial": Rule("a partial ACK in recovery: the segment at {0} is lost, too"),
     "6582/3.2/full": Rule("all that was in flight when loss was found has arrived: recovery is over"),
+    "2018/5/sacked": Rule("the peer has {0} to {1}, though something before is missing"),
+    "2018/5/discard": Rule("a SACK block from {0} to {1} cannot be: ignored"),
+    "2018/8/reneging": Rule("the peer may have thrown away what it had SACKed: give it a moment"),
+    "2018/8/reneged": Rule("the peer has thrown away what it had SACKed: send everything again"),
+    "2883/4/twice": Rule("{1} bytes from {0} arrived twice, says a D-SACK: we sent them again in vain"),
+    "2883/4/not-ours": Rule("{0} bytes arrived twice, but we have not sent so much again: the network doubled them"),
+    "6675/4/lost": Rule("three segments beyond {0} to {1} have arrived: it is lost"),
+    "6675/5/enter": Rule("something is lost: recovery begins at {0}"),
+    "8985/6.2/4/widen": Rule("retransmissions were in vain, segments overtake: wait {0} quarters of a round trip now"),
+    "8985/6.2/5/lost": Rule("{0} to {1} was sent long before something that has arrived: it is lost"),
+    "8985/6.2/5/wait": Rule("perhaps they are only out of order: wait {0:.3f} ms before anything counts as lost"),
+    "8985/7.3/probe": Rule("no answer for two round trips: a tail loss probe ({0})"),
+    "8985/7.4.2/repaired": Rule("the tail loss probe has repaired a loss: the window is reduced for it"),
+    "linux/tcp_check_sack_reordering/more": Rule("segments overtake each other by up to {0}"),
+    "6937/3/begin": Rule("the window of {0} segments is to become {1}, in proportion to what arrives"),
+    "6937/3/proportional": Rule("{0} segments may go: as the new window to the old"),
+    "6937/3/rebuild": Rule("{0} segments may go: fewer are in flight than the new window has room for"),
+    "5682/3/new-data": Rule("the first ACK after a timeout: send new data, to see whether the timeout was too early"),
+    "5682/3/spurious": Rule("what was never sent again has arrived: the timeout was too early"),
+    "5682/3/real": Rule("nothing but what was sent again arrives: the loss was real"),
+    "4015/3.2/undo": Rule("it was no loss: cwnd is {0} segments again"),
     # closing
     "9293/3.10.4/syn-sent": Rule("CLOSE before the peer answered: the connection is gone"),
     "9293/3.10.4/established": Rule("CLOSE: a FIN follows the queued data, enter FIN-WAIT-1"),

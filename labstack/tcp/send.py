@@ -1,169 +1,323 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What may be sent now: the windows, Nagle, silly-window avoidance (RFC 9293 §3.7.4, §3.8.6; RFC 5681 §3.1).
+"""What may be sent now: the windows, Nagle, silly-window avoidance (RFC 9293 §3.7.4, §3.8.6; RFC 5681 §3.1), and what
+is sent again (RFC 6675 §4, NextSeg()).
 
-`poll` answers "which bytes go next" and nothing else; `output` puts them into segments.
+`poll` answers "which bytes go next" and nothing else; `output` puts them into segments, `sent` remembers them.
 """
 
+from typing import NamedTuple
+
 from labstack.core.env import Env
-from labstack.tcp import ackgen, tally, timeouts
-from labstack.tcp.conn import Conn, Snd
+from labstack.tcp import ackgen, delivery, persist, rate, tally, timer, tlp
+from labstack.tcp.conn import REORDER, Conn, Snd
+from labstack.tcp.loss import CWR, LOSS, RECOVERY
 from labstack.tcp.segment import ACK, FIN, PSH, SYN
+from labstack.tcp.sent import EVER, LOST, RETRANS, SACKED, Sent, cut, find, mark, push, replace
 from labstack.tcp.states import SENDING
 
-Span = tuple[int, int, int]  # sequence number, bytes of data, flags
+NEW = -1
+
+
+class Span(NamedTuple):
+    """A piece of sequence space to put on the wire. again: its index in the queue, or NEW."""
+
+    seq: int
+    size: int  # bytes of data
+    flags: int
+    again: int = NEW
 
 
 def poll(env: Env, conn: Conn) -> Span | None:
-    """The next span of sequence space to put on the wire, or None when nothing may go."""
-    snd = conn.snd
-    if snd.una == snd.iss:
-        # RFC 9293 §3.10.7.3: until our SYN is acknowledged only the SYN itself goes
-        return (snd.iss, 0, SYN) if snd.cursor == snd.iss else None
+    """The next piece of sequence space to put on the wire, or None when nothing may go."""
+    snd, loss = conn.snd, conn.snd.loss
+    if snd.syn:
+        return Span(snd.iss, 0, SYN, NEW if snd.nxt == snd.iss else 0)
     if conn.state not in SENDING:
         return None
-    probe, snd.probe = snd.probe, False
-    if snd.resend:
-        snd.resend = False
-        return _first(conn)
-    ready = snd.out.end - snd.cursor
-    if ready < 0 or (ready == 0 and not snd.fin):
+    if loss.tail:
+        return _tail(env, conn)
+    if loss.fresh:
+        # RFC 5682 §3.1 (2.b)
+        span = _new(env, conn, force=True)
+        if span is not None:
+            return span
+        loss.fresh = False
+        loss.frto = loss.frto and snd.nxt > loss.high
+    if loss.oldest or snd.flight.lost > snd.flight.retrans:
+        span = _again(conn)
+        if span is not None:
+            return span
+    return _new(env, conn, force=snd.probe or snd.push)
+
+
+# what was sent before
+
+
+def _again(conn: Conn) -> Span | None:
+    """The first segment that is lost and was not sent again, if the windows have room."""
+    snd, flight = conn.snd, conn.snd.flight
+    room = snd.cc.cwnd - flight.now
+    if room <= 0 and not snd.loss.oldest:
         return None
-    size = _allowed(env, conn, ready)
-    if size is None:
-        return _blocked(env, conn, probe)
-    seq, size, flags = _span(snd, snd.cursor, size, snd.una + snd.wnd)
-    return seq, size, flags | (PSH if _ends_a_burst(conn, ready, size) else 0)
-
-
-def _ends_a_burst(conn: Conn, ready: int, size: int) -> bool:
-    """Is this the last full-sized segment that the windows let go now? Linux (forced_push) pushes it when half the
-    largest window is on its way, which in a connection that the peer opened is little at first."""
-    snd = conn.snd
-    if not conn.passive and snd.cursor + size - snd.una <= snd.max_wnd // 2:
-        return False
-    rest = min(snd.una + snd.wnd, snd.una + snd.cc.cwnd) - snd.cursor - size
-    return snd.cursor == snd.nxt and rest < snd.mss and rest < ready - size and size >= snd.mss
-
-
-def _first(conn: Conn) -> Span:
-    """The segment at SND.UNA once more, and no more than was sent before."""
-    snd = conn.snd
-    return _span(snd, snd.una, min(snd.mss, max(min(snd.out.end, snd.nxt) - snd.una, 0)), snd.nxt)
-
-
-def _allowed(env: Env, conn: Conn, ready: int) -> int | None:
-    """How many of the ready bytes may go in one (super-)segment now; 0 is a FIN alone, None is nothing."""
-    snd = conn.snd
-    mss, flight = snd.mss, snd.cursor - snd.una
-    usable = snd.wnd - flight
-    if ready == 0:
-        return 0 if usable > 0 else None
-    room = _congestion_room(env, conn, flight)
-    size = min(ready, usable, room)
-    if size >= mss:
-        # (1) of RFC 9293 §3.8.6.2.1: full-sized segments
-        most = conn.gso - conn.gso % mss if conn.gso > mss else mss
-        return min(size - size % mss, most)
-    if size <= 0 or room < min(ready, usable):
-        return None
-    if snd.cursor < snd.nxt:
-        return size  # a retransmission: whatever the window takes (SHLD-16)
-    if (snd.corked or snd.more) and size == ready and not snd.fin:
-        env.note("linux/tcp_nagle_check/cork", conn.sock, ready)
-        return None
-    # DEVIATES: Nagle waits while anything is unacknowledged; Minshall, and Linux, only for another small segment
-    if size == ready and (snd.nodelay or snd.fin or not snd.una < snd.small <= snd.nxt):
-        return size  # (2): all that is queued, and Nagle has no objection: no other small segment is on its way
-    if flight == 0 and size * 2 >= snd.max_wnd:
-        return size  # (3): at least half the largest window ever offered
-    if size == ready:
-        env.note("9293/3.7.4/nagle", conn.sock, ready)
+    for index, s in enumerate(flight.queue):
+        if s.marks & LOST and not s.marks & (SACKED | RETRANS):
+            return _fit(conn, index, max(room, 1))
+    snd.loss.oldest = False
     return None
 
 
-def _congestion_room(env: Env, conn: Conn, flight: int) -> int:
-    """What cwnd leaves, with RFC 3042's two segments on the first two duplicate ACKs."""
+def _fit(conn: Conn, index: int, room: int) -> Span | None:
+    """As much of this record as may go again: so many segments, of the size that they have now, inside the window."""
+    snd, flight = conn.snd, conn.snd.flight
+    s = flight.queue[index]
+    available = snd.una + snd.wnd - s.seq
+    if available <= 0:
+        if s.seq != snd.una:
+            return None
+        available = snd.mss  # the window was shrunk to nothing: one segment serves as a probe
+    length = snd.mss * (1 if snd.loss.oldest else min(room, snd.burst))
+    if length > available:
+        length = available // snd.mss * snd.mss or available
+    if s.size > length:
+        cut(flight, index, s.seq + length, snd.mss)
+    elif s.segs == 1 and s.size < min(available, snd.mss):
+        _collapse(conn, index, min(available, snd.mss))
+    s = flight.queue[index]
+    return Span(s.seq, s.size, s.flags | ACK, index)
+
+
+def _collapse(conn: Conn, index: int, room: int) -> None:
+    """Small segments that follow each other go again as one (RFC 9293 §3.7.5 allows it)."""
+    flight = conn.snd.flight
+    first = flight.queue[index]
+    if first.flags & SYN:
+        return
+    stop, end, size, marks, flags = index + 1, first.end, first.size, first.marks, first.flags
+    for s in flight.queue[index + 1 :]:
+        size += s.size
+        if s.segs > 1 or s.marks & SACKED or size > room:
+            break
+        stop, end, marks, flags = stop + 1, s.end, marks | s.marks & EVER, flags | s.flags
+    if stop > index + 1:
+        mss = max(first.mss, size)
+        replace(flight, index, stop, [Sent(first.seq, end, 1, marks, first.at, flags, mss, first.note)])
+
+
+def _tail(env: Env, conn: Conn) -> Span | None:
+    """A tail loss probe (RFC 8985 §7.3): a segment of new data, whatever cwnd says, or else the last one again."""
+    snd, flight = conn.snd, conn.snd.flight
+    if not flight.queue:
+        snd.loss.tail = False
+        return None
+    ready = snd.out.end - snd.nxt
+    if ready > 0 and snd.nxt + min(ready, snd.mss) <= snd.una + snd.wnd:
+        return _span(snd, snd.nxt, min(ready, snd.mss))
+    last = flight.queue[-1]
+    if last.segs > 1 and last.size > (last.segs - 1) * last.mss:
+        cut(flight, len(flight.queue) - 1, last.seq + (last.segs - 1) * last.mss)
+        last = flight.queue[-1]
+    return Span(last.seq, last.size, last.flags | ACK, len(flight.queue) - 1)
+
+
+# what is new
+
+
+def _new(env: Env, conn: Conn, force: bool = False) -> Span | None:
+    """The next bytes that were never sent. force: Nagle has no say."""
     snd = conn.snd
-    if flight == 0 and snd.nxt == snd.una and env.now - snd.sent_at > snd.rtt.rto and snd.sent_at:
-        snd.sent_at = 0
-        if env.config["net.ipv4.tcp_slow_start_after_idle"]:
-            env.note("5681/4.1/restart", conn.sock)
-            snd.cc.idle(initial_window(env, snd.mss))
-    if snd.dupacks and not snd.recovering:
-        flight -= min(snd.dupacks, 2) * snd.mss
-    return snd.cc.cwnd - flight
+    ready = snd.out.end - snd.nxt
+    if ready < 0 or (ready == 0 and not snd.fin):
+        return None
+    if snd.una + snd.wnd > snd.nxt:
+        _idle(env, conn)
+    room = snd.cc.cwnd - snd.flight.now
+    if room <= 0:
+        return None
+    size = _allowed(env, conn, ready, _burst(snd, room), force)
+    if size is None:
+        return None
+    return _span(snd, snd.nxt, size)
 
 
-def initial_window(env: Env, mss: int) -> int:
+def _burst(snd: Snd, room: int) -> int:
+    """Segments that leave together, of those that cwnd has room for: at least two such bursts in a window, so that
+    there is always one on its way."""
+    return max(min(room, snd.burst, snd.cc.cwnd >> 1), 1)
+
+
+def _allowed(env: Env, conn: Conn, ready: int, segs: int, force: bool) -> int | None:
+    """How many of the ready bytes may go now, in at most so many segments; 0 is a FIN alone, None is nothing."""
+    snd = conn.snd
+    mss, usable = snd.mss, snd.una + snd.wnd - snd.nxt
+    if ready == 0:
+        return 0 if usable > 0 else None
+    if ready > mss and usable >= mss:
+        # (1) of RFC 9293 §3.8.6.2.1: full-sized segments, and the rest too, if Nagle has no objection
+        most, needed = segs * mss, min(ready, usable)
+        if most <= needed:
+            return most
+        rest = needed % mss
+        return needed - rest if rest and not force and _nagle(env, conn, rest) else needed
+    if ready <= mss and ready <= usable:
+        # (2): all that is queued
+        return None if ready < mss and not force and not snd.fin and _nagle(env, conn, ready) else ready
+    return _little(conn, min(ready, usable))
+
+
+def _little(conn: Conn, size: int) -> int | None:
+    """The window takes less than a segment of what is ready (RFC 9293 §3.8.6.2.1)."""
+    snd = conn.snd
+    if snd.flight.queue or size <= 0:
+        return None
+    # (3) at least half the largest window ever offered, (4) or an RTO has passed
+    return size if snd.probe or size * 2 >= snd.max_wnd else None
+
+
+def _nagle(env: Env, conn: Conn, size: int) -> bool:
+    """Must a segment that is not full wait? (RFC 9293 §3.7.4)"""
+    snd = conn.snd
+    if snd.corked or snd.more:
+        env.note("linux/tcp_nagle_check/cork", conn.sock, size)
+        return True
+    # DEVIATES: Nagle waits while anything is unacknowledged; Minshall, and Linux, only for another small segment
+    if not snd.nodelay and snd.flight.queue and snd.una < snd.small <= snd.nxt:
+        env.note("9293/3.7.4/nagle", conn.sock, size)
+        return True
+    return False
+
+
+def _idle(env: Env, conn: Conn) -> None:
+    """After a long pause cwnd is no measure of the network any more (RFC 5681 §4.1, RFC 7661)."""
+    snd = conn.snd
+    if snd.flight.queue or not snd.sent_at:
+        return
+    idle = env.now - snd.sent_at
+    if idle > snd.rtt.rto and not snd.cc.own and env.config["net.ipv4.tcp_slow_start_after_idle"]:
+        env.note("5681/4.1/restart", conn.sock)
+        snd.cc.restart(idle, snd.rtt.rto, initial_window(env))
+        snd.full_at, snd.used, snd.sent_at = env.now, 0, env.now
+
+
+def initial_window(env: Env) -> int:
     """RFC 6928: ten segments."""
-    return env.config["net.ipv4.tcp_init_cwnd"] * mss
+    return env.config["net.ipv4.tcp_init_cwnd"]
 
 
-def _blocked(env: Env, conn: Conn, probe: bool) -> Span | None:
-    """Something waits. With nothing in flight no ACK will come to free it: probe (RFC 9293 §3.8.6.1)."""
-    snd = conn.snd
-    if snd.cursor > snd.una:
-        return None
-    if not probe:
-        timeouts.persist(env, conn)
-        return None
-    if snd.wnd:
-        # RFC 9293 §3.8.6.2.1 (4): the window is small, but it has been for long
-        return _span(snd, snd.una, min(snd.mss, snd.wnd, snd.out.end - snd.una), snd.una + snd.wnd)
-    snd.probe = True
-    return _span(snd, snd.una, min(1, snd.out.end - snd.una), snd.una + 1)
+def _span(snd: Snd, seq: int, size: int) -> Span:
+    """Complete the flags: PSH at the end of what is buffered (MUST-61), FIN behind the last byte."""
+    end = seq + size
+    if end < snd.out.end:
+        return Span(seq, size, ACK)
+    fin = FIN if snd.fin and end == snd.fin_seq and end < snd.una + snd.wnd else 0
+    return Span(seq, size, ACK | fin | (PSH if size else 0))
+
+
+# numbers of segments that carry no data
 
 
 def ack_seq(snd: Snd) -> int:
     """The sequence number of an ACK: SND.NXT, unless the peer's window was shrunk and ends before it (Linux's
-    tcp_acceptable_seq), where the peer would not listen. One byte beyond is a probe: the peer may have taken it."""
-    edge = snd.una + snd.wnd
-    return snd.nxt if snd.nxt <= edge + 1 else edge
+    tcp_acceptable_seq), where the peer would not listen."""
+    return min(snd.nxt, max(snd.una + snd.wnd, snd.una))
 
 
-def reset_seq(snd: Snd) -> int:
-    """The sequence number of a RST, which must be exactly the peer's RCV.NXT (RFC 5961 §3): a probe will not count."""
-    return min(snd.nxt, snd.una + snd.wnd)
-
-
-def _span(snd: Snd, seq: int, size: int, edge: int) -> Span:
-    """Complete the flags: PSH at the end of what is buffered (MUST-61), FIN behind the last byte."""
-    end = seq + size
-    if end < snd.out.end:
-        return seq, size, ACK
-    fin = FIN if snd.fin and end == snd.fin_seq and end < max(edge, snd.nxt) else 0
-    return seq, size, ACK | fin | (PSH if size else 0)
+# it has left
 
 
 def sent(env: Env, conn: Conn, span: Span) -> None:
-    """The span has left: move SND.NXT, time it, start the timer (RFC 6298 §5.1)."""
+    """The span has left: remember it, and set the timer."""
     snd = conn.snd
-    seq, size, flags = span
-    end = seq + size + (1 if flags & (SYN | FIN) else 0)
-    if seq < snd.nxt:
-        env.count["TcpRetransSegs"] += 1
-        snd.rtt.cancel()
-    elif not snd.probe:
-        snd.rtt.start(end, env.now)
-        if size:
-            env.note("9293/3.10.2/send", conn.sock, size)
-            if size % snd.mss:
-                snd.small = end
-            ackgen.replied(env, conn)
-    if end > snd.nxt:
-        snd.nxt = end
-    if snd.probe:
-        snd.probe = False
-        conn.tally.bare_out += 1
+    seq, size, flags, again = span
+    end = seq + size + (flags >> 1 & 1) + (flags & 1)
+    tail = snd.loss.tail
+    if again == NEW:
+        _sent_new(env, conn, span, end)
+    else:
+        _sent_again(env, conn, span, tail)
+    if tail:
+        tlp.sent(env, conn, again != NEW)
+
+
+def _sent_new(env: Env, conn: Conn, span: Span, end: int) -> None:
+    snd, loss = conn.snd, conn.snd.loss
+    first = not snd.flight.queue
+    segs = push(snd.flight, span.seq, end, span.flags & (SYN | FIN | PSH), snd.mss, env.now, _note(env, snd))
+    if first:
+        persist.stop(env, conn)
+        snd.cc.transmit(rate.moment(env, snd), env.now - snd.sent_at, snd.delivery.app_limited > 0)
+    snd.nxt, snd.syn = end, False
+    if span.size:
+        env.note("9293/3.10.2/send", conn.sock, span.size)
+        if span.size % snd.mss:
+            snd.small = end
+        ackgen.replied(env, conn)
+        snd.sent_at = env.now
+    if loss.state in (CWR, RECOVERY):
+        loss.prr_out += segs
+    timer.sent_new(env, conn, first)
+    tally.sent(conn.tally, span.size, segs, env.now)
+
+
+def _sent_again(env: Env, conn: Conn, span: Span, tail: bool) -> None:
+    """Retransmitted: a tail loss probe is not counted as under way twice."""
+    snd, loss, flight = conn.snd, conn.snd.loss, conn.snd.flight
+    index = span.again if span.again < len(flight.queue) else find(flight, span.seq)
+    old = flight.queue[index]
+    env.count["TcpRetransSegs"] += old.segs
+    fresh = Sent(old.seq, old.end, old.segs, old.marks, env.now, old.flags, old.mss, _note(env, snd))
+    flight.queue[index] = fresh
+    tally.sent(conn.tally, span.size, old.segs, env.now, again=True)
+    if snd.syn:
+        snd.syn = False
+        env.count["TcpExtTCPSynRetrans"] += 1
+    if tail or old.flags & SYN:
+        mark(flight, index, old.marks | EVER)
         return
-    tally.sent(conn.tally, seq, size, end, snd.mss, env.now)
-    if snd.probes:
-        timeouts.stop_probing(env, conn)
-    if end > snd.cursor:
-        snd.cursor = end
-    snd.sent_at = env.now
-    flight = snd.cursor - snd.una
-    # grow cwnd only where it is what limits us (RFC 5681 §3.1; RFC 7661)
-    cc = snd.cc
-    snd.cwnd_limited = flight * 2 >= cc.cwnd if cc.cwnd < cc.ssthresh else flight + snd.mss > cc.cwnd
-    timeouts.start_if_idle(env, conn)
+    mark(flight, index, old.marks | RETRANS | EVER)
+    loss.resent_at = loss.resent_at or env.now
+    loss.doubtful = max(loss.doubtful, 0) + old.segs
+    if loss.state in (CWR, RECOVERY):
+        loss.prr_out += old.segs
+    if not loss.oldest:
+        env.count["TcpExtTCPSlowStartRetrans" if loss.state == LOSS else "TcpExtTCPFastRetrans"] += old.segs
+        if index == 0 and snd.pending != REORDER:
+            timer.restart(env, conn)
+    loss.oldest = False
+
+
+def _note(env: Env, snd: Snd) -> delivery.Note:
+    return delivery.sent(snd.delivery, env.now, snd.loss.delivered, snd.flight.out)
+
+
+def finished(env: Env, conn: Conn, before: int) -> None:
+    """Nothing more goes now; before: SND.NXT when this began. Was it cwnd that stopped us? (RFC 7661 §4)"""
+    snd = conn.snd
+    cc, flight, snd.push = snd.cc, snd.flight, False
+    limited = flight.now >= cc.cwnd
+    if snd.nxt == before and not limited:
+        return
+    if snd.una >= snd.round or limited or (not cc.limited and flight.out > snd.most):
+        cc.limited, snd.most, snd.round = limited, flight.out, snd.nxt
+    if cc.limited or (cc.cwnd < cc.ssthresh and cc.cwnd < 2 * snd.most):
+        snd.used, snd.full_at = 0, env.now
+    else:
+        snd.used = max(snd.used, flight.out)
+        if not cc.own and env.now - snd.full_at >= snd.rtt.rto:
+            _starved(env, conn)
+    if snd.nxt > before:
+        tlp.burst_over(env, conn)
+
+
+def _starved(env: Env, conn: Conn) -> None:
+    """For an RTO the application used less than cwnd: half of what it did not use goes (RFC 7661 §4.3, RFC 2861)."""
+    snd = conn.snd
+    if not env.config["net.ipv4.tcp_slow_start_after_idle"]:
+        return
+    if snd.loss.state == 0 and not snd.blocked:
+        used = max(snd.used, initial_window(env))
+        if used < snd.cc.cwnd:
+            snd.cc.ssthresh = snd.cc.worth(snd.loss.state)
+            snd.cc.cwnd = (snd.cc.cwnd + used) // 2
+            env.note("7661/4.3/unused", conn.sock, snd.cc.cwnd)
+        snd.used = 0
+    snd.full_at = env.now

@@ -30,7 +30,7 @@ def _unsent(conn: Conn) -> bool:
 
 
 def _nodelay(env: Env, conn: Conn, value: int) -> None:
-    conn.snd.nodelay = bool(value)
+    conn.snd.nodelay = conn.snd.push = bool(value)
     env.dirty[conn.sock] = None
 
 

@@ -33,7 +33,7 @@ def tell(env: Env, conn: Conn) -> None:
 
 
 def _unsent(conn: Conn) -> int:
-    return conn.snd.out.end - conn.tally.flight.tail
+    return conn.snd.out.end - conn.snd.nxt
 
 
 def _lowat(env: Env, conn: Conn) -> int:

@@ -8,10 +8,7 @@ What changes seldom stands in immutable records, which clones share.
 from typing import NamedTuple
 
 from labstack.core.state import State, state
-from labstack.tcp import flight
-from labstack.tcp.flight import Flight
 
-OPEN, DISORDER, CWR, RECOVERY, LOSS = range(5)  # ca_state, Linux's congestion states
 IDLE, BUSY, RWND_LIMITED, SNDBUF_LIMITED = range(4)  # what a sender's time goes by; a greater one comes first
 
 
@@ -46,16 +43,12 @@ class Turnover(NamedTuple):
 
 @state
 class Tally(State):
-    flight: Flight  # its tail is SND.NXT without window probes
     data_segs_in: int = 0  # segments with data
     data_segs_out: int = 0
     bare_in: int = 0  # the others
     bare_out: int = 0
     retrans: int = 0  # segments sent again
     bytes_retrans: int = 0
-    delivered: int = 0  # segments that arrived at the peer, as far as we know
-    sacked: int = 0  # of those in flight, by duplicate ACKs
-    loss: int = OPEN  # RECOVERY or LOSS until something beyond snd.recover is acknowledged
     beyond_gap: int = 0  # segments that arrived out of order
     sent_at: int = 0  # ns; when data last went out
     chrono: Chrono = Chrono()
@@ -69,7 +62,7 @@ def opened(tally: Tally, passive: bool, now: int) -> None:
     tally.sent_at = now
     if passive:
         # until now it was a request, for Linux, whose SYN and ACK count, however often the rest was repeated
-        tally.bare_in, tally.bare_out, tally.sacked = 2, 0, 0
+        tally.bare_in, tally.bare_out = 2, 0
         recovered(tally, now)
 
 
@@ -94,48 +87,16 @@ def filled(tally: Tally, window_end: int, now: int) -> None:
     tally.window_end = window_end
 
 
-def sent(tally: Tally, seq: int, size: int, end: int, mss: int, now: int) -> None:
-    """Sequence numbers seq to end went out, size bytes of data in segments of mss."""
-    tail = tally.flight.tail
+def sent(tally: Tally, size: int, segs: int, now: int, again: bool = False) -> None:
+    """So many segments went out, with size bytes of data in all; again: not for the first time."""
     if size:
-        tally.data_segs_out += 1 if size <= mss else -(-size // mss)
+        tally.data_segs_out += segs
         tally.sent_at = now
     else:
         tally.bare_out += 1
-    if end > tail:
-        flight.add(tally.flight, seq, size, end, mss)
-    if seq < tail:
-        tally.retrans += -(-size // mss) or 1
-        tally.bytes_retrans += min(seq + size, tail) - seq if size else 0
-
-
-def acked(tally: Tally, una: int, recover: int, now: int) -> None:
-    """SND.UNA moved: what was delivered, by Linux's arithmetic for a peer without SACK (tcp_remove_reno_sacks)."""
-    count = flight.passed(tally.flight, una)
-    if tally.sacked and count:
-        tally.delivered += max(count - tally.sacked, 1)
-        stays = tally.loss == RECOVERY and una < recover
-        tally.sacked = max(tally.sacked - count + 1, 0) if stays else 0
-        _limit(tally)
-    else:
-        tally.delivered += count
-    if tally.loss and una > recover:
-        recovered(tally, now)
-
-
-def duplicate(tally: Tally, nxt: int, recover: int) -> None:
-    """A duplicate ACK: one more segment has left the network, nobody knows which."""
-    if tally.loss == LOSS and nxt <= recover:
-        return
-    before = tally.sacked
-    tally.sacked += 1
-    _limit(tally)
-    tally.delivered += max(tally.sacked - before, 0)
-
-
-def _limit(tally: Tally) -> None:
-    """At least one segment is missing (tcp_limit_reno_sacked)."""
-    tally.sacked = max(min(tally.sacked, flight.count(tally.flight, tally.flight.tail) - 1), 0)
+    if again:
+        tally.retrans += segs
+        tally.bytes_retrans += size
 
 
 def timed_out(tally: Tally, first: bool, now: int) -> None:
@@ -143,12 +104,10 @@ def timed_out(tally: Tally, first: bool, now: int) -> None:
     that it spent in the recovery before, if that was not over yet (tcp_update_rto_stats)."""
     total, recoveries, spent, since = tally.timeouts
     tally.timeouts = Timeouts(total + 1, recoveries + first, spent, now if first else since)
-    tally.loss, tally.sacked = LOSS, 0
 
 
 def recovered(tally: Tally, now: int) -> None:
-    """Everything that was in flight when loss was found has arrived, and something beyond."""
-    tally.loss = OPEN
+    """The recovery that began with a timeout is over."""
     total, recoveries, spent, since = tally.timeouts
     if since is not None:
         tally.timeouts = Timeouts(total, recoveries, spent + now - since)
@@ -174,7 +133,5 @@ def idle(tally: Tally, now: int) -> None:
 
 
 def over(tally: Tally, now: int) -> None:
-    """The connection has ended: nothing is in flight any more."""
-    flight.passed(tally.flight, tally.flight.tail)
-    tally.sacked = 0
+    """The connection has ended."""
     idle(tally, now)

@@ -1,54 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What happens when a connection's timers expire: retransmission (RFC 6298 §5), persist (RFC 9293 §3.8.6.1),
-delayed ACK, TIME-WAIT. The limits R1 and R2 are RFC 9293 §3.8.3's."""
+"""What happens when a connection's timers expire: retransmission (RFC 6298 §5), RACK, probes, delayed ACK, TIME-WAIT.
+
+The limits R1 and R2 are RFC 9293 §3.8.3's.
+"""
 
 import errno
+from collections.abc import Callable
 
 from labstack.core import kinds
-from labstack.core.config import MS
 from labstack.core.env import Env
-from labstack.tcp import ackgen, closing, keepalive, recovery, rtt
-from labstack.tcp.conn import Conn
+from labstack.tcp import ackgen, closing, keepalive, persist, rate, recovery, rtt, tally, timer, tlp
+from labstack.tcp.castate import become
+from labstack.tcp.conn import REORDER, RTO, TAIL, Conn
+from labstack.tcp.loss import DISORDER, LOSS, RECOVERY
 from labstack.tcp.states import SYN_RECEIVED, SYN_SENT
-
-
-def rearm(env: Env, conn: Conn) -> None:
-    """RFC 6298 (5.2), (5.3): new data was acknowledged; run for RTO from now if more is in flight, else stop."""
-    key = (kinds.TCP_RETRANSMIT, conn.sock)
-    if conn.snd.cursor > conn.snd.una:
-        env.timers.set(key, env.now + conn.snd.rtt.rto)
-    else:
-        env.timers.stop(key)
-
-
-def start_if_idle(env: Env, conn: Conn) -> None:
-    """RFC 6298 (5.1): a segment with data (or SYN, FIN) was sent and the timer is not running."""
-    key = (kinds.TCP_RETRANSMIT, conn.sock)
-    if key not in env.timers.at:
-        env.timers.set(key, env.now + conn.snd.rtt.rto)
-
-
-def persist(env: Env, conn: Conn) -> None:
-    """Nothing in flight, something to send, and no window for it: probe after an RTO (RFC 9293 §3.8.6.1)."""
-    key = (kinds.TCP_PERSIST, conn.sock)
-    if key not in env.timers.at:
-        if conn.snd.wnd:
-            env.note("9293/3.8.6.2.1/wait", conn.sock, conn.snd.wnd)
-        else:
-            env.note("9293/3.8.6.1/persist", conn.sock)
-        env.timers.set(key, env.now + _patience(env, conn))
-        env.timers.stop((kinds.TCP_RETRANSMIT, conn.sock))
-
-
-def stop_probing(env: Env, conn: Conn) -> None:
-    """There is a window again."""
-    env.timers.stop((kinds.TCP_PERSIST, conn.sock))
-    conn.snd.probes, conn.snd.probe = 0, False
-
-
-def _patience(env: Env, conn: Conn) -> int:
-    """Time between window probes: RTO, doubled by each probe (RFC 9293 §3.8.6.1)."""
-    return rtt.bounded(env, conn.snd.rtt.rto << min(conn.snd.probes, 16))
 
 
 def expire(env: Env, conn: Conn, kind: int) -> None:
@@ -57,10 +22,14 @@ def expire(env: Env, conn: Conn, kind: int) -> None:
     env.dirty[conn.sock] = None
 
 
-def _retransmit(env: Env, conn: Conn) -> None:
+def _retransmission(env: Env, conn: Conn) -> None:
+    """The retransmission timer: what did it stand for?"""
+    if conn.snd.flight.queue:
+        _PENDING[conn.snd.pending](env, conn)
+
+
+def _timeout(env: Env, conn: Conn) -> None:
     snd = conn.snd
-    if snd.una == snd.nxt:
-        return
     snd.retries += 1
     if snd.retries == 1:
         snd.trouble_at = env.now if conn.state != SYN_SENT else snd.trouble_at
@@ -76,9 +45,37 @@ def _retransmit(env: Env, conn: Conn) -> None:
         env.note("9293/3.8.3/r1", conn.sock, snd.retries)
         conn.doubt = True
     env.note("6298/5.4/retransmit", conn.sock, snd.una - snd.iss, snd.retries)
+    if snd.una == snd.iss:
+        _syn(env, conn)
+    else:
+        _count(env, conn)
+        rate.check(snd)
+        recovery.timed_out(env, conn)
+        snd.loss.oldest = True
+    tally.timed_out(conn.tally, snd.retries == 1, env.now)
     rtt.back_off(env, snd.rtt)
-    recovery.timed_out(env, conn)
-    env.timers.set((kinds.TCP_RETRANSMIT, conn.sock), env.now + _within(env, conn, snd.rtt.rto))  # RFC 6298 (5.6)
+    timer.arm(env, conn, RTO, persist.within(env, conn, snd.rtt.rto))  # RFC 6298 (5.6)
+
+
+def _syn(env: Env, conn: Conn) -> None:
+    """Our SYN goes again. Once lost it need not have been congestion; twice, the first flight is one segment (RFC 6928
+    §2, `opening`)."""
+    conn.snd.syn = True
+    become(env, conn, LOSS)
+    conn.snd.loss.high = conn.snd.nxt
+
+
+def _count(env: Env, conn: Conn) -> None:
+    """What Linux calls a timeout, by the state in which it came."""
+    if conn.snd.retries > 1:
+        return
+    kind, state = "Sack" if conn.sack else "Reno", conn.snd.loss.state
+    if state == RECOVERY:
+        env.count[f"TcpExtTCP{kind}RecoveryFail"] += 1
+    elif state == LOSS:
+        env.count["TcpExtTCPLossFailures"] += 1
+    elif state == DISORDER or conn.snd.flight.sacked:
+        env.count[f"TcpExtTCP{kind}Failures"] += 1
 
 
 def _too_long(env: Env, conn: Conn) -> bool:
@@ -101,53 +98,14 @@ def _allowed(env: Env, conn: Conn) -> int:
     return env.config["net.ipv4.tcp_retries2" if conn.held else "net.ipv4.tcp_orphan_retries"]
 
 
-def _probe(env: Env, conn: Conn) -> None:
-    """A closed window: send one byte into it, again and again, ever more slowly (RFC 9293 §3.8.6.1). A small one: fill
-    it after all, the override of silly-window avoidance (§3.8.6.2.1)."""
-    snd = conn.snd
-    if snd.cursor > snd.una or snd.cursor >= snd.out.end + snd.fin:
-        return
-    if _probes_end(env, conn):
-        closing.die(env, conn, conn.soft or errno.ETIMEDOUT)
-        return
-    snd.probes += 1
-    if snd.probes == 1:
-        snd.trouble_at = env.now
-    if snd.wnd:
-        env.note("9293/3.8.6.2.1/override", conn.sock, snd.wnd)
-    else:
-        env.count["TcpExtTCPWinProbe"] += 1
-        snd.unanswered += 1
-        env.note("9293/3.8.6.1/probe", conn.sock, snd.probes)
-    snd.probe = True
-    env.timers.set((kinds.TCP_PERSIST, conn.sock), env.now + _within(env, conn, _patience(env, conn)))
-
-
-def _probes_end(env: Env, conn: Conn) -> bool:
-    """Has the window been closed for too long? Never, while somebody waits for it and the peer answers (MUST-37)."""
-    snd = conn.snd
-    if not conn.held and snd.probes >= env.config["net.ipv4.tcp_orphan_retries"]:
-        env.note("linux/tcp_probe_timer/orphan", conn.sock)
-    elif snd.probes and 0 < conn.user.timeout <= env.now - snd.trouble_at:
-        env.note("linux/tcp_probe_timer/user", conn.sock)
-    elif snd.unanswered >= env.config["net.ipv4.tcp_retries2"]:
-        env.note("linux/tcp_probe_timer/silent", conn.sock, snd.unanswered)
-    else:
-        return False
-    env.count["TcpExtTCPAbortOnTimeout"] += 1
-    return True
-
-
-def _within(env: Env, conn: Conn, patience: int) -> int:
-    """No longer than the application is patient (tcp_clamp_rto_to_user_timeout)."""
-    if not conn.user.timeout:
-        return patience
-    return max(min(patience, conn.snd.trouble_at + conn.user.timeout - env.now), MS)
-
-
-_EXPIRE = {
-    kinds.TCP_RETRANSMIT: _retransmit,
-    kinds.TCP_PERSIST: _probe,
+_PENDING: dict[int, Callable[[Env, Conn], None]] = {
+    RTO: _timeout,
+    TAIL: tlp.expire,
+    REORDER: recovery.reordering_over,
+}
+_EXPIRE: dict[int, Callable[[Env, Conn], None]] = {
+    kinds.TCP_RETRANSMIT: _retransmission,
+    kinds.TCP_PERSIST: persist.expire,
     kinds.TCP_DELACK: ackgen.expire,
     kinds.TCP_TIMEWAIT: closing.expire,
     kinds.TCP_KEEPALIVE: keepalive.expire,

@@ -25,6 +25,10 @@ class Timestamps(State):
         """TSval at this moment."""
         return now // MS + self.offset & MASK
 
+    def before(self, echo: int, at: int) -> bool:
+        """Did we send what the peer echoes before this moment? (RFC 3522 §3.2) echo: 0 is none."""
+        return echo != 0 and older(echo, self.now(at))
+
     def take(self, value: int, now: int) -> None:
         self.recent, self.recent_at = value, now
 

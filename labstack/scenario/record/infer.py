@@ -187,9 +187,7 @@ class _Inferring:
             yield Called(it.at, "setsockopt", (there.fd, SOCKET, LINGER, RESETS), Result(0))
             yield Called(it.at, "close", (there.fd,), Result(0))
 
-    def _end(
-        self, it: Crossed, there: _Connection, key: tuple[bytes, int, int], rest: Later
-    ) -> Iterator[Called]:
+    def _end(self, it: Crossed, there: _Connection, key: tuple[bytes, int, int], rest: Later) -> Iterator[Called]:
         there.closed = True
         taken = any(other.inbound and _payload(other, key) for other in rest)
         if taken and not there.finished:

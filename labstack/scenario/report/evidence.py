@@ -18,6 +18,8 @@ from labstack.lab.view import Line, Span
 from labstack.scenario.report.watch import Watch
 from labstack.scenario.verdict import Evidence
 from labstack.stack.rules import RULES
+from labstack.tcp import castate
+from labstack.tcp.cc.controller import INFINITE
 from labstack.tcp.conn import Conn
 
 ROWS = 24  # of a ladder
@@ -79,15 +81,17 @@ def _variables(lab: Lab) -> Iterable[Line]:
 
 def _block(conn: Conn) -> Iterable[str]:
     snd, rcv = conn.snd, conn.rcv
-    ssthresh = snd.cc.ssthresh if snd.cc.ssthresh < 1 << 30 else "-"
+    ssthresh = snd.cc.ssthresh if snd.cc.ssthresh < INFINITE else "-"
     yield (
         f"SND.UNA {snd.una - snd.iss}  SND.NXT {snd.nxt - snd.iss}  SND.WND {snd.wnd}  "
         f"queued {snd.out.end - snd.out.start}  mss {snd.mss}"
     )
     yield (
         f"cwnd {snd.cc.cwnd}  ssthresh {ssthresh}  rto {snd.rtt.rto / 1e6:g} ms  "
-        f"timeouts {snd.retries}  dupacks {snd.dupacks}"
+        f"timeouts {snd.retries}  {castate.NAMES[snd.loss.state]}"
     )
+    it = snd.flight
+    yield f"in flight: {it.out} segments, {it.sacked} arrived, {it.lost} lost, {it.retrans} sent again"
     islands = " ".join(f"{start - rcv.irs}:{end - rcv.irs}" for start, end, _ in rcv.islands)
     yield (
         f"RCV.NXT {rcv.nxt - rcv.irs}  RCV.WND {rcv.edge - rcv.nxt}  to read {rcv.queued}"

@@ -90,7 +90,7 @@ def _outq(host: Host, s: Socket) -> int:
 def _outqnsd(host: Host, s: Socket) -> int:
     """Sequence numbers written and not sent."""
     it = sk.conn(host, s)
-    return _written(it) - it.tally.flight.tail if it is not None and it.state not in (SYN_SENT, SYN_RECEIVED) else 0
+    return _written(it) - it.snd.nxt if it is not None and it.state not in (SYN_SENT, SYN_RECEIVED) else 0
 
 
 def _written(it: Conn) -> int:

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Sample: what the sender tells its controller, about an ACK or about a moment; and the rate at which it would pace."""
+
+from labstack.core.env import Env
+from labstack.tcp import delivery, pace
+from labstack.tcp.cc.controller import Sample
+from labstack.tcp.conn import Conn, Snd
+from labstack.tcp.told import Told
+
+GSO = 65_536  # bytes of a burst, where the path has no super-segments
+
+
+def sample(env: Env, conn: Conn, told: Told) -> Sample:
+    """What this ACK says."""
+    snd = conn.snd
+    loss, least = snd.loss, snd.rtt.least or -1
+    new = loss.delivered - told.delivered
+    rate = delivery.sample(snd.delivery, env.now, told.newest, loss.delivered, new, least, loss.reneged)
+    return Sample(
+        env.now,
+        acked=new,
+        delivered=new,
+        rtt=told.rtt,
+        srtt=snd.rtt.srtt,
+        min_rtt=least,
+        in_flight=told.flight,
+        flight=snd.flight.now,
+        losses=loss.marked - told.marked,
+        total=loss.delivered,
+        prior=rate.prior,
+        interval=rate.interval,
+        app_limited=rate.app_limited,
+        ece=told.ece,
+        una=snd.una,
+        nxt=snd.nxt,
+        state=loss.state,
+        lost=loss.marked,
+        delivered_at=snd.delivery.at,
+        pacing=snd.pacing,
+        paced=snd.cc.paced,
+        departs=snd.departs,
+        delayed=told.delayed,
+    )
+
+
+def moment(env: Env, snd: Snd) -> Sample:
+    """The same where there is no ACK."""
+    loss = snd.loss
+    return Sample(
+        env.now,
+        srtt=snd.rtt.srtt,
+        min_rtt=snd.rtt.least or -1,
+        flight=snd.flight.now,
+        total=loss.delivered,
+        una=snd.una,
+        nxt=snd.nxt,
+        state=loss.state,
+        lost=loss.marked,
+        delivered_at=snd.delivery.at,
+        pacing=snd.pacing,
+        paced=snd.cc.paced,
+        departs=snd.departs,
+    )
+
+
+def check(snd: Snd) -> None:
+    """Is there too little to send? Then rates are the application's, until what is in flight now was delivered."""
+    flight, unsent = snd.flight, snd.out.end - snd.nxt
+    if delivery.starved(unsent, snd.mss, flight.now, snd.cc.cwnd, flight.lost, flight.retrans):
+        delivery.starve(snd.delivery, snd.loss.delivered, flight.now)
+
+
+def update(env: Env, conn: Conn) -> None:
+    """The pacing rate, and how large bursts may be by it."""
+    snd = conn.snd
+    percents = env.config["net.ipv4.tcp_pacing_ss_ratio"], env.config["net.ipv4.tcp_pacing_ca_ratio"]
+    cc = snd.cc
+    snd.pacing = cc.pacing or pace.rate(snd.mss, cc.cwnd, cc.ssthresh, snd.flight.out, snd.rtt.srtt, percents)
+    gso = conn.gso if conn.gso > snd.mss else GSO
+    least = cc.segments() or env.config["net.ipv4.tcp_min_tso_segs"]
+    snd.burst = pace.burst(snd.pacing, snd.mss, snd.rtt.least or -1, gso, least, env.config["net.ipv4.tcp_tso_rtt_log"])
