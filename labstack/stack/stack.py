@@ -27,7 +27,7 @@ from labstack.ip import timeouts as ip_timeouts
 from labstack.stack import arguments, arrive, calls, manage, ports, shortcut, status
 from labstack.stack.contain import contain
 from labstack.stack.host import Host
-from labstack.stack.syscall import parked
+from labstack.stack.syscall import owed, parked
 from labstack.tcp import closing, output
 from labstack.tcp import timeouts as tcp_timeouts
 from labstack.tcp.conn import Conn
@@ -143,6 +143,8 @@ class Stack(Host):
                 try:
                     if output.flush(env, self.net, conn):
                         later.append(sock)
+                    if sock in self.files.owing:
+                        owed.settle(self, conn)
                     self._settle(conn)
                 except Exception:
                     contain(self.env, "ContainedConns", Call("flush", (sock,)))

@@ -13,7 +13,7 @@ from labstack.packetdrill.script import Event, Place, Syscall
 from labstack.scenario.packets import match
 from labstack.scenario.script import arguments, values
 from labstack.scenario.script.arguments import Prepared
-from labstack.scenario.script.clock import Span
+from labstack.scenario.script.clock import Clock, Span
 from labstack.scenario.script.messages import Stamps
 from labstack.scenario.script.undertest import Sockets
 from labstack.scenario.target import Result, Target, Ticket
@@ -38,12 +38,10 @@ class Started(NamedTuple):
 
 
 class Calling:
-    """since: makes a time of the script of one of the target; tell: is given what went otherwise."""
+    """clock: of the script; tell: is given what went otherwise."""
 
-    def __init__(
-        self, target: Target, sockets: Sockets, since: Callable[[int], int], tell: Callable[[Failure], None]
-    ) -> None:
-        self.target, self.sockets, self.since, self.tell = target, sockets, since, tell
+    def __init__(self, target: Target, sockets: Sockets, clock: Clock, tell: Callable[[Failure], None]) -> None:
+        self.target, self.sockets, self.clock, self.tell = target, sockets, clock, tell
         self.blocking: Started | None = None
 
     @property
@@ -56,7 +54,8 @@ class Calling:
 
         Raises RefusedCallError, ValueRefusedError.
         """
-        stamps = Stamps(lambda at: self.since(at - self.target.epoch), self.sockets.plan.tolerance)
+        epoch, slack = self.target.epoch, self.sockets.plan.tolerance
+        stamps = Stamps(lambda at: self.clock.since(at - epoch), slack, self.clock.behind)
         prepared = arguments.prepare(call, self.sockets, stamps)
         started = Started(index, event.place, call, prepared, returns)
         began = self.target.now
@@ -80,7 +79,7 @@ class Calling:
         """The failure of a call that blocks for longer than it may."""
         said = "the script says that it returns at once" if it.call.end is None else f"expected until {it.returns}"
         row = Field("returns", str(it.returns), "")
-        why = f"{it.call.name}() still blocks at {seconds(self.since(self.target.now))}: {said}"
+        why = f"{it.call.name}() still blocks at {seconds(self.clock.since(self.target.now))}: {said}"
         return Failure(it.place, "late", why, (row,), self.target.now, it.number)
 
     # what a call returned
@@ -92,14 +91,14 @@ class Calling:
         if not kind and any(row.differs for row in rows[:-1]):
             kind = "data"
         if not kind and rows[-1].differs:
-            kind = "early" if it.returns.early(self.since(at)) else "late"
+            kind = "early" if it.returns.early(self.clock.since(at)) else "late"
         if kind:
             why = _said(it.call, back) if kind in ("result", "errno") else match.why(rows)
             self.tell(Failure(it.place, kind, f"{it.call.name}(): {why}", rows, at, it.number))
 
     def _time(self, it: Started, at: int) -> Field:
         """When it returned; of a call that does not block, when it was made."""
-        here = self.since(at)
+        here = self.clock.since(at)
         in_time = not (it.returns.early(here) or it.returns.late(here))
         return Field("returns", str(it.returns), seconds(here), in_time)
 

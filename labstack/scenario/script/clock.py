@@ -43,6 +43,8 @@ class Clock:
         self._before = 0  # scripted time of the event before
         self._came: int | None = None  # when it came, if it was an outbound packet
         self._inbound = False  # was it an inbound packet?
+        self._scripted = 0  # the time of the present event, had none before it been late
+        self.behind = 0  # ns: how late the present event is because others were
 
     def since(self, now: int) -> int:
         """A time of the target, as one of the script."""
@@ -68,6 +70,8 @@ class Clock:
             if came is not None and not awaited and span.first < here:
                 span = span._replace(first=here, last=here)  # it could not be done before
         self._before = here if when.kind == ANYTIME else span.first
+        self._scripted = when.at if when.kind in (ABSOLUTE, RANGE) else self._scripted + when.at
+        self.behind = max(self._before - self._scripted, 0)
         self._inbound = inbound
         return span
 

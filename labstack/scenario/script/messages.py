@@ -27,10 +27,13 @@ Control = tuple[int, int, bytes]  # level, type, data
 
 
 class Stamps:
-    """How time stamps are compared; since: makes a time of the script (ns) of one; slack: ns that it may be off."""
+    """How time stamps are compared; since: makes a time of the script (ns) of one; slack: ns that it may be off.
 
-    def __init__(self, since: Callable[[int], int], slack: int) -> None:
-        self.since, self.slack = since, slack
+    behind: ns by which it may be later, too, because the script is
+    """
+
+    def __init__(self, since: Callable[[int], int], slack: int, behind: int = 0) -> None:
+        self.since, self.slack, self.behind = since, slack, behind
 
 
 def message(flags: Expr | None, control: Expr | None, stamps: Stamps, back: Result) -> Rows:
@@ -92,7 +95,9 @@ def _stamp(name: str, given: dict[str, Expr], kind: int, data: bytes, stamps: St
     live = stamps.since(whole * 10**9 + part * (1000 if kind == TIMEVAL else 1))
     if not wanted:
         return Row(f"{name} time", ANYTHING, seconds(live))
-    return Row(f"{name} time", seconds(wanted), seconds(live), abs(live - wanted) <= stamps.slack)
+    return Row(
+        f"{name} time", seconds(wanted), seconds(live), -stamps.slack <= live - wanted <= stamps.slack + stamps.behind
+    )
 
 
 def _error(name: str, given: dict[str, Expr], data: bytes) -> list[Row]:

@@ -65,7 +65,7 @@ class Run:
         self.number, self.place = 0, Place(script.file, 1, 1)  # of the present event
         self.sockets = Sockets(it)
         self.clock = Clock(target.now, max(it.tolerance, 2 * target.tick), it.percent)
-        self.calling = Calling(target, self.sockets, lambda at: self.clock.since(at), self._tell_of_call)
+        self.calling = Calling(target, self.sockets, self.clock, self._tell_of_call)
         self.blocks = Blocks(settings.allow_code)
         self.shell = Shell(target, self._defaults, real_shell(target, script.file) if settings.allow_shell else None)
 

@@ -17,6 +17,8 @@ from labstack.stack.syscall import sk
 from labstack.stack.syscall.files import PORT, Socket, refused
 from labstack.tcp.states import CLOSED, SYN_RECEIVED
 
+FREEBIND = 0, 15  # IP_FREEBIND, which IPv6 has under another number; one flag of the socket, as on Linux
+
 
 class Holder(NamedTuple):
     """Somebody who has a port on an address, and whom he would share it with."""
@@ -107,7 +109,8 @@ def own_address(host: Host, s: Socket, packed: bytes) -> bytes:
         packed = packed[12:]
         if s.v6only:
             raise refused(errno.EINVAL)
-    if any(packed) and not is_local(host.net, packed) and not many(host, packed):
+    anywhere = s.options.get(FREEBIND) or many(host, packed)
+    if any(packed) and not is_local(host.net, packed) and not anywhere:
         raise refused(errno.EADDRNOTAVAIL)
     return b"" if packed == bytes(16) and not s.v6only else packed
 

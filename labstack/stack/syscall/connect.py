@@ -9,7 +9,7 @@ from labstack.ip.family import V4, V6, is_group, is_link_local
 from labstack.ip.net import Path
 from labstack.stack import calls, ports
 from labstack.stack.host import TCP, Host
-from labstack.stack.syscall import binding, files, sk
+from labstack.stack.syscall import binding, files, owed, sk
 from labstack.stack.syscall.files import (
     ADDRESS,
     CONNECTED,
@@ -144,6 +144,8 @@ def disconnect(host: Host, s: Socket) -> None:
     if it is not None:
         pending = sk.error(host, s)
         s.error = closing.disconnect(host.env, it) or pending
+        if s.owed:
+            owed.settle(host, it)
         it.held = False
         host.env.dirty[it.sock] = None
     elif s.sock in host.listeners:

@@ -2,6 +2,7 @@
 """The error queue: ICMP errors that a socket with IP_RECVERR or IPV6_RECVERR keeps for recvmsg(MSG_ERRQUEUE).
 
 Owns struct sock_extended_err, and who hears of an ICMP error at once: a datagram socket, a stream that is connected.
+What a socket hears of its own bytes (owed.py) waits in the same queue.
 """
 
 import errno
@@ -13,13 +14,14 @@ from labstack.stack.host import Host
 from labstack.stack.syscall import files, sk
 from labstack.stack.syscall.files import MSG_ERRQUEUE, MSG_TRUNC, NOWHERE, Control, Extended, Got, Socket, refused
 from labstack.stack.syscall.knobs import SOL_IP, SOL_IPV6
+from labstack.stack.syscall.owed import SOFTWARE, STAMPS
 from labstack.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT
 
 RECVERR, RECVERR6 = (SOL_IP, 11), (SOL_IPV6, 25)
 ORIGIN_ICMP, ORIGIN_ICMP6 = 2, 3
-MOST = 64  # entries, then the newest are lost
 UDP_HLEN = 8
 _ERROR = struct.Struct("<IBBBBII")
+_TIMES = struct.Struct("<qq32x")
 
 
 def tell(host: Host, sock: int, d: Datagram, state: str = CLOSED) -> None:
@@ -37,7 +39,7 @@ def tell(host: Host, sock: int, d: Datagram, state: str = CLOSED) -> None:
         return
     if not opening:
         s.error = quoted.errno
-    if (s.type == sk.SOCK_DGRAM or opening) and len(s.errors) < MOST:
+    if (s.type == sk.SOCK_DGRAM or opening) and len(s.errors) < files.MOST_ERRORS:
         payload = bytes(quoted.transport)[UDP_HLEN if s.type == sk.SOCK_DGRAM else 0 :]
         origin = ORIGIN_ICMP if quoted.family is V4 else ORIGIN_ICMP6
         address = quoted.dst, int.from_bytes(quoted.transport[2:4], "big")
@@ -47,23 +49,33 @@ def tell(host: Host, sock: int, d: Datagram, state: str = CLOSED) -> None:
 
 
 def receive(host: Host, s: Socket, n: int | None) -> Got:
-    """The oldest error: the data of the packet, where it was going, and what happened as a control message.
+    """The oldest error: the data of the packet, where it was going, and what happened as control messages.
 
-    Then the next one is the pending error. Raises EAGAIN.
+    Then the next one is the pending error, if it came by ICMP. Raises EAGAIN.
     """
     if not s.errors:
         raise refused(errno.EAGAIN)
     it = s.errors.popleft()
-    sk.take_error(host, s)
-    if s.errors:
+    if it.origin in (ORIGIN_ICMP, ORIGIN_ICMP6):
+        sk.take_error(host, s)
+    if s.errors and s.errors[0].origin in (ORIGIN_ICMP, ORIGIN_ICMP6):
         s.error = s.errors[0].errno
     part = it.payload[: NOWHERE if n is None else n]
     cut = MSG_TRUNC if len(part) < len(it.payload) else 0
-    return Got(len(part), part, it.address, MSG_ERRQUEUE | cut, (_message(s, it),))
+    return Got(len(part), part, it.address, MSG_ERRQUEUE | cut, (*_stamp(s, it), _message(s, it)))
+
+
+def _stamp(s: Socket, it: Extended) -> tuple[Control, ...]:
+    """struct scm_timestamping: the software's time, and two that only hardware has."""
+    if it.at < 0 or not s.options.get(STAMPS, 0) & SOFTWARE:
+        return ()
+    return ((*STAMPS, _TIMES.pack(*divmod(it.at, 1_000_000_000))),)
 
 
 def _message(s: Socket, it: Extended) -> Control:
-    raw = _ERROR.pack(it.errno, it.origin, it.type, it.code, 0, it.info, it.data)
+    raw = _ERROR.pack(it.errno, it.origin, it.type, it.code, 0, it.info, it.data & 0xFFFFFFFF)
+    if not it.offender:
+        return (*RECVERR, raw + bytes(16)) if s.family == sk.AF_INET else (*RECVERR6, raw + bytes(28))
     if s.family == sk.AF_INET:
         return (*RECVERR, raw + struct.pack("<HH4s8x", sk.AF_INET, 0, it.offender))
     return (*RECVERR6, raw + struct.pack("<HHI16sI", sk.AF_INET6, 0, 0, sk.mapped(it.offender), 0))

@@ -19,6 +19,7 @@ ADDRESS, PORT = 4, 8  # what bind() has settled (Linux's SOCK_BINDADDR_LOCK, SOC
 SHUT_RD, SHUT_WR = 1, 2  # bits of Socket.shut
 FOREVER = -1
 ANYTHING = 0xFFFFFFFF  # of the events of poll()
+MOST_ERRORS = 64  # entries of an error queue, then the newest are lost
 NOWHERE = 1000  # bytes that a null pointer claims to have room for, or to hold
 MSG_OOB, MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT, MSG_WAITALL = 1, 2, 0x20, 0x40, 0x100
 MSG_ERRQUEUE, MSG_MORE, MSG_FASTOPEN = 0x2000, 0x8000, 0x2000_0000
@@ -50,6 +51,20 @@ class Extended(NamedTuple):
     payload: bytes = b""
     offender: bytes = b""  # packed; b"": nobody
     address: tuple[bytes, int] | None = None  # where the offending packet was going
+    at: int = -1  # ns, of a time stamp; -1: it is none
+
+
+class Owed(NamedTuple):
+    """What a socket is to hear when bytes that it wrote have left or arrived; see owed.py.
+
+    end: sequence number behind them; what: which time, or that their memory is free; number: as the application knows
+    them; text: the last of them
+    """
+
+    end: int
+    what: int
+    number: int
+    text: bytes = b""
 
 
 @state
@@ -86,6 +101,9 @@ class Socket(State):
     options: dict[tuple[int, int], int] = field(default_factory=dict)
     wishes: dict[str, int] = field(default_factory=dict)
     errors: deque[Extended] = field(default_factory=deque)
+    owed: list[Owed] = field(default_factory=list)  # what is still to be told of bytes that were written
+    first: int = 0  # the sequence number that SO_TIMESTAMPING counts bytes from
+    sends: int = 0  # zero-copy writes so far
     held: list[Piece] = field(default_factory=list)  # of a datagram that MSG_MORE keeps back
     aim: tuple[bytes, int] | None = None  # where that datagram goes
     waiters: list[int] = field(default_factory=list)  # tickets of calls that are tried again when it changes
@@ -154,6 +172,7 @@ class Files(State):
     epolls: dict[int, Epoll] = field(default_factory=dict)
     owners: dict[int, int] = field(default_factory=dict)  # socket number of the host: file
     ports: dict[tuple[str, int], list[int]] = field(default_factory=dict)  # (host.TCP or UDP, port): files that have it
+    owing: dict[int, None] = field(default_factory=dict)  # connections whose sockets are owed something
     parked: dict[int, Parked] = field(default_factory=dict)  # ticket: call
     done: dict[int, tuple[int, Back]] = field(default_factory=dict)  # ticket: when (ns) and what; until taken
     woken: dict[int, int] = field(default_factory=dict)  # files that changed, and how: who waits is to be told

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from labstack.stack.host import Host
-from labstack.stack.syscall import datagram, figures, files, forms, knobs, sk
+from labstack.stack.syscall import binding, datagram, figures, files, forms, knobs, owed, sk
 from labstack.stack.syscall.files import Back, Socket, refused
 from labstack.stack.syscall.forms import BYTES, INT, INT6, NAME, OCTET, Form
 from labstack.stack.syscall.knobs import INT_MAX, INT_MIN, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_TCP, SOL_UDP, Get, Set
@@ -72,9 +72,11 @@ _ROWS: tuple[Option, ...] = (
     Option(SOL_SOCKET, 32, "SO_SNDBUFFORCE", INT, None, knobs.force_sndbuf),
     Option(SOL_SOCKET, 33, "SO_RCVBUFFORCE", INT, None, knobs.force_rcvbuf),
     _kept(SOL_SOCKET, 36, "SO_MARK"),  # for rules of routing that we have not, as Linux without any
+    Option(SOL_SOCKET, 37, "SO_TIMESTAMPING", INT, knobs.kept(owed.STAMPS), owed.set_stamps),
     _fact(38, "SO_PROTOCOL", lambda host, s: s.proto),
     _fact(39, "SO_DOMAIN", lambda host, s: s.family),
     Option(SOL_SOCKET, 55, "SO_MEMINFO", BYTES, figures.memory_bytes, None),
+    _kept(SOL_SOCKET, 60, "SO_ZEROCOPY", 0, 1),
     Option(SOL_TCP, 1, "TCP_NODELAY", INT, knobs.wished("nodelay"), knobs.wish_flag("nodelay")),
     Option(SOL_TCP, 2, "TCP_MAXSEG", INT, knobs.maxseg, knobs.set_maxseg),
     Option(SOL_TCP, 3, "TCP_CORK", INT, knobs.wished("cork"), knobs.wish_flag("cork")),
@@ -99,6 +101,7 @@ _ROWS: tuple[Option, ...] = (
     _flag(SOL_IP, 12, "IP_RECVTTL", OCTET),
     _flag(SOL_IP, 13, "IP_RECVTOS", OCTET),
     Option(SOL_IP, 14, "IP_MTU", OCTET, knobs.mtu, None),
+    _flag(*binding.FREEBIND, "IP_FREEBIND", OCTET),
     Option(SOL_IPV6, 16, "IPV6_UNICAST_HOPS", INT6, knobs.default_hops, knobs.hops),
     Option(SOL_IPV6, 23, "IPV6_MTU_DISCOVER", INT6, knobs.kept((SOL_IPV6, 23), 1), knobs.mtu_discover6),
     Option(SOL_IPV6, 24, "IPV6_MTU", INT6, knobs.mtu, None),
@@ -108,6 +111,7 @@ _ROWS: tuple[Option, ...] = (
     _flag(SOL_IPV6, 51, "IPV6_RECVHOPLIMIT", INT6),
     _flag(SOL_IPV6, 66, "IPV6_RECVTCLASS", INT6),
     Option(SOL_IPV6, 67, "IPV6_TCLASS", INT6, knobs.kept(knobs.TCLASS), knobs.tclass),
+    Option(SOL_IPV6, 78, "IPV6_FREEBIND", INT6, knobs.kept(binding.FREEBIND), knobs.keep_flag(binding.FREEBIND)),
 )
 OPTIONS: dict[tuple[int, int], Option] = {(it.level, it.number): it for it in _ROWS}
 

@@ -140,6 +140,7 @@ def _child(host: Host, s: Socket, sock: int) -> Socket:
     child.number, child.refs, child.sock, child.local = files.new_number(host.files), 0, 0, None
     child.phase, child.locks, child.shut, child.error = files.CONNECTED, s.locks & ADDRESS, 0, 0
     child.errors.clear()
+    child.owed, child.sends, child.first = [], 0, 0
     child.options.pop(knobs.PRIORITY, None)  # the only one that sk_clone does not copy
     child.waiters, child.watchers = [], []
     host.files.sockets[child.number] = child

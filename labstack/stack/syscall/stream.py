@@ -9,7 +9,7 @@ import errno
 from labstack.core.errors import StackError
 from labstack.stack import calls
 from labstack.stack.host import Host
-from labstack.stack.syscall import sk
+from labstack.stack.syscall import owed, sk
 from labstack.stack.syscall.files import (
     MSG_DONTWAIT,
     MSG_FASTOPEN,
@@ -99,6 +99,7 @@ def send(host: Host, call: Parked, s: Socket, data: bytes | None, flags: int) ->
         return _connecting(host, call, s, patience)
     if sk.error(host, s) or sk.shut(host, s) & SHUT_WR:
         if call.count:
+            owed.wrote(host, s, call.count, flags)
             return call.count
         raise refused(sk.take_error(host, s) or errno.EPIPE)
     if data is None:
@@ -106,6 +107,7 @@ def send(host: Host, call: Parked, s: Socket, data: bytes | None, flags: int) ->
     if call.count < len(data):
         call.count += _append(host, s, memoryview(data)[call.count :], bool(flags & MSG_MORE))
     if call.count == len(data) or (call.count and not patience):
+        owed.wrote(host, s, call.count, flags)
         return call.count
     return call.wait(patience, errno.EAGAIN)
 
