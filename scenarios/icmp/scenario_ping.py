@@ -2,7 +2,7 @@
 """Ping: an echo request comes back as it was sent, and what must not be answered is answered by silence."""
 
 from labstack.scenario import scenario, size
-from layers import ICMP, IP, Ether, ICMPv6EchoReply, ICMPv6EchoRequest, IPv6, IPv6ExtHdrFragment, Raw
+from layers import ICMP, IP, UDP, Ether, ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest, IPv6, IPv6ExtHdrFragment, Raw
 
 
 def ping(t, data=b"", number=7, seq=1):
@@ -91,3 +91,84 @@ def a_ping_to_all_nodes_is_answered_from_the_own_address(t):
     t.send(Ether(src=t.peer.mac, dst="33:33:00:00:00:01") / IPv6(src=t.peer.ip, dst="ff02::1") / ping(t, b"all?"))
     answer = t.expect(IPv6(dst=t.peer.ip) / ICMPv6EchoReply(data=size(4)), within="100ms")
     assert not answer[IPv6].src.startswith("ff")
+
+
+@scenario(covers="ICMP4-4 ICMP6-6", ip="ipv4 ipv6")
+def answering_can_be_switched_off(t):
+    "An administrator may want silence; Linux has a sysctl for each family."
+    t.sysctl("net.ipv6.icmp.echo_ignore_all" if t.v6 else "net.ipv4.icmp_echo_ignore_all", 1)
+    t.send(t.IP() / ping(t, b"anybody?"))
+    t.silence("1s")
+    t.sysctl("net.ipv6.icmp.echo_ignore_all" if t.v6 else "net.ipv4.icmp_echo_ignore_all", 0)
+    t.send(t.IP() / ping(t, b"and now?"))
+    t.expect(pong(t, b"and now?"), within=0)
+
+
+@scenario(ip="ipv4 ipv6", mtu=9000, wait="sending fragments")
+def an_answer_larger_than_the_link_goes_in_fragments(t):
+    "What came whole goes back in pieces, if the way back is narrower (RFC 1122 §3.3.3)."
+    data = bytes(9001 - 28) if not t.v6 else bytes(9001 - 48)
+    t.send(t.IP() / ping(t, data))
+    t.expect(t.IP(src=t.ip, dst=t.peer.ip), within=0, count=2)
+
+
+@scenario(ip="ipv4")
+def times_and_masks_are_asked_in_vain(t):
+    "Timestamp, address mask and information are questions of another age, and tell strangers too much (RFC 6633, 6918)."
+    for kind in (15, 17):
+        t.send(t.IP() / ICMP(type=kind, id=7))
+        t.silence("50ms")
+
+
+@scenario(covers="ICMP6-7", ip="ipv6")
+def a_message_of_less_than_eight_bytes_is_dropped(t):
+    "Type, code, checksum and four bytes more are the least that means anything (RFC 4443 §2.1)."
+    for message in (b"\x80\0", b"\x80\0\0\0\0\7\0"):
+        t.send(t.IP(nh=58) / Raw(load=message))
+        t.silence("50ms")
+
+
+@scenario(covers="ICMP4-3", ip="ipv4")
+def a_message_of_less_than_eight_bytes_is_dropped_v4(t):
+    "The same of ICMP for IPv4 (RFC 792)."
+    for message in (b"\x08\0", b"\x08\0\0\0\0\7\0"):
+        t.send(t.IP(proto=1) / Raw(load=message))
+        t.silence("50ms")
+
+
+@scenario(ip="ipv6", link="ether", xfail={"kernel": "Linux answers, to nobody"})
+def a_ping_from_nobody_is_not_answered(t):
+    "The unspecified address is the source of questions for duplicates, not of pings: whom should one answer?"
+    t.send(Ether(src=t.peer.mac, dst=t.mac) / IPv6(src="::", dst=t.ip) / ping(t, b"who am I?"))
+    t.silence("1s")
+
+
+@scenario(covers="ICMP4-3 ICMP6-4", ip="ipv4 ipv6", target="lab")  # Linux rations with a bit of chance
+def errors_to_everybody_are_rationed(t):
+    "However many packets nobody waits for, only so many errors leave in a second (RFC 1812 §4.3.2.8, RFC 4443 §2.4 (f))."
+    t.sysctl("net.ipv4.icmp_msgs_per_sec", 1)
+    t.sysctl("net.ipv4.icmp_msgs_burst", 10)
+    for n in range(1, 21):
+        asker = f"fd3d:a0b:17d6::9:{n:x}" if t.v6 else f"192.168.9.{n}"
+        t.send(t.IP(src=asker) / UDP(sport=4000, dport=9) / b"?")
+    t.expect(ICMPv6DestUnreach(code=4) if t.v6 else ICMP(type=3, code=3), count=10, within="50ms")
+    t.silence("900ms")
+
+
+@scenario(hosts=2)
+def a_host_that_pings_hears_the_answers(lab):
+    "Number and data of each answer are those of its question (RFC 1122 §3.2.2.6)."
+    for address in (lab.h2.ip, lab.h2.ip6):
+        ping = lab.h1.ping(address, size=56)
+        lab.run("1s")
+        data, (who, number) = ping.reply()
+        assert (len(data), who, number) == (56, address, 1)
+
+
+@scenario(hosts=2)
+def a_ping_without_a_way_back_is_dropped(lab):
+    "The asker is beyond a router that the host has not got: there is no way to tell him anything."
+    lab.inject(Ether(dst=lab.h2.mac, src=lab.h1.mac) / IP(src="203.0.113.9", dst=lab.h2.ip) / ICMP(type=8), to="h2")
+    lab.run("1s")
+    assert lab.h2.stack.env.count["drop.icmp.echo_no_path"] == 1
+    assert lab.h2.stack.env.count["IcmpOutMsgs"] == 0

@@ -116,3 +116,34 @@ def headers_that_are_cut_are_dropped(t):
     for options in (b"\x01\x05\0\0\0\0", b"\x1e\xff\0\0\0\0", b"\0\0\0\0\0\x01"):
         t.send(t.IP(nh=60) / Raw(load=b"\x3a\x00" + options + bytes(8)))
         t.silence("20ms")
+
+
+@scenario(covers="IP6-5", ip="ipv6")
+def more_padding_than_alignment_needs_is_dropped(t):
+    "Seven bytes align anything; more would be a way to make hosts work (RFC 8504 §5.3)."
+    for header in (HopByHop, Destination):
+        for options in ([PadN(optdata=bytes(6))], [PadN(optdata=bytes(12))], [Pad1()] * 14):
+            packet = t.IP() / header(autopad=0, options=options) / PING
+            padding = sum(len(option.build()) for option in options)
+            if padding > 7 and (2 + padding) % 8 == 0:
+                t.send(packet)
+                t.silence("50ms")
+
+
+@scenario(covers="IP6-4", ip="ipv6")
+def more_options_than_anybody_needs_are_dropped(t):
+    "Eight in one header, padding apart (RFC 8504 §5.3, Linux's max_dst_opts_number)."
+    for header in (HopByHop, Destination):
+        answered(t, t.IP() / header(options=[HBHOptUnknown(otype=SKIP, optdata=b"ab")] * 8) / PING)
+        t.send(t.IP() / header(options=[HBHOptUnknown(otype=SKIP, optdata=b"ab")] * 9) / PING)
+        t.silence("50ms")
+
+
+@scenario(covers="IP6-2", ip="ipv6", xfail={"kernel": "Linux walks on to the end of the packet"})
+def more_headers_than_anybody_needs_are_dropped(t):
+    "A chain of sixteen is longer than any that makes sense, and each costs work (RFC 8883 §1)."
+    packet = t.IP()
+    for _ in range(17):
+        packet = packet / Destination()
+    t.send(packet / PING)
+    t.silence("50ms")

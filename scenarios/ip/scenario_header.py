@@ -205,3 +205,12 @@ def a_recorded_route_goes_on_with_the_answer(t):
     t.send(ping(t, t.IP(options=[RecordRoute(routers=["0.0.0.0"] * 3, pointer=4)])))
     back = t.expect(ICMP(type=0, id=7), within=0)
     assert back[IP].options
+
+
+@scenario(ip="ipv4", link="ether")
+def reports_of_groups_are_for_routers(t):
+    "IGMP tells a router which groups have listeners (RFC 2236); a host that hears one has nothing to say."
+    for packet in (b"\x16\0\x09\xff\xe0\0\0\1", b"\x17\0\xf8\xfd\xe0\0\0\2"):
+        t.send(Ether(dst=t.mac, src=t.peer.mac) / t.IP(proto=2) / Raw(load=packet))
+        t.silence("50ms")
+    answers(t)

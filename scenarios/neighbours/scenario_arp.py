@@ -186,3 +186,19 @@ def operations_that_nobody_knows_are_ignored(t):
         asked[ARP].op = op
         t.send(asked)
         t.silence("50ms")
+
+
+@scenario(
+    covers="ARP-4",
+    link="ether",
+    ip="ipv4",
+    neighbours=False,
+    xfail={"kernel": "Linux takes any MAC for a neighbour's"},
+)
+def nobody_has_the_mac_of_a_group(t):
+    "What ARP says of its sender must be a host's own MAC, or packets for one would reach many."
+    for mac in ("01:00:5e:00:00:01", EVERYBODY, NOBODY):
+        asked = request(t, t.ip, (t.peer.ip, mac))
+        asked.src = t.peer.mac
+        t.send(asked)
+        t.silence("50ms")

@@ -13,11 +13,13 @@ from layers import (
     ICMPv6ND_RS,
     IPv6,
     IPv6ExtHdrFragment,
+    Raw,
 )
 from layers import ICMPv6NDOptDstLLAddr as Target
 from layers import ICMPv6NDOptPrefixInfo as Prefix
 from layers import ICMPv6NDOptSrcLLAddr as Source
 from layers import ICMPv6NDOptUnknown as Unknown
+from layers.checksum import ones_sum, pseudo6
 
 GROUP = "ff02::1:ff00:1"  # solicited-node group of the host's address ...::1 (RFC 4291 §2.7.1)
 PEERS = "ff02::1:ff00:2"  # and of the peer's, ...::2
@@ -259,3 +261,61 @@ def a_prefix_makes_an_address_that_is_probed_first(t):
     t.sleep("1.5s")
     t.send(IPv6(src=t.peer.ip, dst="ff02::1:ff00:1", hlim=255) / ICMPv6ND_NS(tgt=own) / Source(lladdr=t.peer.mac))
     t.expect(ICMPv6ND_NA(tgt=own) / Target(lladdr=t.mac), within=0)
+
+
+@scenario(covers="ND-1 ND-2", link="ether", ip="ipv6", neighbours=False)
+def a_message_without_a_whole_target_says_nothing(t):
+    "24 bytes are the least (RFC 4861 §7.1.1, §7.1.2)."
+    for message in (ICMPv6ND_NS(tgt=t.ip), ICMPv6ND_NA(tgt=t.peer.ip)):
+        whole = bytes(IPv6(src=t.peer.ip, dst=t.ip, hlim=255) / message)
+        for size in (8, 16, 23):
+            t.send(cut(t, whole[40 : 40 + size]))
+            t.silence("20ms")
+    t.send(solicitation(t, t.ip))
+    t.expect(ICMPv6ND_NA(tgt=t.ip), within=0)
+
+
+def cut(t, message):
+    """A shorter message with a good checksum, so that it is its length that is judged."""
+    header = IPv6(src=t.peer.ip, dst=t.ip, hlim=255, nh=58)
+    total = ones_sum(message[:2] + bytes(2) + message[4:], pseudo6(header.build()[8:24], header.build()[24:40], 58, len(message)))
+    return header / Raw(load=message[:2] + (0xFFFF - total).to_bytes(2, "big") + message[4:])
+
+
+@scenario(
+    covers="ND-1",
+    link="ether",
+    ip="ipv6",
+    neighbours=False,
+    xfail={"kernel": "Linux takes any MAC for a neighbour's"},
+)
+def nobody_has_the_mac_of_a_group(t):
+    "What a solicitation says of its sender must be a host's own MAC, or packets for one would reach many."
+    for mac in ("33:33:00:00:00:01", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00"):
+        header = IPv6(src=t.peer.ip, dst=GROUP, hlim=255)
+        t.send(header / ICMPv6ND_NS(tgt=t.ip) / Source(lladdr=mac))
+        t.silence("50ms")
+
+
+@scenario(covers="ND-9", link="ether", ip="ipv6", neighbours=False)
+def an_answer_without_a_mac_is_no_answer(t):
+    "Who is asked for his MAC has to tell it; the question stays (RFC 4861 §7.2.5)."
+    t.socket("dgram").sendto(b"where are you?", 7)
+    t.expect(ICMPv6ND_NS(tgt=t.peer.ip), within=0)
+    t.send(IPv6(src=t.peer.ip, dst=t.ip, hlim=255) / ICMPv6ND_NA(S=1, O=1, tgt=t.peer.ip))
+    t.silence("500ms")
+    t.send(advertisement(t))
+    t.expect(UDP(dport=7) / b"where are you?", within=0)
+
+
+@scenario(covers="ND-20", link="ether", ip="ipv6", neighbours=False)
+def a_neighbour_may_say_that_it_is_a_router(t):
+    "The R flag is remembered, and taken back by the next advertisement without it; packets go on (RFC 4861 §7.2.5)."
+    s = t.socket("dgram")
+    s.sendto(b"1", 7)
+    t.expect(ICMPv6ND_NS(tgt=t.peer.ip), within=0)
+    t.send(advertisement(t, R=1))
+    t.expect(UDP() / b"1", within=0)
+    t.send(advertisement(t))
+    s.sendto(b"2", 7)
+    t.expect(Ether(dst=t.peer.mac) / UDP() / b"2", within=0)

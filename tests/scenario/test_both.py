@@ -115,3 +115,11 @@ def test_the_tally_counts_kinds() -> None:
     pairs = [both(handshake(1), handshake(2)), both(handshake(1, window=2), handshake(1))]
     assert Tally(pairs).text() == "1 the same on both, 1 window"
     assert Tally(pairs, listed=True).text().splitlines()[0].endswith("first divergence: window, packet 1")
+
+
+def test_what_was_not_played_on_both_is_not_compared() -> None:
+    blank = Outcome("a.pkt", "lab", "ipv4", "pass", passed=tuple(handshake(1)))
+    pair = Both(blank, blank._replace(target="kernel", verdict="skip", passed=()))
+    assert pair.kind == ""
+    assert pair.text().splitlines()[0].endswith("lab pass, kernel skip: nothing to compare")
+    assert Tally([pair]).text() == "0 the same on both"

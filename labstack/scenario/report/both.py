@@ -9,12 +9,13 @@ from typing import NamedTuple
 from labstack.lab.view import Line, Span, View, clip, ms
 from labstack.scenario.report.failure import side_by_side
 from labstack.scenario.report.shapes import Shape, Shaper
-from labstack.scenario.verdict import Field, Outcome
+from labstack.scenario.verdict import ERROR, REFUSED, SKIP, Field, Outcome
 
 BEHAVIOUR, OPTIONS, WINDOW, TIMING = "behaviour", "option order", "window", "timing"
 GRAVITY = (BEHAVIOUR, OPTIONS, WINDOW, TIMING)
 SLACK, PART = 4_000_000, 0.125  # ns, and part of the time since the packet before: packetdrill's own tolerances
 ROWS = 24  # of a ladder
+UNPLAYED = (SKIP, REFUSED, ERROR)  # verdicts of what is not compared: it was not played, or not to its end
 NOTHING: tuple[Shape | None, int] = (None, 0)
 
 
@@ -79,7 +80,8 @@ class Both(View):
     def __init__(self, ours: Outcome, theirs: Outcome) -> None:
         self.outcomes = (ours, theirs)
         self.shapes = (shapes(ours), shapes(theirs))
-        self.found = divergences(*self.shapes)
+        self.played = not any(it.verdict in UNPLAYED for it in self.outcomes)
+        self.found = divergences(*self.shapes) if self.played else []
 
     @property
     def kind(self) -> str:
@@ -102,7 +104,7 @@ class Both(View):
         line = [Span(f"{ours.file} {ours.ip}  ", "head"),
                 Span(f"{ours.target} {ours.verdict}, {theirs.target} {theirs.verdict}: ")]  # fmt: skip
         if not self.found:
-            return [*line, Span("the same packets at the same times", "state")]
+            return [*line, Span("the same packets at the same times" if self.played else "nothing to compare", "state")]
         first, *later = self.found
         line.append(Span(f"first divergence: {first.kind}, packet {first.n}", "bad"))
         return line + [Span(f"; {it.kind} from packet {it.n} on", "mark") for it in later]
@@ -154,6 +156,6 @@ class Tally(View):
         for pair in parted if self.listed else ():
             yield from list(pair.lines(width))[:1]
         counts = Counter(pair.kind for pair in parted)
-        same = len(self.pairs) - len(parted)
+        same = sum(pair.played for pair in self.pairs) - len(parted)
         kinds = "".join(f", {counts[kind]} {kind}" for kind in GRAVITY if counts[kind])
         yield [Span(f"{same} the same on both{kinds}", "head")]
