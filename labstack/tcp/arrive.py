@@ -160,8 +160,9 @@ def fifth_ack(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         ackgen.challenge(env, conn)
         return DROPPED
     acks.acknowledge(env, conn, seg)
-    if snd.fin and snd.una > snd.fin_seq:
-        closing.fin_acked(env, conn)
+    if snd.fin and snd.una > snd.fin_seq and closing.fin_acked(env, conn):
+        output.refuse(env, net, seg)
+        return STOP
     return CONTINUE
 
 

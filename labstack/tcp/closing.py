@@ -90,16 +90,17 @@ def disconnect(env: Env, conn: Conn) -> int:
     return errno.ECONNRESET
 
 
-def fin_acked(env: Env, conn: Conn) -> None:
-    """Our FIN has arrived (RFC 9293 §3.10.7.4, fifth)."""
+def fin_acked(env: Env, conn: Conn) -> bool:
+    """Our FIN has arrived (RFC 9293 §3.10.7.4, fifth). True: the answer to whoever says so is a reset."""
     if conn.state == FIN_WAIT_1:
         env.note("9293/3.10.7.4/ack/fin-wait-1", conn.sock)
         become(env, conn, FIN_WAIT_2)
         if not conn.held and conn.user.linger2 < 0:
             env.note("linux/tcp_rcv_state_process/linger2", conn.sock)
             env.count["TcpExtTCPAbortOnData"] += 1
-            abort(env, conn)
-        elif not conn.held:
+            finish(env, conn)
+            return True
+        if not conn.held:
             _linger(env, conn)
             env.wake(conn.sock, WAKE_CLOSED)
     elif conn.state == CLOSING:
@@ -108,6 +109,7 @@ def fin_acked(env: Env, conn: Conn) -> None:
     elif conn.state == LAST_ACK:
         env.note("9293/3.10.7.4/ack/last-ack", conn.sock)
         finish(env, conn)
+    return False
 
 
 def fin_arrived(env: Env, conn: Conn) -> None:
