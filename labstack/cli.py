@@ -14,7 +14,7 @@ from typing import Any
 from labstack import __version__
 from labstack.lab.errors import LabError
 
-BENCHES = ("layers", "state", "sim", "tap")
+BENCHES = ("layers", "state", "sim", "tap", "goodput", "lossy", "idle", "churn")
 ABOUT = "A Scapy-compatible packet lab and interactive TCP/IP stack in pure Python."
 EXAMPLES = """examples:
   labstack                        the prompt, with a lab of two hosts
@@ -38,6 +38,7 @@ BENCH = """examples:
   labstack bench layers           parsing and building, against Scapy
   labstack bench sim              packets a second in virtual time
   labstack bench tap --rounds 7   against the kernel's own veth; the medians of 7 rounds
+  labstack bench goodput          in virtual time, by loss, RTT, buffers and congestion control
   labstack bench state --json     [{"bench", "row", "value", "unit", "reference", "ratio"}, ...]
 """
 RUN = """examples:
@@ -275,8 +276,10 @@ def _asked(name: str, args: argparse.Namespace, module: str = "labstack.scenario
 
 
 def _bench(args: argparse.Namespace) -> int:
-    rows = _load(f"labstack.bench.{args.name}", "run")(args.rounds)
-    print(_load("labstack.bench.table", "to_json" if args.json else "render")(rows))
+    bench = import_module(f"labstack.bench.{args.name}")
+    rows = bench.run(args.rounds)
+    own = getattr(bench, "render", None) or _load("labstack.bench.table", "render")
+    print(_load("labstack.bench.table", "to_json")(rows) if args.json else own(rows))
     return 0
 
 

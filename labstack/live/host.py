@@ -13,11 +13,13 @@ from typing import Any, Self
 
 from labstack.core.config import Config
 from labstack.live.capture import Capture
-from labstack.live.loop import Loop
+from labstack.live.impaired import Impaired, Way
+from labstack.live.loop import Loop, Machine
 from labstack.live.recorder import Recorder
 from labstack.live.wire import Plan, Wire, open_wire
 from labstack.stack import Stack, make
 
+DEV = 1  # the index of our interface
 LARGEST = 65_535  # bytes of an IP packet that the device cuts: with offload itself, without it at its edge
 
 
@@ -67,18 +69,21 @@ def up(
     records: int = 0,
     capture: str | Path | None = None,
     quarantine: str | Path | None = None,
+    there: Way | None = None,
+    back: Way | None = None,
     start: bool = True,
 ) -> LiveHost:
     """A stack with its addresses and default routes on a wire to the kernel, running in a thread of its own.
 
     kind, iface, plan: see open_wire; seed: default from the operating system; records: how many to keep;
     capture, quarantine: pcapng files to write, for all frames and for those that a handler failed on;
+    there, back: wires of the simulator over which our frames go and the kernel's come, see impaired.py;
     start: False leaves it to the caller to `loop.run()`. Raises NoWireError when no wire is to be had.
     """
     with ExitStack() as undo:
         wire = undo.enter_context(open_wire(kind, iface, plan))
         stack = make(name, seed=int.from_bytes(os.urandom(32), "big") if seed is None else seed, config=config)
-        loop = Loop(stack)
+        loop = Loop(_impaired(stack, there, back))
         undo.callback(loop.close)
         dev = _configure(loop, wire)
         loop.attach(dev, wire.device)
@@ -90,6 +95,12 @@ def up(
         if start:
             loop.start()
         return LiveHost(wire, stack, loop, dev, undo.pop_all())
+
+
+def _impaired(stack: Stack, there: Way | None, back: Way | None) -> Machine:
+    if there is None and back is None:
+        return stack
+    return Impaired(stack, {DEV: there} if there else {}, {DEV: back} if back else {})
 
 
 def _configure(loop: Loop, wire: Wire) -> int:

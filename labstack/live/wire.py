@@ -47,6 +47,7 @@ class Plan(NamedTuple):
     mtu: int = 1500
     offload: bool = True
     sysctls: Mapping[str, str] = {}
+    mac: bytes = KERNEL_MAC  # the kernel's
 
 
 class Wire:
@@ -142,12 +143,12 @@ def _furnished(space: Namespace, way: str, user: bool, plan: Plan, device: Devic
     """The wire, with both ends set up as planned. Raises StepError, and then nothing is left."""
     name = "host0" if way == "veth" else "lab0"
     how = ("user and " if user else "") + "network namespace, " + ("veth pair" if way == "veth" else way.upper())
-    kernel, ours = Side(name, KERNEL_MAC, tuple(plan.kernel)), Side("lab0", OUR_MAC, tuple(plan.ours))
+    kernel, ours = Side(name, plan.mac, tuple(plan.kernel)), Side("lab0", OUR_MAC, tuple(plan.ours))
     wire = Wire(device, kernel, ours, how, space)
     try:
         if way == "veth":
             space.ask("shape", "lab0", OUR_MAC, plan.mtu, TXQUEUELEN)
-        _configure(space, name, b"" if device.link == "ip" else KERNEL_MAC, plan)
+        _configure(space, name, b"" if device.link == "ip" else plan.mac, plan)
     except StepError:
         wire.close()
         raise
