@@ -2,7 +2,8 @@
 """Impaired: a machine whose frames go over wires with faults before they arrive, in real time.
 
 It stands between the loop and a stack, as `up(there=..., back=...)` puts it, or, around a Repeater, between two
-devices: then two kernels talk through it. The wires are those of the simulator: Loss(Delay(5 * MS), 0.02) loses and delays.
+devices: then two kernels talk through it. The wires are those of the simulator: Loss(Delay(5 * MS), 0.02) loses and
+delays.
 Where they look at single frames super-segments are cut first.
 """
 
