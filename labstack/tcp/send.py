@@ -92,10 +92,11 @@ def _collapse(conn: Conn, index: int, room: int) -> None:
     first = flight.queue[index]
     if first.flags & SYN:
         return
+    limit = conn.snd.out.stop_after(first.seq)
     stop, end, size, marks, flags = index + 1, first.end, first.size, first.marks, first.flags
     for s in flight.queue[index + 1 :]:
         size += s.size
-        if s.segs > 1 or s.marks & SACKED or size > room:
+        if s.end > limit or s.segs > 1 or s.marks & SACKED or size > room:
             break
         stop, end, marks, flags = stop + 1, s.end, marks | s.marks & EVER, flags | s.flags
     if stop > index + 1:
@@ -111,7 +112,7 @@ def _tail(env: Env, conn: Conn) -> Span | None:
         return None
     ready = snd.out.end - snd.nxt
     if ready > 0 and snd.nxt + min(ready, snd.mss) <= snd.una + snd.wnd:
-        return _span(snd, snd.nxt, min(ready, snd.mss))
+        return _span(snd, snd.nxt, min(ready, snd.mss, snd.out.stop_after(snd.nxt) - snd.nxt))
     last = flight.queue[-1]
     if last.segs > 1 and last.size > (last.segs - 1) * last.mss:
         cut(flight, len(flight.queue) - 1, last.seq + (last.segs - 1) * last.mss)
@@ -128,6 +129,9 @@ def _new(env: Env, conn: Conn, force: bool = False) -> Span | None:
     ready = snd.out.end - snd.nxt
     if ready < 0 or (ready == 0 and not snd.fin):
         return None
+    if snd.out.stops and ready:
+        stop = snd.out.stop_after(snd.nxt)
+        ready, force = stop - snd.nxt, force or stop < snd.out.end
     if snd.una + snd.wnd > snd.nxt:
         _idle(env, conn)
     room = snd.cc.cwnd - snd.flight.now
@@ -207,9 +211,9 @@ def _span(snd: Snd, seq: int, size: int) -> Span:
     """Complete the flags: PSH at the end of what is buffered (MUST-61), FIN behind the last byte."""
     end = seq + size
     if end < snd.out.end:
-        return Span(seq, size, ACK)
+        return Span(seq, size, ACK | PSH if size and snd.out.stop_after(end - 1) == end else ACK)
     fin = FIN if snd.fin and end == snd.fin_seq and end < snd.una + snd.wnd else 0
-    return Span(seq, size, ACK | fin | (PSH if size else 0))
+    return Span(seq, size, ACK | fin | (PSH if size and (snd.probe or not snd.unfinished) else 0))
 
 
 # numbers of segments that carry no data

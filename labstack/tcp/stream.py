@@ -21,6 +21,7 @@ class Outbox(State):
     pieces: list[Piece] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)  # sequence number behind each piece
     head: int = 0  # pieces before this one are acknowledged, and gone at the next compaction
+    stops: list[int] = field(default_factory=list)  # where a segment is to end, and to be pushed: see stop_after
 
     def __len__(self) -> int:
         return self.end - self.start
@@ -36,11 +37,23 @@ class Outbox(State):
             self.ends.append(self.end + len(data))
         self.end += len(data)
 
+    def stop(self, at: int) -> None:
+        """No segment may hold bytes on both sides of `at`: the application's wish (MSG_EOR), or what its memory is."""
+        if not self.stops or self.stops[-1] < at:
+            self.stops.append(at)
+
+    def stop_after(self, seq: int) -> int:
+        """Where a segment that begins at seq must end at the latest."""
+        at = bisect_right(self.stops, seq)
+        return self.stops[at] if at < len(self.stops) else self.end
+
     def drop_before(self, seq: int) -> None:
         """Forget everything before seq: it was acknowledged."""
         if seq <= self.start:
             return
         self.start = min(seq, self.end)
+        if self.stops:
+            del self.stops[: bisect_right(self.stops, seq)]
         head, ends = self.head, self.ends
         while head < len(ends) and ends[head] <= seq:
             self.pieces[head] = b""

@@ -142,7 +142,7 @@ def test_a_negative_linger2_leaves_fin_wait_2_at_once(tcp: Tcp) -> None:
     s.call("close", s.sock)
     s.tx("FA")
     s.rx("A", ack=2)
-    s.tx("RA")
+    s.tx("R", seq=2)
     s.gone()
     s = tcp().passive(linger2=-1)
     s.call("shutdown", s.sock, 1)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from labstack.stack.host import Host
-from labstack.stack.syscall import datagram, errqueue, files, message, sk, stream
+from labstack.stack.syscall import datagram, errqueue, files, message, owed, sk, stream
 from labstack.stack.syscall.files import MSG_ERRQUEUE, Address, Back, Epoll, Parked, Socket, refused
 
 
@@ -31,11 +31,18 @@ def _receive(host: Host, call: Parked, s: Socket, n: int | None, flags: int) -> 
 
 
 def _send(
-    host: Host, call: Parked, s: Socket, data: bytes | None, flags: int, addr: Address, control: tuple[Any, ...]
+    host: Host,
+    call: Parked,
+    s: Socket,
+    data: bytes | None,
+    flags: int,
+    addr: Address,
+    control: tuple[Any, ...],
+    pieces: tuple[bytes, ...] = (),
 ) -> int | None:
     if s.type == sk.SOCK_STREAM:
         message.no_marks(control)
-        return stream.send(host, call, s, data, flags)
+        return stream.send(host, call, s, data, flags, owed.stops(s, pieces, flags))
     return datagram.send(host, s, data, flags, addr, control)
 
 
@@ -119,7 +126,7 @@ def sendmsg(
     addr: Address = None,
     control: tuple[Any, ...] = (),
 ) -> Back | None:
-    return _sent(_send(host, call, files.mine(host.files, call, fd), b"".join(pieces), flags, addr, control))
+    return _sent(_send(host, call, files.mine(host.files, call, fd), b"".join(pieces), flags, addr, control, pieces))
 
 
 BLOCKING: dict[str, Callable[..., Back | None]] = {

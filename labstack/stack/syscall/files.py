@@ -22,7 +22,7 @@ ANYTHING = 0xFFFFFFFF  # of the events of poll()
 MOST_ERRORS = 64  # entries of an error queue, then the newest are lost
 NOWHERE = 1000  # bytes that a null pointer claims to have room for, or to hold
 MSG_OOB, MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT, MSG_WAITALL = 1, 2, 0x20, 0x40, 0x100
-MSG_ERRQUEUE, MSG_MORE, MSG_FASTOPEN = 0x2000, 0x8000, 0x2000_0000
+MSG_EOR, MSG_ERRQUEUE, MSG_MORE, MSG_FASTOPEN = 0x80, 0x2000, 0x8000, 0x2000_0000
 
 Back = tuple[int, int, Any]  # result, errno, data
 Control = tuple[int, int, bytes]  # a control message: level, type, data

@@ -8,6 +8,7 @@ Linux's does behind every device that has no memory of its own.
 """
 
 import errno
+from itertools import accumulate
 
 from labstack.stack.host import Host
 from labstack.stack.syscall import files, poll, sk
@@ -23,6 +24,7 @@ OPT_CMSG, OPT_TSONLY, OPT_ID_TCP = 0x400, 0x800, 0x1_0000
 KNOWN = TX_SOFTWARE | SOFTWARE | OPT_ID | TX_SCHED | TX_ACK | OPT_CMSG | OPT_TSONLY | OPT_ID_TCP
 SND, SCHED, ACK = 0, 1, 2  # SCM_TSTAMP_...
 TIMES = ((SCHED, TX_SCHED), (SND, TX_SOFTWARE), (ACK, TX_ACK))
+PAGE, FRAGMENTS = 4096, 17  # bytes, and pieces of memory in one packet
 FREE = -1  # of Owed.what: the memory of a zero-copy write
 
 
@@ -55,6 +57,14 @@ def wrote(host: Host, s: Socket, size: int, flags: int) -> None:
         s.sends += 1
     if s.owed:
         host.files.owing[s.sock] = None
+
+
+def stops(s: Socket, pieces: tuple[bytes, ...], flags: int) -> tuple[int, ...]:
+    """Where the segments of a zero-copy write end because no more pieces of memory fit into one (MAX_SKB_FRAGS)."""
+    if not flags & MSG_ZEROCOPY or not s.options.get(ZEROCOPY):
+        return ()
+    sizes = [min(PAGE, len(piece) - at) for piece in pieces for at in range(0, len(piece), PAGE)]
+    return tuple(accumulate(sizes))[FRAGMENTS - 1 :: FRAGMENTS]
 
 
 def _last(it: Conn, size: int, wanted: int) -> bytes:

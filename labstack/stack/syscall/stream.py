@@ -12,6 +12,7 @@ from labstack.stack.host import Host
 from labstack.stack.syscall import owed, sk
 from labstack.stack.syscall.files import (
     MSG_DONTWAIT,
+    MSG_EOR,
     MSG_FASTOPEN,
     MSG_MORE,
     MSG_OOB,
@@ -90,8 +91,13 @@ def _ended(host: Host, s: Socket) -> bool:
     return False
 
 
-def send(host: Host, call: Parked, s: Socket, data: bytes | None, flags: int) -> int | None:
-    """How many bytes were taken, or None: wait. Raises EPIPE, EAGAIN, EFAULT, or the pending error."""
+def send(
+    host: Host, call: Parked, s: Socket, data: bytes | None, flags: int, stops: tuple[int, ...] = ()
+) -> int | None:
+    """How many bytes were taken, or None: wait. Raises EPIPE, EAGAIN, EFAULT, or the pending error.
+
+    stops: how many of the bytes are before each place where a segment is to end
+    """
     if flags & MSG_FASTOPEN:
         raise refused(errno.EOPNOTSUPP)
     patience = call.allowed(s.nonblock or bool(flags & MSG_DONTWAIT), s.sndtimeo)
@@ -105,7 +111,12 @@ def send(host: Host, call: Parked, s: Socket, data: bytes | None, flags: int) ->
     if data is None:
         raise refused(errno.EFAULT)
     if call.count < len(data):
+        start = host.conns[s.sock].snd.out.end - call.count
         call.count += _append(host, s, memoryview(data)[call.count :], bool(flags & MSG_MORE))
+        ends = (len(data),) if flags & MSG_EOR else stops
+        for size in ends:
+            if size <= call.count:
+                host.conns[s.sock].snd.out.stop(start + size)
     if call.count == len(data) or (call.count and not patience):
         owed.wrote(host, s, call.count, flags)
         return call.count
@@ -122,7 +133,8 @@ def _connecting(host: Host, call: Parked, s: Socket, patience: int) -> None:
 
 def _append(host: Host, s: Socket, data: memoryview, more: bool) -> int:
     """Give the connection what it has room for."""
-    host.conns[s.sock].snd.more = more
+    snd = host.conns[s.sock].snd
+    snd.more = snd.unfinished = more
     try:
         return calls.send(host, s.sock, data)
     except StackError as why:
