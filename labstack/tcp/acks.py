@@ -167,7 +167,7 @@ def _told(env: Env, conn: Conn, s: Sent, segs: int, told: Told) -> None:
         told.newest = delivery.newest(told.newest, s.note, s.at, s.end)
     if s.flags & SYN:
         told.syn = True
-        loss.resent_at = 0
+        loss.resent_at = -1
     else:
         told.text = True
     told.acked += segs

@@ -40,4 +40,4 @@ def resent(conn: Conn) -> bool:
 def settled(conn: Conn) -> None:
     """If nothing that is in flight was sent again, the next retransmission will be the first."""
     if not resent(conn):
-        conn.snd.loss.resent_at = 0
+        conn.snd.loss.resent_at = -1

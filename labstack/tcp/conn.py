@@ -74,7 +74,7 @@ class Snd(State):
     unanswered: int = 0  # of those, and of keep-alives, since the peer was last heard
     trouble_at: int = 0  # when the first SYN, or the first retransmission or window probe in a row went out
     ack_at: int = 0  # when an ACK last came
-    sent_at: int = 0  # when data last went out
+    sent_at: int = -1  # when data last went out; -1: never
     full_at: int = 0  # when cwnd was last what limited us
     most: int = 0  # segments in flight, at most, since the round trip began that ends at `round`
     round: int = 0

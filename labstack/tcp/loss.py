@@ -24,7 +24,7 @@ class Loss(State):
     # undo: was it a loss at all?
     since: int | None = None  # SND.UNA when the window was reduced (undo_marker)
     doubtful: int = 0  # retransmissions not known to be superfluous (undo_retrans); -1: none was made yet
-    resent_at: int = 0  # when the first of the retransmissions was sent; 0: none
+    resent_at: int = -1  # when the first of the retransmissions was sent; -1: none
     prior_cwnd: int = 0
     prior_ssthresh: int = 0  # 0: there is nothing to go back to
     # PRR

@@ -31,7 +31,7 @@ def alert(env: Env, conn: Conn, told: Told) -> None:
         _reneging(env, conn, told)
         return
     if loss.state == OPEN:
-        loss.resent_at = 0
+        loss.resent_at = -1
     elif snd.una >= loss.high and _finished(env, conn, told):
         return
     if loss.state == RECOVERY:

@@ -97,9 +97,7 @@ RULES: dict[str, Rule] = {
     "6298/5.5/backoff": Rule("RTO doubles to {0} ms", ("MUST-19",)),
     "6298/5.7/after-syn": Rule("the SYN was lost, so nothing is known of the round trip: RTO starts at 3 s"),
     "5681/3.1/timeout": Rule("timeout: {0} segments count as lost, cwnd falls, slow start follows", ("MUST-19",)),
-    "5681/4.1/restart": Rule(
-        "idle for more than an RTO: cwnd is no measure any more, it falls"
-    ),
+    "5681/4.1/restart": Rule("idle for more than an RTO: cwnd is no measure any more, it falls"),
     "7661/4.3/unused": Rule("for an RTO the application used less than cwnd: it falls to {0} segments"),
     # loss and recovery
     "3042/2/limited": Rule("duplicate ACK {0}: limited transmit, as many new segments may go"),

@@ -193,7 +193,7 @@ def _nagle(env: Env, conn: Conn, size: int) -> bool:
 def _idle(env: Env, conn: Conn) -> None:
     """After a long pause cwnd is no measure of the network any more (RFC 5681 §4.1, RFC 7661)."""
     snd = conn.snd
-    if snd.flight.queue or not snd.sent_at:
+    if snd.flight.queue or snd.sent_at < 0:
         return
     idle = env.now - snd.sent_at
     if idle > snd.rtt.rto and not snd.cc.own and env.config["net.ipv4.tcp_slow_start_after_idle"]:
@@ -278,7 +278,8 @@ def _sent_again(env: Env, conn: Conn, span: Span, tail: bool) -> None:
         mark(flight, index, old.marks | EVER)
         return
     mark(flight, index, old.marks | RETRANS | EVER)
-    loss.resent_at = loss.resent_at or env.now
+    if loss.resent_at < 0:
+        loss.resent_at = env.now
     loss.doubtful = max(loss.doubtful, 0) + old.segs
     if loss.state in (CWR, RECOVERY):
         loss.prr_out += old.segs

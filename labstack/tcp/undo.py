@@ -26,8 +26,9 @@ def begin(conn: Conn) -> None:
 def _late(conn: Conn, told: Told) -> bool:
     """It was only late: nothing was sent again, or the echoed timestamp is from before (RFC 3522 §3.2)."""
     loss = conn.snd.loss
-    if not loss.resent_at:
-        return conn.state != SYN_SENT
+    if loss.resent_at < 0:
+        # not so where that was forgotten: `held` below, and when the SYN was acknowledged
+        return conn.state != SYN_SENT and (conn.sack or conn.snd.una < loss.high)
     return conn.tstamp is not None and conn.tstamp.before(told.echo, loss.resent_at)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from labstack.core.config import MS, Config
+from labstack.core.config import CONGESTION, MS, Config
 from labstack.core.counters import unbalanced
 from labstack.core.errors import StackError
 from labstack.core.event import Call, Event, Quarantine, Rx, Tick, Tx, Wake
@@ -28,6 +28,7 @@ from layers.checksum import ones_sum
 ADDRS = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 HLEN = {4: 20, 6: 40}
 LETTERS = "FSRPAU"
+RENO = {"net.ipv4.tcp_congestion_control": CONGESTION.index("reno")}  # the controller whose figures are the RFCs'
 PATIENCE = 400_000  # ms that tx(after=...) waits at most
 
 
@@ -365,4 +366,4 @@ def _short(args: tuple[Any, ...]) -> str:
     return "(" + ", ".join(f"<{len(a)} bytes>" if isinstance(a, bytes) and len(a) > 20 else repr(a) for a in args) + ")"
 
 
-__all__ = ["ICMP", "Script", "Seg", "pattern", "verify"]
+__all__ = ["ICMP", "RENO", "Script", "Seg", "pattern", "verify"]
