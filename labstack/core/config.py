@@ -6,7 +6,7 @@ numbers is several entries here, net.ipv4.tcp_rmem.min, .default and .max; a wor
 and `understood` translate. What Linux has and we do not offer yet has one value only: the one that says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from labstack.core.errors import StackError
@@ -14,14 +14,22 @@ from labstack.core.errors import StackError
 EINVAL = 22
 
 
+class Spelling(NamedTuple):
+    """How a value is written where Linux has something else than a number; read raises ValueError."""
+
+    say: Callable[[int], str]
+    read: Callable[[str], int]
+
+
 class Sysctl(NamedTuple):
-    """words: what the values 0, 1, ... are called, where Linux has words."""
+    """words: what the values 0, 1, ... are called, where Linux has words; spelling: where it has more than those."""
 
     default: int
     least: int
     most: int
     means: str
     words: tuple[str, ...] = ()
+    spelling: Spelling | None = None
 
 
 MS = 1_000_000  # ns
@@ -32,20 +40,42 @@ CONGESTION = ("reno", "cubic", "bbr", "dctcp", "none")
 
 BUFFER = 1 << 30  # bytes that a buffer may have
 
+KEY_BITS = 128  # of a key of Fast Open
+SECRET = "secret"  # a key that nobody has set
+
+
+def _say_keys(value: int) -> str:
+    """'a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4', and a second one behind a comma if there is one."""
+    if not value:
+        return SECRET
+    keys = [(value >> KEY_BITS * (1 - n)) % (1 << KEY_BITS) for n in range(value >> 2 * KEY_BITS)]
+    return ",".join("-".join(f"{key:032x}"[i : i + 8] for i in range(0, 32, 8)) for key in keys)
+
+
+def _read_keys(text: str) -> int:
+    if text == SECRET:
+        return 0
+    keys = [[int(word, 16) for word in key.split("-")] for key in text.split(",")]
+    if len(keys) > 2 or any(len(key) != 4 or not all(0 <= word < 1 << 32 for word in key) for key in keys):
+        raise ValueError(text)
+    return keys_value([sum(word << 96 - 32 * n for n, word in enumerate(key)) for key in keys])
+
+
+def keys_value(keys: list[int]) -> int:
+    """net.ipv4.tcp_fastopen_key as a number: how many keys, the primary, the backup; each as it is written in hex."""
+    return len(keys) << 2 * KEY_BITS | keys[0] << KEY_BITS | (keys[1] if len(keys) > 1 else 0)
+
+
 # what Linux would do at another value than 0
 NOT_YET: dict[str, str] = {
     "tcp_fack": "forward acknowledgment; Linux ignores it, too",
     "tcp_ecn": "explicit congestion notification (RFC 3168)",
     "tcp_ecn_fallback": "a SYN without ECN after one that was lost",
     "tcp_ecn_option": "the options of accurate ECN",
-    "tcp_syncookies": "SYN cookies (RFC 4987)",
-    "tcp_fastopen": "TCP Fast Open (RFC 7413)",
     "tcp_mtu_probing": "path MTU discovery without ICMP (RFC 4821)",
     "tcp_moderate_rcvbuf": "receive buffers that grow",
     "tcp_autocorking": "small writes that wait for earlier ones to leave the device",
-    "tcp_syn_linear_timeouts": "SYN retransmissions without back-off",
     "tcp_thin_linear_timeouts": "thin streams without back-off",
-    "tcp_abort_on_overflow": "a RST where the accept queue is full",
     "tcp_tw_reuse": "a port in TIME-WAIT for a new connection of ours",
     "tcp_rfc1337": "TIME-WAIT that ignores resets",
     "tcp_shrink_window": "a window that shrinks",
@@ -102,6 +132,7 @@ SYSCTLS: dict[str, Sysctl] = {
         1, 0, 2, "offer timestamps (RFC 7323): 1 with a random offset for each pair of addresses, 2 without"
     ),
     "net.ipv4.tcp_syn_retries": Sysctl(6, 1, 127, "retransmissions of a SYN before giving up"),
+    "net.ipv4.tcp_syn_linear_timeouts": Sysctl(4, 0, 127, "timeouts of a SYN before they begin to double"),
     "net.ipv4.tcp_synack_retries": Sysctl(5, 0, 255, "retransmissions of a SYN-ACK before giving up"),
     "net.ipv4.tcp_retries1": Sysctl(
         3, 1, 255, "R1: retransmissions before the network layer is told (RFC 9293 §3.8.3)"
@@ -112,7 +143,28 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.tcp_keepalive_intvl": Sysctl(75, 1, 32_767, "seconds between keep-alives"),
     "net.ipv4.tcp_keepalive_probes": Sysctl(9, 1, 127, "keep-alives without an answer before giving up"),
     "net.ipv4.tcp_fin_timeout": Sysctl(60, 1, 3600, "seconds in FIN-WAIT-2 after close"),
-    "net.ipv4.tcp_max_syn_backlog": Sysctl(4096, 1, 1 << 20, "half-open connections of one listener"),
+    "net.ipv4.tcp_max_syn_backlog": Sysctl(
+        2048, 1, 1 << 20, "half-open connections of one listener; without SYN cookies a quarter of it is kept free"
+    ),
+    "net.ipv4.tcp_syncookies": Sysctl(1, 0, 2, "SYN cookies (RFC 4987): 1 when the SYN queue is full, 2 always"),
+    "net.ipv4.tcp_abort_on_overflow": Sysctl(0, 0, 1, "a RST for the ACK that finds the accept queue full"),
+    "net.ipv4.tcp_max_orphans": Sysctl(131_072, 0, 1 << 30, "connections whose application has gone"),
+    "net.ipv4.tcp_fastopen": Sysctl(
+        1,
+        0,
+        (1 << 31) - 1,
+        "Fast Open (RFC 7413): 1 client, 2 server, 4 and 0x200 the same without a cookie, 0x400 all listeners",
+    ),
+    "net.ipv4.tcp_fastopen_key": Sysctl(
+        0,
+        0,
+        (3 << 2 * KEY_BITS) - 1,
+        "keys of Fast Open's cookies",
+        spelling=Spelling(_say_keys, _read_keys),
+    ),
+    "net.ipv4.tcp_fastopen_blackhole_timeout_sec": Sysctl(
+        0, 0, 1 << 30, "seconds without Fast Open as a client after it was seen to be swallowed; 0: never"
+    ),
     "net.ipv4.tcp_max_tw_buckets": Sysctl(16_384, 0, 1 << 20, "connections in TIME-WAIT"),
     "net.ipv4.tcp_rto_min_us": Sysctl(200_000, 1, 120_000_000, "least retransmission timeout, us"),
     "net.ipv4.tcp_rto_max_ms": Sysctl(120_000, 1000, 120_000, "greatest retransmission timeout, ms"),
@@ -197,6 +249,8 @@ def offer(name: str, word: str) -> None:
 
 def expected(entry: Sysctl) -> str:
     """What a sysctl may be, in words."""
+    if entry.spelling:
+        return f"something like {entry.spelling.say(entry.most)}"
     if entry.least == entry.most:
         only = entry.words[entry.least] if entry.words else entry.least
         return f"{only} and nothing else ({entry.means})"
@@ -223,7 +277,11 @@ def spoken(config: Mapping[str, int], name: str) -> str:
     parts = parts_of(name)
     if not parts:
         raise StackError(EINVAL, unknown(name))
-    return " ".join(SYSCTLS[it].words[config[it]] if SYSCTLS[it].words else str(config[it]) for it in parts)
+    return " ".join(_said(SYSCTLS[it], config[it]) for it in parts)
+
+
+def _said(entry: Sysctl, value: int) -> str:
+    return entry.spelling.say(value) if entry.spelling else entry.words[value] if entry.words else str(value)
 
 
 def understood(name: str, text: str) -> dict[str, int]:
@@ -239,6 +297,8 @@ def understood(name: str, text: str) -> dict[str, int]:
 def _number(name: str, word: str) -> int:
     entry = SYSCTLS[name]
     try:
+        if entry.spelling:
+            return entry.spelling.read(word)
         return entry.words.index(word) if entry.words else int(word, 0)
     except ValueError:
         raise StackError(EINVAL, f"{name} = {word!r}: expected {expected(entry)}") from None

@@ -9,6 +9,7 @@ TCP_PERSIST = 11
 TCP_DELACK = 12
 TCP_TIMEWAIT = 13  # also FIN-WAIT-2 of a socket nobody holds
 TCP_KEEPALIVE = 14
+TCP_SYNACK = 15  # (TCP_SYNACK, sock)                 tcp.half
 
 NAMES = {
     NEIGHBOUR: "neighbour",
@@ -19,4 +20,5 @@ NAMES = {
     TCP_DELACK: "delack",
     TCP_TIMEWAIT: "timewait",
     TCP_KEEPALIVE: "keepalive",
+    TCP_SYNACK: "synack",
 }

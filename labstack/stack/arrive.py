@@ -17,7 +17,7 @@ from labstack.tcp import icmp as tcp_icmp
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, RST, SYN, Segment, parse
 from labstack.tcp.seq import unwrap
-from labstack.tcp.states import CLOSED, SYN_RECEIVED, TIME_WAIT
+from labstack.tcp.states import CLOSED, TIME_WAIT
 from labstack.udp import socket as udp
 from labstack.udp.socket import Udp
 
@@ -64,10 +64,9 @@ def _tcp(host: Host, d: Datagram) -> None:
     if sock is not None:
         conn = host.conns[sock]
         conn.approved = (host.net.version, d.iface.index)
-        if conn.parent and conn.state == SYN_RECEIVED and _must_wait(host, conn, seg):
-            return
         if conn.state not in _LEAVING or not _makes_way(host, conn, seg):
-            tcp.arrive(env, host.net, conn, seg)
+            half = conn.half is not None and not conn.half.fast
+            tcp.arrive(env, host.net, conn, seg, host.listeners.get(conn.parent) if half else None)
             return
         used = conn.snd.nxt
     listener = host.listeners.get(ports.find(host, TCP, d.dst, seg.dport))
@@ -76,12 +75,6 @@ def _tcp(host: Host, d: Datagram) -> None:
         output.refuse(env, host.net, seg)
     elif listen.wants(env, host.net, listener, seg):
         _accept_syn(host, listener, seg, used)
-
-
-def _must_wait(host: Host, conn: Conn, seg: Segment) -> bool:
-    """The ACK that would open a connection is ignored while nobody has room for it; our SYN,ACK will ask again."""
-    listener = host.listeners[conn.parent]
-    return seg.flags & (SYN | ACK | RST) == ACK and not listen.room(host.env, listener)
 
 
 _LEAVING = frozenset({TIME_WAIT, CLOSED})

@@ -94,7 +94,8 @@ class Host(State):
             _must(not any((kind, sock) in armed for kind in TIMERS), sock, "is CLOSED and has a timer")
             _must(conn.held or bool(conn.parent), sock, "is CLOSED and nobody's")
             return
-        _must(not snd.flight.queue or (kinds.TCP_RETRANSMIT, sock) in armed, sock, "in flight and no timer")
+        waits = kinds.TCP_RETRANSMIT if conn.half is None else kinds.TCP_SYNACK
+        _must(not snd.flight.queue or (waits, sock) in armed, sock, "in flight and no timer")
         stuck = not snd.flight.queue and conn.state in SENDING and snd.nxt < snd.out.end + snd.fin
         _must(not stuck or (kinds.TCP_PERSIST, sock) in armed, sock, "something to send and no probe")
         leaving = conn.state == TIME_WAIT or (conn.state == FIN_WAIT_2 and not conn.held)

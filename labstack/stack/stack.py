@@ -28,7 +28,7 @@ from labstack.stack import arguments, arrive, calls, manage, ports, shortcut, st
 from labstack.stack.contain import contain
 from labstack.stack.host import Host
 from labstack.stack.syscall import owed, parked
-from labstack.tcp import closing, output
+from labstack.tcp import closing, listen, output
 from labstack.tcp import timeouts as tcp_timeouts
 from labstack.tcp.conn import Conn
 from labstack.tcp.states import CLOSED, SYN_RECEIVED, TIME_WAIT
@@ -116,6 +116,9 @@ class Stack(Host):
             ip_timeouts.expire(self.env, self.net, key)
         elif key[0] == kinds.SYSCALL:
             parked.expire(self, key[1])
+        elif key[0] == kinds.TCP_SYNACK and key[1] in self.conns:
+            conn = self.conns[key[1]]
+            listen.expire(self.env, self.listeners.get(conn.parent), conn)
         elif key[1] in self.conns:
             tcp_timeouts.expire(self.env, self.conns[key[1]], key[0])
 
@@ -155,7 +158,7 @@ class Stack(Host):
         """After an event: a connection that opened waits for accept, one that ended is forgotten."""
         listener = self.listeners.get(conn.parent) if conn.parent else None
         if listener is not None and conn.state != SYN_RECEIVED and conn.sock in listener.half:
-            del listener.half[conn.sock]
+            listen.left(listener, conn.sock)
             if conn.state != CLOSED:
                 listener.ready.append(conn.sock)
         if conn.state == TIME_WAIT and not conn.held:
@@ -187,7 +190,7 @@ class Stack(Host):
         """A connection whose own handler failed ends here; its owner is told."""
         listener = self.listeners.get(conn.parent)
         if listener is not None:
-            listener.half.pop(conn.sock, None)
+            listen.left(listener, conn.sock)
             listener.ready = deque(sock for sock in listener.ready if sock != conn.sock)
         ports.forget(self, conn)
         conn.state, conn.error = CLOSED, errno.EIO

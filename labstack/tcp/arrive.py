@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from labstack.core.env import Env
 from labstack.ip.net import Net
-from labstack.tcp import ackgen, acks, closing, opening, output, receive, tally
+from labstack.tcp import ackgen, acks, closing, half, listen, opening, output, receive, tally
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, FIN, RST, SYN, Segment
 from labstack.tcp.seq import unwrap
@@ -20,8 +20,8 @@ CONTINUE, STOP, DROPPED = 0, 1, 2
 Check = Callable[[Env, Net, Conn, Segment], int]
 
 
-def arrive(env: Env, net: Net, conn: Conn, seg: Segment) -> None:
-    """A segment for this connection."""
+def arrive(env: Env, net: Net, conn: Conn, seg: Segment, listener: listen.Listener | None = None) -> None:
+    """A segment for this connection. listener: whose connection it will be, while it is half open."""
     tally.arrived(conn.tally, seg.size, seg.gso)
     if conn.state == SYN_SENT:
         _syn_sent(env, net, conn, seg)
@@ -30,7 +30,14 @@ def arrive(env: Env, net: Net, conn: Conn, seg: Segment) -> None:
     seg.ack = unwrap(seg.ack, conn.snd.nxt)
     if seg.sack:
         seg.sack = tuple((unwrap(start, conn.snd.nxt), unwrap(end, conn.snd.nxt)) for start, end in seg.sack)
-    if _passes(CHECKS, env, net, conn, seg) != DROPPED:
+    if listener is not None:
+        verdict = _passes(HALF_OPEN, env, net, conn, seg)
+        if verdict == CONTINUE:
+            opens = listen.lets_in(env, net, listener, conn, seg)
+            verdict = _passes(REST, env, net, conn, seg) if opens else DROPPED
+    else:
+        verdict = _passes(CHECKS, env, net, conn, seg)
+    if verdict != DROPPED:
         env.count["TcpInDelivers"] += 1
     env.dirty[conn.sock] = None
 
@@ -112,6 +119,7 @@ def second_rst(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         env.note("9293/3.10.7.4/rst/challenge", conn.sock, seg.seq - conn.rcv.nxt)
         ackgen.challenge(env, conn)
     else:
+        env.count["TcpExtEmbryonicRsts"] += conn.half is not None and not conn.half.fast
         closing.was_reset(env, conn)
     return STOP
 
@@ -125,11 +133,15 @@ def fourth_syn(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         if seg.flags & ACK:
             env.note("9293/3.5/simultaneous-ack", conn.sock)
             return CONTINUE
-        env.note("linux/tcp_check_req/synack", conn.sock)
-        conn.snd.syn = True
+        if conn.half is not None:
+            half.again(env, conn, conn.half)
+        else:
+            env.note("9293/3.5/simultaneous-again", conn.sock)
+            conn.snd.syn = True
         return STOP
     if conn.state == SYN_RECEIVED and conn.passive:
         env.note("9293/3.10.7.4/syn/listen", conn.sock)
+        env.count["TcpExtEmbryonicRsts"] += 1
         closing.die(env, conn, errno.ECONNRESET)
         return STOP
     env.note("9293/3.10.7.4/syn/challenge", conn.sock)
@@ -137,17 +149,25 @@ def fourth_syn(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     return STOP
 
 
-def fifth_ack(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
-    """Fifth, check the ACK field."""
+def fifth_acceptable(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
+    """Fifth, in SYN-RECEIVED: does it acknowledge our SYN?"""
     snd = conn.snd
     if not seg.flags & ACK:
         env.drop("drop.tcp.no_ack", seg.names)
         return DROPPED
+    if conn.state == SYN_RECEIVED and not snd.una < seg.ack <= snd.nxt:
+        env.drop("drop.tcp.handshake_ack", seg.ack - snd.nxt)
+        output.reset(env, net, seg, seg.ack, 0, RST)
+        return DROPPED
+    return CONTINUE
+
+
+def fifth_ack(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
+    """Fifth, check the ACK field."""
+    snd = conn.snd
+    if conn.half is not None and snd.una < seg.ack <= snd.nxt:
+        half.opened(env, conn, conn.half)
     if conn.state == SYN_RECEIVED:
-        if not snd.una < seg.ack <= snd.nxt:
-            env.drop("drop.tcp.handshake_ack", seg.ack - snd.nxt)
-            output.reset(env, net, seg, seg.ack, 0, RST)
-            return DROPPED
         env.note("9293/3.10.7.4/ack/syn-received", conn.sock)
         acks.acknowledge(env, conn, seg)
         opening.established(env, conn)
@@ -201,4 +221,6 @@ def eighth_fin(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     return CONTINUE
 
 
-CHECKS: tuple[Check, ...] = (first_sequence, second_rst, fourth_syn, fifth_ack, seventh_text, eighth_fin)
+HALF_OPEN: tuple[Check, ...] = (first_sequence, second_rst, fourth_syn, fifth_acceptable)
+REST: tuple[Check, ...] = (fifth_ack, seventh_text, eighth_fin)
+CHECKS: tuple[Check, ...] = (*HALF_OPEN, *REST)

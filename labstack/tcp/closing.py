@@ -28,7 +28,14 @@ from labstack.tcp.states import (
 )
 
 TIMEWAIT = 60 * SECOND  # ns
-TIMERS = (kinds.TCP_RETRANSMIT, kinds.TCP_PERSIST, kinds.TCP_DELACK, kinds.TCP_TIMEWAIT, kinds.TCP_KEEPALIVE)
+TIMERS = (
+    kinds.TCP_RETRANSMIT,
+    kinds.TCP_PERSIST,
+    kinds.TCP_DELACK,
+    kinds.TCP_TIMEWAIT,
+    kinds.TCP_KEEPALIVE,
+    kinds.TCP_SYNACK,
+)
 
 
 def close(env: Env, conn: Conn) -> None:
@@ -188,6 +195,7 @@ def finish(env: Env, conn: Conn) -> None:
     if conn.state == CLOSED:
         return
     become(env, conn, CLOSED)
+    conn.half = None
     for kind in TIMERS:
         env.timers.stop((kind, conn.sock))
     conn.snd.out.drop_before(conn.snd.out.end)

@@ -36,6 +36,7 @@ class User(NamedTuple):
     keep_idle: int = 0  # ns
     keep_interval: int = 0  # ns
     keep_count: int = 0
+    defer_accept: int = 0  # timeouts of a SYN,ACK for which a connection without data stays half open
 
 
 @state
@@ -116,6 +117,22 @@ class Rcv(State):
 
 
 @state
+class Half(State):
+    """A connection that the peer opens, until its ACK of our SYN has come: the SYN,ACK, which is sent and repeated here
+    and not by the sender (Linux's request_sock)."""
+
+    due: bool = True  # the SYN,ACK is to be sent, now
+    sent_at: int = -1  # ns; when it first went out
+    timeouts: int = 0  # how often nothing came
+    repeats: int = 0  # SYN,ACKs after the first
+    acked: bool = False  # the ACK has come, but was not enough to open, or found no room
+    answered_at: int = -(1 << 62)  # when a SYN that came again was last answered
+    fast: bool = False  # Fast Open: the application may have the connection already
+    ack: int = 0  # what the SYN,ACK acknowledges: the SYN, with Fast Open its data, too
+    option: tuple[int, bytes] | None = None  # kind and cookie of a Fast Open option for the SYN,ACK
+
+
+@state
 class Conn(State):
     sock: int
     local: bytes
@@ -130,6 +147,8 @@ class Conn(State):
     tally: Tally  # what only TCP_INFO asks for
     passive: bool = False
     parent: int = 0  # the listener, until accepted
+    half: Half | None = None  # while the peer has not acknowledged our SYN,ACK
+    syn_data: bool = False  # data came with the peer's SYN and was taken, or went with ours and was acknowledged
     held: bool = True  # an application holds the socket
     reuse: bool = False  # others may have its port, too (SO_REUSEADDR)
     error: int = 0  # errno: why the connection died
@@ -171,6 +190,7 @@ class Conn(State):
                 "islands are sorted, disjoint and not adjacent",
             ),
         )
-        broken = [what for holds, what in must if not holds] + s.flight.check(s.una, s.nxt, self.sack)
+        first = s.una + (self.half is not None)  # our SYN is not in the queue then
+        broken = [what for holds, what in must if not holds] + s.flight.check(first, s.nxt, self.sack)
         if broken:
             raise AssertionError(f"connection {self.sock} in {self.state}: not true: {'; '.join(broken)}")

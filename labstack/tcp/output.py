@@ -11,7 +11,7 @@ from labstack.ip.icmp import scope
 from labstack.ip.net import Net
 from labstack.ip.send import send as send_ip
 from labstack.link import neighbour
-from labstack.tcp import ackgen, agreed, persist, send, sndbuf, tally, window
+from labstack.tcp import ackgen, agreed, half, persist, send, sndbuf, tally, window
 from labstack.tcp.conn import NOW, Conn
 from labstack.tcp.segment import ACK, CSUM_AT, FIN, PROTO, PSH, RST, SYN, TCP_HLEN, Segment, header
 from labstack.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, SENDING, SYN_SENT
@@ -30,6 +30,10 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         _bare(env, net, conn, send.ack_seq(snd), RST | ACK, 0)
     if conn.state == CLOSED:
         return False
+    if conn.half is not None and conn.half.due:
+        _bare(env, net, conn, snd.iss, SYN | ACK, window.advertise(conn.rcv, True))
+        half.sent(env, conn, conn.half)
+        ackgen.sent(env, conn)
     before, again = snd.nxt, _send(env, net, conn)
     if snd.una < snd.out.end + snd.fin and conn.state in SENDING:
         _watch(env, conn, snd.nxt > before)

@@ -32,7 +32,7 @@ def poll(env: Env, conn: Conn) -> Span | None:
     snd, loss = conn.snd, conn.snd.loss
     if snd.syn:
         return Span(snd.iss, 0, SYN, NEW if snd.nxt == snd.iss else 0)
-    if conn.state not in SENDING:
+    if conn.state not in SENDING and not (conn.half is not None and conn.half.fast):
         return None
     if loss.tail:
         return _tail(env, conn)

@@ -131,6 +131,7 @@ SETTINGS: dict[str, Setting] = {
     "df": Setting(0, 1, lambda c: c.df, _df),
     "reuse": Setting(0, 1, lambda c: c.reuse, _reuse),
     "syn_retries": Setting(0, 127, lambda c: c.user.syn_retries, _user("syn_retries")),
+    "defer_accept": Setting(0, 255, lambda c: c.user.defer_accept, _user("defer_accept")),
     "user_timeout": Setting(0, INT_MAX, lambda c: c.user.timeout // MS, _user("timeout", MS)),
     "linger2": Setting(-1, 120, lambda c: c.user.linger2 // SECOND, _user("linger2", SECOND)),
     "notsent_lowat": Setting(0, 0xFFFFFFFF, lambda c: c.user.notsent_lowat, _user("notsent_lowat")),

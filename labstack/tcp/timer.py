@@ -12,6 +12,8 @@ from labstack.tcp.conn import NOTHING, REORDER, RTO, TAIL, Conn
 
 def arm(env: Env, conn: Conn, pending: int, wait: int) -> None:
     """Set the timer for this, wait ns from now."""
+    if conn.half is not None:
+        return  # until the handshake is over only the SYN,ACK is repeated
     conn.snd.pending = pending
     env.timers.set((kinds.TCP_RETRANSMIT, conn.sock), env.now + max(wait, 1))
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from labstack.stack.host import Host
-from labstack.stack.syscall import binding, datagram, figures, files, forms, knobs, owed, sk
+from labstack.stack.syscall import binding, datagram, figures, files, forms, knobs, opening, owed, sk
 from labstack.stack.syscall.files import Back, Socket, refused
 from labstack.stack.syscall.forms import BYTES, INT, INT6, NAME, OCTET, Form
 from labstack.stack.syscall.knobs import INT_MAX, INT_MIN, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_TCP, SOL_UDP, Get, Set
@@ -85,6 +85,7 @@ _ROWS: tuple[Option, ...] = (
     _tcp(6, "TCP_KEEPCNT", "keep_count", 1, 127, "net.ipv4.tcp_keepalive_probes"),
     _tcp(7, "TCP_SYNCNT", "syn_retries", 1, 127, "net.ipv4.tcp_syn_retries"),
     Option(SOL_TCP, 8, "TCP_LINGER2", INT, knobs.wished("linger2", "net.ipv4.tcp_fin_timeout"), knobs.linger2),
+    Option(SOL_TCP, 9, "TCP_DEFER_ACCEPT", INT, opening.defer_accept, opening.set_defer_accept),
     Option(SOL_TCP, 11, "TCP_INFO", BYTES, figures.tcp_bytes, None),
     Option(SOL_TCP, 12, "TCP_QUICKACK", INT, knobs.wished("quickack", 1), knobs.quickack),
     Option(SOL_TCP, 13, "TCP_CONGESTION", NAME, knobs.congestion, knobs.set_congestion),
