@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from labstack.core import kinds
 from labstack.core.env import Env
-from labstack.tcp import ackgen, closing, keepalive, persist, rate, recovery, rtt, tally, timer, tlp
+from labstack.tcp import ackgen, closing, keepalive, persist, rate, recovery, rtt, syn, tally, timer, tlp
 from labstack.tcp.castate import become
 from labstack.tcp.conn import REORDER, RTO, TAIL, Conn
 from labstack.tcp.loss import DISORDER, LOSS, RECOVERY
@@ -53,7 +53,8 @@ def _timeout(env: Env, conn: Conn) -> None:
         recovery.timed_out(env, conn)
         snd.loss.oldest = True
     tally.timed_out(conn.tally, snd.retries == 1, env.now)
-    rtt.back_off(env, snd.rtt)
+    if not syn.linear(env, conn):
+        rtt.back_off(env, snd.rtt)
     timer.arm(env, conn, RTO, persist.within(env, conn, snd.rtt.rto))  # RFC 6298 (5.6)
 
 
@@ -81,21 +82,11 @@ def _count(env: Env, conn: Conn) -> None:
 def _too_long(env: Env, conn: Conn) -> bool:
     """R2 is reached: in time, if the application has set that (MUST-21), else in retransmissions."""
     snd, timeout = conn.snd, conn.user.timeout
-    if timeout and snd.retries > 1 and env.now - snd.trouble_at >= timeout:
-        return True
-    return snd.retries > _allowed(env, conn) and (not timeout or conn.state in (SYN_SENT, SYN_RECEIVED))
-
-
-def _allowed(env: Env, conn: Conn) -> int:
-    """R2, in retransmissions."""
-    if conn.state in (SYN_SENT, SYN_RECEIVED) and conn.user.syn_retries:
-        return conn.user.syn_retries
-    if conn.state == SYN_SENT:
-        # DEVIATES: RFC 9293 §3.8.3 (MUST-23) wants 3 minutes of SYNs; Linux's tcp_syn_retries gives 127 s.
-        return env.config["net.ipv4.tcp_syn_retries"]
-    if conn.state == SYN_RECEIVED:
-        return env.config["net.ipv4.tcp_synack_retries"]
-    return env.config["net.ipv4.tcp_retries2" if conn.held else "net.ipv4.tcp_orphan_retries"]
+    if conn.state in (SYN_SENT, SYN_RECEIVED):
+        return syn.too_long(env, conn)
+    if timeout:
+        return snd.retries > 1 and env.now - snd.trouble_at >= timeout
+    return snd.retries > env.config["net.ipv4.tcp_retries2" if conn.held else "net.ipv4.tcp_orphan_retries"]
 
 
 _PENDING: dict[int, Callable[[Env, Conn], None]] = {

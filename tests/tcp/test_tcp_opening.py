@@ -172,7 +172,7 @@ def test_syn_sent_ignores_or_resets_what_does_not_fit(
 
 def test_the_syn_is_retransmitted_and_at_last_given_up(tcp: Tcp) -> None:
     """RFC 9293 §3.8.3, MUST-22; RFC 6298 (2.1), (5.5): 1, 2, 4, ... 64 s, then ETIMEDOUT."""
-    s = tcp()
+    s = tcp(sysctl={"net.ipv4.tcp_syn_linear_timeouts": 0})
     s.connect()
     s.tx("S")
     for seconds in (1, 2, 4, 8, 16, 32):
@@ -181,7 +181,29 @@ def test_the_syn_is_retransmitted_and_at_last_given_up(tcp: Tcp) -> None:
     assert s.wakes == [Wake(s.sock, CLOSED | FAILED)]
     s.fails(errno.ETIMEDOUT, "recv", s.sock)
     assert s.count("TcpExtTCPTimeouts") == 7
-    assert s.count("TcpRetransSegs") == 6
+    assert s.count("TcpRetransSegs") == s.count("TcpExtTCPSynRetrans") == 6
+
+
+def test_the_first_timeouts_of_a_syn_do_not_double(tcp: Tcp) -> None:
+    """RFC 6298 §5.5; Linux's tcp_syn_linear_timeouts: four more SYNs, a second apart, and then 2, 4, ... 64 s."""
+    s = tcp()
+    s.connect()
+    s.tx("S")
+    for seconds in (1, 1, 1, 1, 1, 2, 4, 8, 16, 32):
+        s.tx("S", after=seconds * 1000, seq=0)
+    s.nothing(64_000)
+    s.fails(errno.ETIMEDOUT, "recv", s.sock)
+
+
+def test_linear_timeouts_do_not_prolong_few_retries_much(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.3; Linux's retransmits_timed_out: a SYN has the time that doubling would have taken, 7 s for two."""
+    s = tcp(sysctl={"net.ipv4.tcp_syn_retries": 2})
+    s.connect()
+    s.tx("S")
+    for _ in range(5):
+        s.tx("S", after=1000)
+    s.nothing(2000)
+    s.fails(errno.ETIMEDOUT, "recv", s.sock)
 
 
 def test_the_syn_ack_is_retransmitted_and_at_last_forgotten(tcp: Tcp) -> None:
