@@ -111,6 +111,14 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv6.conf.all.dad_transmits": Sysctl(1, 0, 10, "duplicate address probes; 0 switches detection off"),
     "net.ipv4.ip_local_port_range.min": Sysctl(32768, 1, 65535, "first ephemeral port"),
     "net.ipv4.ip_local_port_range.max": Sysctl(60999, 1, 65535, "last ephemeral port"),
+    "net.ipv4.ip_no_pmtu_disc": Sysctl(
+        0, 0, 3, "1: no DF, and the least where a router asks for less; 2: routers are ignored; 3: only for TCP"
+    ),
+    "net.ipv4.route.min_pmtu": Sysctl(552, 68, 65_535, "bytes: no path is believed to carry less"),
+    "net.ipv4.route.min_adv_mss": Sysctl(256, 1, 65_535, "bytes: no smaller MSS is announced"),
+    "net.ipv4.route.mtu_expires": Sysctl(600, 1, 86_400, "seconds for which the MTU of a path is remembered"),
+    "net.ipv6.route.min_adv_mss": Sysctl(1220, 1, 65_535, "bytes: no smaller MSS is announced"),
+    "net.ipv6.route.mtu_expires": Sysctl(600, 1, 86_400, "seconds for which the MTU of a path is remembered"),
     "net.core.rmem_default": Sysctl(212_992, 256, BUFFER, "bytes a UDP socket may queue for its reader"),
     "net.core.rmem_max": Sysctl(4 << 20, 256, BUFFER, "greatest SO_RCVBUF, before it is doubled"),
     "net.core.wmem_max": Sysctl(4 << 20, 256, BUFFER, "greatest SO_SNDBUF, before it is doubled"),

@@ -3,6 +3,7 @@
 
 NEIGHBOUR = 1  # (NEIGHBOUR, dev, address)            link.neighbour
 DAD = 2  # (DAD, dev, address)                        link.nd
+PMTU = 4  # (PMTU, 0, b"")                            ip.pmtu
 SYSCALL = 3  # (SYSCALL, ticket)                      stack.syscall.parked
 TCP_RETRANSMIT = 10  # (TCP_..., sock)                tcp.timeouts
 TCP_PERSIST = 11
@@ -14,6 +15,7 @@ TCP_SYNACK = 15  # (TCP_SYNACK, sock)                 tcp.half
 NAMES = {
     NEIGHBOUR: "neighbour",
     DAD: "dad",
+    PMTU: "pmtu",
     SYSCALL: "syscall",
     TCP_RETRANSMIT: "retransmit",
     TCP_PERSIST: "persist",

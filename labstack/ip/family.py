@@ -29,6 +29,10 @@ class Family(NamedTuple):
     udp_sum: bool  # a UDP checksum is compulsory (RFC 8200 §8.1)
     hop_limit: str  # sysctl
     min_mtu: int  # no link or path has less (RFC 791 §3.2; RFC 8200 §5)
+    min_pmtu: str  # sysctl: no path is believed to have less; "": as min_mtu
+    min_advmss: str  # sysctl
+    mtu_expires: str  # sysctl
+    no_pmtu: str  # sysctl: whether routers are believed at all; "": they are
     mss: int  # send MSS when the peer named none (RFC 9293 §3.7.1)
     any: bytes  # the unspecified address
     loopback: bytes
@@ -59,6 +63,10 @@ V4 = Family(
     udp_sum=False,
     hop_limit="net.ipv4.ip_default_ttl",
     min_mtu=68,
+    min_pmtu="net.ipv4.route.min_pmtu",
+    min_advmss="net.ipv4.route.min_adv_mss",
+    mtu_expires="net.ipv4.route.mtu_expires",
+    no_pmtu="net.ipv4.ip_no_pmtu_disc",
     mss=536,
     any=bytes(4),
     loopback=b"\x7f\0\0\1",
@@ -86,6 +94,10 @@ V6 = Family(
     udp_sum=True,
     hop_limit="net.ipv6.conf.all.hop_limit",
     min_mtu=1280,
+    min_pmtu="",
+    min_advmss="net.ipv6.route.min_adv_mss",
+    mtu_expires="net.ipv6.route.mtu_expires",
+    no_pmtu="",
     mss=1220,
     any=bytes(16),
     loopback=bytes(15) + b"\1",

@@ -8,7 +8,7 @@ import struct
 
 from labstack.core.env import Env
 from labstack.core.frame import Frame
-from labstack.ip import extension, limit, quoted
+from labstack.ip import extension, limit, pmtu, quoted
 from labstack.ip.datagram import Datagram
 from labstack.ip.family import V4, V6, is_link_local
 from labstack.ip.net import Net, Path, local, to_many
@@ -85,6 +85,8 @@ def _error(env: Env, net: Net, dgram: Datagram, message: bytes) -> Datagram | No
         return env.drop("drop.icmp.quote")
     if not local(net, found.src):
         return env.drop("drop.icmp.not_ours", found.src)
+    if (found := pmtu.told(env, found)) is None:
+        return env.drop("drop.icmp.no_pmtu_disc")
     dgram.quoted = found
     env.note("1122/3.2.2/error", 0, found.type, found.code)
     return _delivered(env, dgram)

@@ -28,6 +28,9 @@ class Route(State):
     dev: int = 0
     src: bytes = b""
     metric: int = 0
+    mtu: int = 0  # bytes of an IP packet; 0: what the interface takes
+    lock: bool = False  # nobody can tell that it is less
+    advmss: int = 0  # the MSS that TCP announces to there; 0: what fits the path
 
 
 class Path(NamedTuple):
@@ -42,6 +45,18 @@ class Path(NamedTuple):
     gso: int  # bytes of the largest IP packet that the device cuts itself; 0: none
     sum: int  # one's complement sum of src and dst: of the IPv4 header and of every pseudo-header
     group: bool  # dst is multicast or broadcast
+    link_mtu: int  # of the interface: for who does not believe what was learnt of the path
+    fixed: bool = False  # mtu is as configured, and nothing is learnt
+    fragile: bool = False  # something on the way may have to fragment: no DF (IPv4)
+    advmss: int = 0
+
+
+class Learnt(NamedTuple):
+    """What a router told of a path; until: ns."""
+
+    mtu: int
+    until: int
+    fragile: bool
 
 
 @state
@@ -73,6 +88,7 @@ class Net(State):
     loop: deque[Frame] = field(default_factory=deque)  # packets to ourselves, for arrive.looped
     ident: dict[bytes, int] = field(default_factory=dict)  # next IPv4 identification by pair of addresses
     limit: Limit = field(default_factory=Limit)
+    learnt: dict[bytes, Learnt] = field(default_factory=dict)  # by destination, what was learnt first in front
 
 
 def iface(net: Net, dev: int | str) -> Iface:

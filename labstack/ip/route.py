@@ -38,7 +38,7 @@ def lookup(env: Env, net: Net, dst: bytes, src: bytes | None = None, dev: int = 
 def find(env: Env, net: Net, dst: bytes, src: bytes, dev: int) -> Path | None:
     """What `lookup` answers, found anew; src may be b"", dev 0."""
     if local(net, dst):
-        return _path(net, LOOPBACK, dst, src or (dst if dst in net.own else V4.loopback), dst)
+        return _path(net, _LO, dst, src or (dst if dst in net.own else V4.loopback), dst)
     route = _match(net, dst, dev) if any(dst) else None  # the unspecified address is no destination (RFC 1122 §3.2.1.3)
     if route is None and (is_group(dst) or dst == _LIMITED):
         route = _any_link(net, dst, dev)
@@ -54,7 +54,7 @@ def find(env: Env, net: Net, dst: bytes, src: bytes, dev: int) -> Path | None:
     if not src:
         env.note("6724/5/no_source", 0, dst)
         return None
-    return _path(net, route.dev, nexthop, src, dst)
+    return _path(net, route, nexthop, src, dst)
 
 
 def _match(net: Net, dst: bytes, dev: int) -> Route | None:
@@ -73,9 +73,19 @@ def _any_link(net: Net, dst: bytes, dev: int) -> Route | None:
     return None
 
 
-def _path(net: Net, dev: int, nexthop: bytes, src: bytes, dst: bytes) -> Path:
-    it = net.ifaces[dev]
-    return Path(of(dst), dev, nexthop, src, dst, it.mtu, it.gso, ones_sum(src + dst), to_many(net, dst))
+_LO = Route(b"", 0, dev=LOOPBACK)
+
+
+def _path(net: Net, route: Route, nexthop: bytes, src: bytes, dst: bytes) -> Path:
+    it, learnt = net.ifaces[route.dev], net.learnt.get(dst)
+    mtu, fragile = route.mtu or it.mtu, False
+    if learnt is not None and learnt.mtu < mtu and not route.lock:
+        mtu, fragile = learnt.mtu, learnt.fragile
+    family, group = of(dst), to_many(net, dst)
+    sums = ones_sum(src + dst)
+    return Path(
+        family, route.dev, nexthop, src, dst, mtu, it.gso, sums, group, it.mtu, route.lock, fragile, route.advmss
+    )
 
 
 def add(

@@ -84,6 +84,17 @@ RULES: dict[str, Rule] = {
     "1122/3.2.2.1/error": Rule(
         "{2} is told that its packet ended here (type {0}, code {1}).", ("ICMP4-3", "ICMP6-5", "ICMP6-2", "UDP-2")
     ),
+    "drop.icmp.no_pmtu_disc": Rule("The message says that a packet was too big, and nobody shall listen to that here."),
+    "8201/4/larger": Rule("Packets of {0} bytes would fit, says a router, but {1} is all we send.", ("PMTU6-2",)),
+    "8201/4/least": Rule("Every IPv6 link carries 1280 bytes: that only {0} fit cannot be true.", ("PMTU6-1",)),
+    "1191/5/least": Rule(
+        "No IPv4 path is believed to carry only {0} bytes: we send the least, and routers may fragment it.",
+        ("PMTU4-1",),
+    ),
+    "1191/3/learnt": Rule("The path to {0} carries {1} bytes: remembered for ten minutes.", ("PMTU4-1", "PMTU6-1")),
+    "1191/6.3/forgotten": Rule(
+        "The path to {0} may carry more than {1} bytes again: it was long ago.", ("PMTU4-2", "PMTU6-3")
+    ),
     "4861/7.2.2/undelivered": Rule(
         "{0} cannot be reached on the link: whoever wrote to it is told.", ("ND-6", "UDP-3")
     ),

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A frame arrives at a host: through link and IP to the socket that it is for, or to the answer that there is none."""
 
+import errno
 import struct
 
 from labstack.core.event import FAILED, READABLE
 from labstack.core.frame import Frame
-from labstack.ip import icmp, route
+from labstack.ip import icmp, pmtu, route
 from labstack.ip.arrive import arrive, looped
 from labstack.ip.datagram import Datagram
 from labstack.stack import ports
 from labstack.stack.host import TCP, UDP, Echo, Host
+from labstack.stack.syscall import datagram as datagrams
 from labstack.stack.syscall import errqueue
 from labstack.tcp import arrive as tcp
 from labstack.tcp import closing, listen, opening, output
@@ -171,17 +173,21 @@ def _error(host: Host, d: Datagram) -> None:
     if quoted.proto == PROTO_TCP and quoted.flow in host.flows:
         conn = host.conns[host.flows[quoted.flow]]
         state = conn.state
-        if tcp_icmp.arrive(host.env, conn, quoted):
+        if tcp_icmp.arrive(host.env, host.net, conn, quoted):
             errqueue.tell(host, conn.sock, d, state)
         host.env.dirty[conn.sock] = None
     elif quoted.proto == PROTO_UDP:
         lport, rport = struct.unpack_from("!HH", quoted.transport)
         sock = _reader(host, quoted.src, lport, quoted.dst, rport)
         if sock is not None:
-            udp.icmp(host.env, sock, quoted)
-            errqueue.tell(host, sock.sock, d)
+            s = host.files.sockets.get(host.files.owners.get(sock.sock, 0))
+            if quoted.errno != errno.EMSGSIZE or s is None or datagrams.too_big(host, s, quoted):
+                udp.icmp(host.env, sock, quoted)
+                errqueue.tell(host, sock.sock, d)
     elif quoted.proto == quoted.family.icmp:
         echo = _echo_socket(host, int.from_bytes(quoted.transport[4:6], "big"))
         if echo is not None:
+            if quoted.errno == errno.EMSGSIZE:
+                pmtu.learn(host.env, host.net, quoted.dst, quoted.mtu)
             echo.error = quoted.errno
             host.env.wake(echo.sock, FAILED)

@@ -54,6 +54,7 @@ class Snd(State):
     delivery: Delivery
     limit: int  # bytes the application may have queued
     mss: int  # Eff.snd.MSS: payload of a full-sized segment
+    clamp: int  # the MSS that the peer announced, or less by the application's wish
     wnd: int = 0
     wl1: int = 0
     wl2: int = 0
@@ -164,6 +165,7 @@ class Conn(State):
     challenged: int = -(1 << 62)  # when the last rate-limited ACK went out
     ttl: int = 0  # 0: the default
     tos: int = 0
+    discover: int = 1  # IP_MTU_DISCOVER: see `mtu`
     df: bool = True  # packets must not be fragmented on the way (IPv4)
     user: User = User()
     reset: bool = False  # a RST is to be sent

@@ -8,7 +8,7 @@ from labstack.core.env import Env
 from labstack.core.event import ACCEPTABLE, CONNECTED, WRITABLE
 from labstack.ip.family import of
 from labstack.ip.net import Path
-from labstack.tcp import ackgen, acks, agreed, closing, isn, keepalive, rate, rtt, send, tally, timer, window
+from labstack.tcp import ackgen, acks, agreed, closing, isn, keepalive, mtu, rate, rtt, send, tally, timer, window
 from labstack.tcp.cc import table
 from labstack.tcp.cc.controller import Controller
 from labstack.tcp.conn import Conn, Rcv, Snd
@@ -42,6 +42,7 @@ def make(
     key = remote + local + ports
     iss = isn.choose(env, key, used)
     mss = path.mtu - family.header - TCP_HLEN
+    announced = mtu.announced(env, path)
     limit = env.config["net.ipv4.tcp_rmem.default"]
     snd = Snd(
         iss=iss,
@@ -55,8 +56,9 @@ def make(
         delivery=Delivery(),
         limit=env.config["net.ipv4.tcp_wmem.default"],
         mss=mss,
+        clamp=mtu.UNLIMITED,
     )
-    rcv = Rcv(irs=0, nxt=0, edge=0, limit=limit, mss=mss, seen=min(mss, SMALLEST))
+    rcv = Rcv(irs=0, nxt=0, edge=0, limit=limit, mss=announced, seen=min(announced, SMALLEST))
     conn = Conn(
         sock=sock,
         local=local,
@@ -70,6 +72,7 @@ def make(
         rcv=rcv,
         tally=tally.Tally(),
         mtu=path.mtu,
+        discover=mtu.DONT if family.no_pmtu and env.config[family.no_pmtu] else mtu.WANT,
         gso=max(path.gso - family.header - TCP_HLEN, 0),
         pseudo=checksum.add(path.sum, PROTO),
     )
@@ -144,10 +147,9 @@ def take_syn(env: Env, conn: Conn, seg: Segment) -> None:
     rcv.irs, rcv.nxt, rcv.edge, rcv.acked = seg.seq, seg.seq + 1, seg.seq + 1 + offered, seg.seq
     theirs = seg.mss or family.mss  # nobody can take segments without data: zero is no offer
     agreed.settle(env, conn, seg)
-    snd.mss = min(max(theirs, env.config["net.ipv4.tcp_min_snd_mss"]), snd.mss) - agreed.always(conn)
-    snd.cc.mss = snd.mss
+    snd.clamp = min(theirs, conn.user.maxseg or mtu.UNLIMITED)
+    mtu.sync(env, conn, conn.mtu)
     snd.wl1 = seg.seq - 1
-    env.note("9293/3.7.1/mss", conn.sock, snd.mss)
 
 
 def established(env: Env, conn: Conn) -> None:
@@ -156,6 +158,7 @@ def established(env: Env, conn: Conn) -> None:
         # RFC 6298 (5.7): the SYN was retransmitted, so nothing is known of the round trip
         env.note("6298/5.7/after-syn", conn.sock)
         rtt.unknown(conn.snd.rtt, AFTER_LOST_SYN)
+    mtu.sync(env, conn, conn.mtu)
     become(env, conn, ESTABLISHED)
     _first_flight(env, conn)
     tally.opened(conn.tally, conn.passive, env.now)

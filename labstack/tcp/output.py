@@ -11,9 +11,9 @@ from labstack.ip.icmp import scope
 from labstack.ip.net import Net
 from labstack.ip.send import send as send_ip
 from labstack.link import neighbour
-from labstack.tcp import ackgen, agreed, half, persist, send, sndbuf, tally, window
+from labstack.tcp import ackgen, agreed, half, mtu, persist, send, sndbuf, tally, window
 from labstack.tcp.conn import NOW, Conn
-from labstack.tcp.segment import ACK, CSUM_AT, FIN, PROTO, PSH, RST, SYN, TCP_HLEN, Segment, header
+from labstack.tcp.segment import ACK, CSUM_AT, FIN, PROTO, PSH, RST, SYN, Segment, header
 from labstack.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, SENDING, SYN_SENT
 from layers import checksum
 
@@ -24,7 +24,7 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
     """Send what is due on conn. True if the burst limit left something for another drain."""
     snd = conn.snd
     if conn.version != net.version:
-        _fit(env, net, conn)
+        mtu.follow(env, net, conn)
     if conn.reset:
         conn.reset = False
         _bare(env, net, conn, send.ack_seq(snd), RST | ACK, 0)
@@ -81,18 +81,6 @@ def _watch(env: Env, conn: Conn, progress: bool) -> None:
         kind = tally.SNDBUF_LIMITED
     if kind != it.chrono.kind:
         tally.watch(it, kind, env.now)
-
-
-def _fit(env: Env, net: Net, conn: Conn) -> None:
-    """Interfaces or routes changed: segments must fit the path as it is now (RFC 9293 §3.7.3, SHLD-6)."""
-    conn.version = net.version
-    path = route.lookup(env, net, conn.remote, conn.local, conn.dev)
-    if path is not None:
-        headers = path.family.header + TCP_HLEN
-        taken = agreed.always(conn) if conn.state != SYN_SENT else 0
-        conn.snd.mss = conn.snd.cc.mss = min(conn.snd.mss, path.mtu - headers - taken)
-        conn.gso = max(path.gso - headers, 0)
-        conn.mtu = path.mtu
 
 
 def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> None:

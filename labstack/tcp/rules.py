@@ -148,6 +148,8 @@ RULES: dict[str, Rule] = {
     "9293/3.9.2.2/hard": Rule("ICMP {0} while opening: the connection is refused", ("MUST-54",)),
     "9293/3.9.2.2/soft": Rule("ICMP {0}: remembered, but no reason to give up", ("MUST-54", "MUST-56")),
     "5927/4/ignored": Rule("ICMP {0} quotes a sequence number that is not in flight: ignored"),
+    "5927/7.2/smaller": Rule("only {0} bytes get to the peer in one packet: segments carry {1} bytes", ("SHLD-6",)),
+    "5927/7.2/no-smaller": Rule("a router says that only {0} bytes fit, and our segments are no larger: ignored"),
     # drops
     "drop.tcp.short": Rule("{0} bytes are no TCP header"),
     "drop.tcp.dataofs": Rule("a data offset of {0} bytes cannot be"),

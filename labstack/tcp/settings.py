@@ -87,8 +87,9 @@ def _of_family(size: int, write: Callable[[Env, Conn, int], None]) -> Callable[[
     return guarded
 
 
-def _df(env: Env, conn: Conn, value: int) -> None:
-    conn.df = bool(value)
+def _discover(env: Env, conn: Conn, value: int) -> None:
+    """IP_MTU_DISCOVER; the next segment has DF or not."""
+    conn.discover, conn.version = value, -1
 
 
 def _reuse(env: Env, conn: Conn, value: int) -> None:
@@ -128,7 +129,9 @@ SETTINGS: dict[str, Setting] = {
     "tos4": Setting(0, 255, lambda c: c.tos, _of_family(4, _tos)),
     "hops6": Setting(0, 255, lambda c: c.ttl, _of_family(16, _ttl)),
     "tclass6": Setting(0, 255, lambda c: c.tos, _of_family(16, _tos)),
-    "df": Setting(0, 1, lambda c: c.df, _df),
+    "discover": Setting(0, 5, lambda c: c.discover, _discover),
+    "discover4": Setting(0, 5, lambda c: c.discover, _of_family(4, _discover)),
+    "discover6": Setting(0, 5, lambda c: c.discover, _of_family(16, _discover)),
     "reuse": Setting(0, 1, lambda c: c.reuse, _reuse),
     "syn_retries": Setting(0, 127, lambda c: c.user.syn_retries, _user("syn_retries")),
     "defer_accept": Setting(0, 255, lambda c: c.user.defer_accept, _user("defer_accept")),

@@ -169,6 +169,17 @@ class Script:
         body = body[:2] + (0xFFFF - ones_sum(body)).to_bytes(2, "big") + body[4:]
         self.frame(bytes(IP(src=self.peer, dst=self.us, proto=1) / body))
 
+    def too_big(self, quote: bytes, mtu: int) -> None:
+        """A router says that a packet of ours does not fit: "fragmentation needed", or "packet too big"."""
+        if self.family == 4:
+            self.icmp(3, 4, quote[:28], mtu)
+            return
+        self._say(f"packet too big, {mtu}")
+        body = bytes((2, 0, 0, 0)) + mtu.to_bytes(4, "big") + quote[:60]
+        pseudo = ones_sum(bytes(IPv6(src=self.peer, dst=self.us))[8:40], 58 + len(body))
+        body = body[:2] + (0xFFFF - ones_sum(body, pseudo)).to_bytes(2, "big") + body[4:]
+        self.frame(bytes(IPv6(src=self.peer, dst=self.us, nh=58) / body))
+
     def wait(self, ms: float) -> None:
         """Time passes; what falls due is done on time."""
         self._say(f"wait {ms} ms")

@@ -102,12 +102,11 @@ def test_data_sent_after_the_peers_fin_still_goes_out(tcp: Tcp) -> None:
 
 def test_queued_data_goes_out_before_the_fin(tcp: Tcp) -> None:
     """RFC 9293 §3.10.4: queue the FIN until all preceding SENDs have been segmentized."""
-    s = tcp().passive(win=1000)
+    s = tcp().passive(win=2000, mss=1000)
     s.call("send", s.sock, pattern(0, 2500))
     s.call("close", s.sock)
     s.tx("A", seq=1, size=1000)
-    s.rx("A", win=1000)
-    s.tx("A", seq=1001, size=1000)
+    s.tx(seq=1001, size=1000)
     s.rx("A", win=1000)
     s.tx("FPA", seq=2001, data=pattern(2000, 500))
     s.rx("A")

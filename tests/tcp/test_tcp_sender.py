@@ -83,15 +83,16 @@ def test_the_window_bounds_what_is_in_flight(tcp: Tcp) -> None:
 
 def test_a_window_smaller_than_the_mss_is_used_when_it_is_half_of_the_largest(tcp: Tcp) -> None:
     """RFC 9293 §3.8.6.2.1 (3), Fs = 1/2."""
-    s = tcp().passive(win=800)
+    s = tcp().passive(win=1000)
     s.call("send", s.sock, bytes(3000))
-    s.tx("A", size=800)
-    s.rx("A", win=400)
-    s.tx("A", size=400)
-    s.rx("A", win=399)
+    assert [seg.size for seg in s.burst()] == [500, 500]
+    s.conn.snd.mss = 1000  # as if the window had been larger when the connection opened
+    s.rx("A", win=500)
+    s.tx("A", size=500)
+    s.rx("A", win=499)
     s.nothing()
-    s.rx("A", win=800)
-    s.tx("A", size=800)
+    s.rx("A", win=1000)
+    s.tx(size=1000)
 
 
 def test_a_silly_window_is_used_when_the_override_timer_expires(tcp: Tcp) -> None:
@@ -271,7 +272,7 @@ def test_any_kind_of_bytes_can_be_sent(tcp: Tcp, kind: Callable[[bytes], object]
 
 def test_many_tiny_writes_are_gathered_into_full_segments(tcp: Tcp) -> None:
     """RFC 9293 §3.7.4, SHLD-28: and in order."""
-    s = tcp().passive(mss=500, win=400)
+    s = tcp().passive(mss=500, win=1400)
     for at in range(3000):
         s.call("send", s.sock, pattern(at, 1))
     got = b"".join(seg.data for seg in s.burst())

@@ -3,9 +3,12 @@
 
 import errno
 
-from labstack.ip.family import is_group
+from labstack.core.errors import StackError
+from labstack.ip import pmtu
+from labstack.ip.datagram import Quoted
+from labstack.ip.family import V4, V6, Family, is_group
 from labstack.stack.host import Host
-from labstack.stack.syscall import files, message, poll, sk
+from labstack.stack.syscall import errqueue, files, message, poll, sk
 from labstack.stack.syscall.connect import autobind, here, unmapped, way
 from labstack.stack.syscall.files import (
     MSG_DONTWAIT,
@@ -23,10 +26,11 @@ from labstack.stack.syscall.files import (
     Socket,
     refused,
 )
+from labstack.tcp.mtu import DO, DONT, INTERFACE, OMIT, PROBE, WANT
 from labstack.udp import socket as udp
 
 MOST = 65_535
-DISCOVER = 0, 10  # IP_MTU_DISCOVER
+DISCOVER = {V4: (0, 10), V6: (41, 23)}  # IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
 
 
 def receive(host: Host, call: Parked, s: Socket, n: int | None, flags: int) -> Got | None:
@@ -77,11 +81,31 @@ def send(
         s.held, s.aim = parts, aim
     else:
         ttl, tos = message.marks(s, len(path.dst), control)
-        df = s.options.get(DISCOVER, 1) > 0
-        lport = host.udps[s.sock].lport
-        udp.transmit(host.env, host.net, path, lport, aim[1], b"".join(parts), ttl, tos, df)
+        lport, wants = host.udps[s.sock].lport, discover(host, s, path.family)
+        whole = wants in (DO, PROBE) or (wants == WANT and not path.fragile)
+        path = path if wants < PROBE else path._replace(mtu=path.link_mtu)  # what was learnt of the path is not asked
+        try:
+            udp.transmit(host.env, host.net, path, lport, aim[1], b"".join(parts), ttl, tos, whole)
+        except StackError:
+            if wants in (DO, PROBE, INTERFACE):
+                errqueue.too_large(s, path, aim)
+            raise
         files.changed(host.files, s, poll.OUT)  # it is out, so there is room again (sock_def_write_space)
     return size
+
+
+def discover(host: Host, s: Socket, family: Family) -> int:
+    """IP_MTU_DISCOVER for packets of this family."""
+    without = DONT if family.no_pmtu and host.env.config[family.no_pmtu] else WANT
+    return s.options.get(DISCOVER[family], without)
+
+
+def too_big(host: Host, s: Socket, quoted: Quoted) -> bool:
+    """A router could not send a datagram of this socket on. False if the owner does not want to know."""
+    wants = discover(host, s, quoted.family)
+    if wants not in (INTERFACE, OMIT):
+        pmtu.learn(host.env, host.net, quoted.dst, quoted.mtu)
+    return wants not in (DONT, INTERFACE, OMIT)
 
 
 def uncork(host: Host, s: Socket, value: int) -> None:

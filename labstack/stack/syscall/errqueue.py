@@ -10,6 +10,7 @@ import struct
 
 from labstack.ip.datagram import Datagram
 from labstack.ip.family import V4
+from labstack.ip.net import Path
 from labstack.stack.host import Host
 from labstack.stack.syscall import files, sk
 from labstack.stack.syscall.files import MSG_ERRQUEUE, MSG_TRUNC, NOWHERE, Control, Extended, Got, Socket, refused
@@ -18,7 +19,7 @@ from labstack.stack.syscall.owed import SOFTWARE, STAMPS
 from labstack.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT
 
 RECVERR, RECVERR6 = (SOL_IP, 11), (SOL_IPV6, 25)
-ORIGIN_ICMP, ORIGIN_ICMP6 = 2, 3
+ORIGIN_LOCAL, ORIGIN_ICMP, ORIGIN_ICMP6 = 1, 2, 3
 UDP_HLEN = 8
 _ERROR = struct.Struct("<IBBBBII")
 _TIMES = struct.Struct("<qq32x")
@@ -46,6 +47,12 @@ def tell(host: Host, sock: int, d: Datagram, state: str = CLOSED) -> None:
         kind, code, info = quoted.type, quoted.code, quoted.mtu
         s.errors.append(Extended(quoted.errno, origin, kind, code, info, 0, payload, d.src, address))
     files.changed(host.files, s)
+
+
+def too_large(s: Socket, path: Path, aim: tuple[bytes, int]) -> None:
+    """A datagram was refused because it would not fit the path: the queue says how large it may be (ip_local_error)."""
+    if s.options.get(RECVERR if path.family is V4 else RECVERR6) and len(s.errors) < files.MOST_ERRORS:
+        s.errors.append(Extended(errno.EMSGSIZE, ORIGIN_LOCAL, 0, 0, path.mtu, 0, b"", b"", aim))
 
 
 def receive(host: Host, s: Socket, n: int | None) -> Got:

@@ -287,19 +287,24 @@ def default_hops(host: Host, s: Socket) -> int:
     return s.options.get(HOPS) or host.env.config["net.ipv6.conf.all.hop_limit"]
 
 
-def mtu_discover(host: Host, s: Socket, value: int) -> None:
-    """IP_PMTUDISC_DONT, _WANT and _DO; the rest needs a path MTU that sockets can ignore."""
-    if _within(value, 0, 5) > 2:
-        raise refused(errno.ENOPROTOOPT)
-    s.options[(SOL_IP, 10)] = value
-    wish(host, s, "df", int(value > 0))
+def mtu_discover(key: Key) -> Set:
+    """IP_PMTUDISC_DONT, _WANT, _DO, _PROBE, _INTERFACE, _OMIT."""
+
+    def put(host: Host, s: Socket, value: int) -> None:
+        s.options[key] = _within(value, 0, 5)
+        if key[0] == SOL_IP or s.family == sk.AF_INET6:
+            wish(host, s, "discover4" if key[0] == SOL_IP else "discover6", value)
+
+    return put
 
 
-def mtu_discover6(host: Host, s: Socket, value: int) -> None:
-    """IPv6 packets are never fragmented on the way: _WANT and _DO."""
-    if _within(value, 0, 5) not in (1, 2):
-        raise refused(errno.ENOPROTOOPT)
-    s.options[(SOL_IPV6, 23)] = value
+def discovers(key: Key) -> Get:
+    """What was asked for; before, what net.ipv4.ip_no_pmtu_disc has."""
+
+    def get(host: Host, s: Socket) -> int:
+        return s.options.get(key, int(not (key[0] == SOL_IP and host.env.config["net.ipv4.ip_no_pmtu_disc"])))
+
+    return get
 
 
 def mtu(host: Host, s: Socket) -> int:

@@ -41,6 +41,11 @@ def _flag(level: int, number: int, name: str, form: Form = INT) -> Option:
     return Option(level, number, name, form, knobs.kept((level, number)), knobs.keep_flag((level, number)))
 
 
+def _discover(level: int, number: int, name: str, form: Form) -> Option:
+    """What shall be done about the MTU of paths."""
+    return Option(level, number, name, form, knobs.discovers((level, number)), knobs.mtu_discover((level, number)))
+
+
 def _fact(number: int, name: str, get: Get) -> Option:
     """What only getsockopt may ask."""
     return Option(SOL_SOCKET, number, name, INT, get, None)
@@ -97,14 +102,16 @@ _ROWS: tuple[Option, ...] = (
     Option(SOL_IP, 1, "IP_TOS", OCTET, knobs.kept(knobs.TOS), knobs.tos),
     Option(SOL_IP, 2, "IP_TTL", OCTET, knobs.default_ttl, knobs.ttl),
     _flag(SOL_IP, 8, "IP_PKTINFO", OCTET),
-    Option(SOL_IP, 10, "IP_MTU_DISCOVER", OCTET, knobs.kept((SOL_IP, 10), 1), knobs.mtu_discover),
+    _discover(SOL_IP, 10, "IP_MTU_DISCOVER", OCTET),
     Option(SOL_IP, 11, "IP_RECVERR", OCTET, knobs.kept((SOL_IP, 11)), knobs.recverr((SOL_IP, 11))),
     _flag(SOL_IP, 12, "IP_RECVTTL", OCTET),
     _flag(SOL_IP, 13, "IP_RECVTOS", OCTET),
     Option(SOL_IP, 14, "IP_MTU", OCTET, knobs.mtu, None),
     _flag(*binding.FREEBIND, "IP_FREEBIND", OCTET),
     Option(SOL_IPV6, 16, "IPV6_UNICAST_HOPS", INT6, knobs.default_hops, knobs.hops),
-    Option(SOL_IPV6, 23, "IPV6_MTU_DISCOVER", INT6, knobs.kept((SOL_IPV6, 23), 1), knobs.mtu_discover6),
+    Option(
+        SOL_IPV6, 23, "IPV6_MTU_DISCOVER", INT6, knobs.discovers((SOL_IPV6, 23)), knobs.mtu_discover((SOL_IPV6, 23))
+    ),
     Option(SOL_IPV6, 24, "IPV6_MTU", INT6, knobs.mtu, None),
     Option(SOL_IPV6, 25, "IPV6_RECVERR", INT6, knobs.kept((SOL_IPV6, 25)), knobs.recverr((SOL_IPV6, 25))),
     Option(SOL_IPV6, 26, "IPV6_V6ONLY", INT6, knobs.field("v6only"), knobs.v6only),
