@@ -16,32 +16,79 @@ from labstack.tcp import rtt
 Tcp = Callable[..., Script]
 
 
+def samples(it: rtt.Rtt, *milliseconds: int, env: Env | None = None) -> None:
+    """Round trips, each with an acknowledgment of its own: a round of the estimator, too."""
+    for r in milliseconds:
+        rtt.sample(env or Env(Rng(1)), it, r * MS, r * MS, una=it.round + 1, nxt=it.round + 2, delayed=False)
+
+
 def test_first_and_later_samples_as_in_the_formulas() -> None:
-    """RFC 6298 (2.2), (2.3): RTTVAR before SRTT, alpha 1/8, beta 1/4, K 4."""
-    env, it = Env(Rng(1)), rtt.Rtt()
-    rtt.sample(env, it, 800 * MS)
-    assert (it.srtt, it.rttvar, it.rto) == (800 * MS, 400 * MS, 2400 * MS)
-    rtt.sample(env, it, 400 * MS)
-    assert (it.srtt, it.rttvar) == (750 * MS, 400 * MS)
-    assert it.rto == 750 * MS + 4 * 400 * MS
-    for _ in range(200):
-        rtt.sample(env, it, 100 * MS)
+    """RFC 6298 (2.2), (2.3): RTTVAR before SRTT, alpha 1/8, beta 1/4, K 4 (the field is K times the RFC's RTTVAR)."""
+    it = rtt.Rtt()
+    samples(it, 800)
+    assert (it.srtt, it.rttvar, it.rto) == (800 * MS, 4 * 400 * MS, 2400 * MS)
+    samples(it, 400)
+    assert (it.srtt, it.rttvar, it.rto) == (750 * MS, 4 * 400 * MS, 750 * MS + 4 * 400 * MS)
+    samples(it, 1550)
+    assert (it.srtt, it.rttvar, it.rto) == (850 * MS, 4 * 500 * MS, 850 * MS + 4 * 500 * MS)
+
+
+def test_the_variance_term_is_at_least_tcp_rto_min() -> None:
+    """RFC 6298 (2.4) asks for an RTO of 1 s at least; Linux's 200 ms are for the term that is added to SRTT."""
+    it = rtt.Rtt()
+    samples(it, 800, *[100] * 200)
     assert abs(it.srtt - 100 * MS) < MS
-    assert it.rto == it.srtt // 1000 * 1000 + 200 * MS, "Linux's tcp_rto_min is for the variance"
+    assert 0 <= it.rttvar - 200 * MS < 4  # ns; what whole numbers leave
+    assert it.rto == it.srtt // 1000 * 1000 + it.rttvar
+
+
+def test_the_variance_term_rises_at_once_and_falls_once_a_round_trip() -> None:
+    """Linux's tcp_rtt_estimator, where RFC 6298 (2.3) would forget within a round trip of many acknowledgments."""
+    env, it = Env(Rng(1)), rtt.Rtt()
+    samples(it, *[100] * 100)
+    assert it.rttvar == 200 * MS
+    rtt.sample(env, it, 500 * MS, 500 * MS, it.round - 1, it.round, delayed=False)
+    high = it.rttvar
+    assert high == it.deviation > 400 * MS
+    for _ in range(20):  # of the same round
+        rtt.sample(env, it, 150 * MS, 150 * MS, it.round - 1, it.round, delayed=False)
+    assert (it.rttvar, it.deviation < high // 4) == (high, True)
+    rtt.sample(env, it, 150 * MS, 150 * MS, it.round + 1, it.round + 2, delayed=False)
+    assert it.rttvar == high  # the worst of that round was the first
+    rtt.sample(env, it, 150 * MS, 150 * MS, it.round + 1, it.round + 2, delayed=False)
+    assert it.rttvar == high - (high - 200 * MS) // 4
+
+
+def test_a_sample_that_is_better_than_expected_raises_the_variance_slowly() -> None:
+    """Linux's tcp_rtt_estimator: a round trip that gets shorter is no reason to wait longer."""
+    it = rtt.Rtt()
+    samples(it, 800, 100)
+    assert (it.srtt, it.rttvar) == (712_500_000, 1600 * MS + (700 - 400) * MS // 8)
 
 
 def test_rto_stays_in_its_bounds() -> None:
     """RFC 6298 (2.4), (2.5)."""
     env, it = Env(Rng(1), Config().replace({"net.ipv4.tcp_rto_min_us": 1_000_000})), rtt.Rtt()
-    rtt.sample(env, it, 1)
+    rtt.sample(env, it, 1, 1, 1, 2, delayed=False)
     assert it.rto == 1000 * MS
     for _ in range(20):
         rtt.back_off(env, it)
     assert it.rto == 120_000 * MS
 
 
-def test_the_round_trip_is_measured_once_per_flight(tcp: Tcp) -> None:
-    """RFC 6298 §3: one segment is timed; the handshake gave the first sample."""
+def test_an_ack_that_may_have_been_delayed_does_not_raise_the_least() -> None:
+    """Linux's tcp_update_rtt_min: the least round trip is the path's, not the receiver's patience."""
+    env, it = Env(Rng(1)), rtt.Rtt()
+    samples(it, 100, env=env)
+    env.now = 400_000 * MS  # longer than tcp_min_rtt_wlen
+    rtt.sample(env, it, 140 * MS, 140 * MS, 1, 2, delayed=True)
+    assert it.least == 100 * MS
+    rtt.sample(env, it, 140 * MS, 140 * MS, 1, 2, delayed=False)
+    assert it.least == 140 * MS
+
+
+def test_every_acknowledgment_is_a_sample(tcp: Tcp) -> None:
+    """RFC 6298 §3: at least one in a round trip; here each tells of the oldest segment that it acknowledges."""
     s = tcp()
     s.connect()
     s.tx("S")
@@ -56,7 +103,7 @@ def test_the_round_trip_is_measured_once_per_flight(tcp: Tcp) -> None:
     assert s.conn.snd.rtt.srtt == 110 * MS
     s.wait(50)
     s.rx("A", ack=3001)
-    assert s.conn.snd.rtt.srtt == 110 * MS
+    assert s.conn.snd.rtt.srtt == 125 * MS
 
 
 def test_retransmitted_segments_give_no_sample(tcp: Tcp) -> None:
