@@ -96,7 +96,7 @@ def _collapse(conn: Conn, index: int, room: int) -> None:
     stop, end, size, marks, flags = index + 1, first.end, first.size, first.marks, first.flags
     for s in flight.queue[index + 1 :]:
         size += s.size
-        if s.end > limit or s.segs > 1 or s.marks & SACKED or size > room:
+        if s.end - (s.flags & FIN) > limit or s.segs > 1 or s.marks & SACKED or size > room:
             break
         stop, end, marks, flags = stop + 1, s.end, marks | s.marks & EVER, flags | s.flags
     if stop > index + 1:
@@ -129,6 +129,8 @@ def _new(env: Env, conn: Conn, force: bool = False) -> Span | None:
     ready = snd.out.end - snd.nxt
     if ready < 0 or (ready == 0 and not snd.fin):
         return None
+    if ready and snd.una == snd.iss and conn.half is None:
+        return None  # RFC 9293 §3.10.4: what was queued in SYN-RECEIVED waits for ESTABLISHED, a FIN alone does not
     if snd.out.stops and ready:
         stop = snd.out.stop_after(snd.nxt)
         ready, force = stop - snd.nxt, force or stop < snd.out.end

@@ -314,7 +314,7 @@ def test_two_lost_syns_begin_with_one_segment(reno: Tcp) -> None:
     s.connect()
     s.tx("S")
     s.tx("S", after=1000)
-    s.tx("S", after=2000)
+    s.tx("S", after=1000)
     s.rx("SA", mss=MSS)
     s.tx("A")
     s.call("send", s.sock, bytes(5 * MSS))
