@@ -69,8 +69,6 @@ def keys_value(keys: list[int]) -> int:
 # what Linux would do at another value than 0
 NOT_YET: dict[str, str] = {
     "tcp_fack": "forward acknowledgment; Linux ignores it, too",
-    "tcp_ecn": "explicit congestion notification (RFC 3168)",
-    "tcp_ecn_fallback": "a SYN without ECN after one that was lost",
     "tcp_ecn_option": "the options of accurate ECN",
     "tcp_mtu_probing": "path MTU discovery without ICMP (RFC 4821)",
     "tcp_moderate_rcvbuf": "receive buffers that grow",
@@ -183,6 +181,8 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.tcp_frto": Sysctl(2, 0, 2, "a timeout is under suspicion (RFC 5682)"),
     "net.ipv4.tcp_max_reordering": Sysctl(300, 1, 1 << 20, "segments of reordering that are believed, at most"),
     "net.ipv4.tcp_invalid_ratelimit": Sysctl(500, 0, 60_000, "ms between ACKs that answer unacceptable segments"),
+    "net.ipv4.tcp_ecn": Sysctl(2, 0, 2, "1: offer and take ECN (RFC 3168); 2: take it"),
+    "net.ipv4.tcp_ecn_fallback": Sysctl(1, 0, 1, "a SYN that is sent again offers no ECN (RFC 3168 §6.1.1.1)"),
     "net.ipv4.tcp_min_snd_mss": Sysctl(48, 48, 65_535, "least segment size a peer can make us use"),
     "net.ipv4.tcp_init_cwnd": Sysctl(10, 1, 1000, "segments in the initial window (RFC 6928)"),
     "net.ipv4.tcp_max_islands": Sysctl(1024, 1, 1 << 20, "separate pieces held beyond a gap"),

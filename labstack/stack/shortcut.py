@@ -43,10 +43,10 @@ def taken(host: Host, dev: int, frame: Frame) -> bool:
     else:
         return False
     sock = host.flows.get(flow)
-    if sock is None or offset >> 4 != TCP_HLEN // 4:
+    if sock is None or offset != TCP_HLEN // 4 << 4:
         return False
     conn = host.conns[sock]
-    if conn.approved != (host.net.version, dev) or not predict.quiet(env, conn, seq, flags & 0x3F):
+    if conn.approved != (host.net.version, dev) or not predict.quiet(env, conn, seq, flags):
         return False
     first = at + TCP_HLEN
     have = len(buf) - first

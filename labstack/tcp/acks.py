@@ -7,6 +7,7 @@ from labstack.core.env import Env
 from labstack.tcp import delivery, persist, prr, rack, rate, recovery, rtt, sack, tally, tlp, tstamp
 from labstack.tcp.cc import news
 from labstack.tcp.conn import Conn, Snd
+from labstack.tcp.ecn import echoes
 from labstack.tcp.loss import CWR, OPEN, RECOVERY
 from labstack.tcp.segment import FIN, SYN, Segment
 from labstack.tcp.sent import EVER, LOST, RETRANS, SACKED, Sent, cut
@@ -22,6 +23,7 @@ def acknowledge(env: Env, conn: Conn, seg: Segment) -> None:
         return
     told.echo = seg.ts[1] if seg.ts is not None and conn.tstamp is not None else 0
     told.data = seg.size > 0 or bool(seg.flags & (SYN | FIN))
+    told.ece = echoes(conn, seg)
     told.advanced = seg.ack > snd.una
     _window(env, conn, seg, told)
     if told.advanced:
@@ -211,6 +213,8 @@ def _control(env: Env, conn: Conn, told: Told) -> None:
     """The controller hears of it: it grows the window, or recovery shrinks it."""
     snd = conn.snd
     loss, cc = snd.loss, snd.cc
+    if told.ece:
+        loss.marks += loss.delivered - told.delivered
     sample = rate.sample(env, conn, told)
     cc.heard(sample)
     if cc.own:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from labstack.core.env import Env
 from labstack.ip.net import Net
-from labstack.tcp import ackgen, acks, closing, half, listen, opening, output, receive, tally
+from labstack.tcp import ackgen, acks, closing, ecn, half, listen, opening, output, receive, tally
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, FIN, RST, SYN, Segment
 from labstack.tcp.seq import unwrap
@@ -207,6 +207,8 @@ def seventh_text(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         output.refuse(env, net, seg)
         closing.die(env, conn, errno.ECONNRESET)
         return STOP
+    if conn.ecn:
+        ecn.arrived(env, conn, seg)
     receive.text(env, conn, seg)
     return CONTINUE
 

@@ -161,6 +161,7 @@ class Conn(State):
     approved: tuple[int, int] = (-1, 0)  # (Net.version, interface) for which IP found its addresses in order
     scaling: bool = False  # we offer (later: both agreed on) window scaling (RFC 7323 §2.2)
     sack: bool = False  # the same for selective acknowledgments (RFC 2018 §2)
+    ecn: int = 0  # see `ecn`
     tstamp: Timestamps | None = None  # the same for timestamps (RFC 7323 §3.2)
     challenged: int = -(1 << 62)  # when the last rate-limited ACK went out
     ttl: int = 0  # 0: the default

@@ -9,6 +9,7 @@ from labstack.core.config import MS
 from labstack.core.env import Env
 from labstack.tcp import delivery
 from labstack.tcp.conn import Conn
+from labstack.tcp.ecn import ON, SEEN
 from labstack.tcp.states import (
     CLOSE_WAIT,
     CLOSED,
@@ -31,6 +32,7 @@ UNLIMITED = (1 << 64) - 1  # a pacing rate: nothing is paced
 MAX_SSTHRESH = 0x7FFFFFFF
 OPT_TIMESTAMPS, OPT_SACK = 1, 2  # TCPI_OPT_...
 OPT_WSCALE = 4  # TCPI_OPT_WSCALE
+OPT_ECN, OPT_ECN_SEEN = 8, 16
 DEFAULT_MSS, MIN_MSS = 536, 88  # what Linux believes of a peer that has not said anything yet
 INITIAL_SPACE = 10  # segments that Linux's receiver expects in the first round trip
 
@@ -68,7 +70,6 @@ ABSENT = (
     "fastopen_client_fail",
     "fackets",
     "last_ack_sent",
-    "delivered_ce",
     "rehash",
     "received_ce",
     "delivered_e1_bytes",
@@ -86,6 +87,7 @@ def _sender(env: Env, conn: Conn) -> dict[str, int]:
     snd, rtt, cc = conn.snd, conn.snd.rtt, conn.snd.cc
     heard = conn.rcv.nxt > 0
     options = OPT_WSCALE * conn.scaling | OPT_SACK * conn.sack | OPT_TIMESTAMPS * (conn.tstamp is not None)
+    options |= OPT_ECN * bool(conn.ecn & ON) | OPT_ECN_SEEN * bool(conn.ecn & SEEN)
     return {
         "retransmits": snd.retries if conn.state != CLOSED else 0,
         "probes": snd.unanswered,
@@ -117,6 +119,7 @@ def _flight(conn: Conn) -> dict[str, int]:
         "lost": flight.lost,
         "retrans": flight.retrans,
         "delivered": loss.delivered,
+        "delivered_ce": loss.marks,
         "reordering": loss.reordering,
         "reord_seen": loss.reorderings,
         "dsack_dups": loss.dsacks,

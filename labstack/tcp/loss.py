@@ -19,6 +19,7 @@ class Loss(State):
     reorderings: int = 0  # how often reordering was seen
     marked: int = 0  # segments that were ever marked lost
     delivered: int = 0  # segments that ever arrived
+    marks: int = 0  # of those, how many were marked by the network, as far as echoes tell
     dsacks: int = 0  # segments that arrived twice, say D-SACKs
     reneged: bool = False  # the peer took back what it had SACKed
     # undo: was it a loss at all?

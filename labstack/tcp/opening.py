@@ -8,7 +8,7 @@ from labstack.core.env import Env
 from labstack.core.event import ACCEPTABLE, CONNECTED, WRITABLE
 from labstack.ip.family import of
 from labstack.ip.net import Path
-from labstack.tcp import ackgen, acks, agreed, closing, isn, keepalive, mtu, rate, rtt, send, tally, timer, window
+from labstack.tcp import ackgen, acks, agreed, closing, ecn, isn, keepalive, mtu, rate, rtt, send, tally, timer, window
 from labstack.tcp.cc import table
 from labstack.tcp.cc.controller import Controller
 from labstack.tcp.conn import Conn, Rcv, Snd
@@ -95,6 +95,7 @@ def active(env: Env, conn: Conn) -> None:
     become(env, conn, SYN_SENT)
     conn.snd.trouble_at = env.now  # TCP_USER_TIMEOUT counts from the first SYN
     conn.snd.syn = True
+    ecn.offer(env, conn)
     env.dirty[conn.sock] = None
 
 
@@ -147,6 +148,7 @@ def take_syn(env: Env, conn: Conn, seg: Segment) -> None:
     rcv.irs, rcv.nxt, rcv.edge, rcv.acked = seg.seq, seg.seq + 1, seg.seq + 1 + offered, seg.seq
     theirs = seg.mss or family.mss  # nobody can take segments without data: zero is no offer
     agreed.settle(env, conn, seg)
+    ecn.settle(env, conn, seg)
     snd.clamp = min(theirs, conn.user.maxseg or mtu.UNLIMITED)
     mtu.sync(env, conn, conn.mtu)
     snd.wl1 = seg.seq - 1
@@ -177,5 +179,5 @@ def _first_flight(env: Env, conn: Conn) -> None:
     snd = conn.snd
     snd.cc.cwnd = 1 if conn.tally.retrans > 1 else send.initial_window(env)
     snd.full_at = env.now
-    snd.cc = table.begin(snd.cc, rate.moment(env, snd), ecn=False)
+    snd.cc = table.begin(snd.cc, rate.moment(env, snd), ecn=bool(conn.ecn))
     rate.update(env, conn)

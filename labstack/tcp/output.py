@@ -11,7 +11,7 @@ from labstack.ip.icmp import scope
 from labstack.ip.net import Net
 from labstack.ip.send import send as send_ip
 from labstack.link import neighbour
-from labstack.tcp import ackgen, agreed, half, mtu, persist, send, sndbuf, tally, window
+from labstack.tcp import ackgen, agreed, ecn, half, mtu, persist, send, sndbuf, tally, window
 from labstack.tcp.conn import NOW, Conn
 from labstack.tcp.segment import ACK, CSUM_AT, FIN, PROTO, PSH, RST, SYN, Segment, header
 from labstack.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, SENDING, SYN_SENT
@@ -133,12 +133,15 @@ def _emit(env: Env, net: Net, conn: Conn, seq: int, flags: int, size: int, piece
     elif conn.doubt:
         conn.doubt = False
         neighbour.doubt(env, net.ifaces[path.dev], path.nexthop)
+    tos = conn.tos
+    if conn.ecn:
+        flags, tos = ecn.marked(env, conn, seq, size, flags)
     options = agreed.block(env, conn, flags)
     pseudo = checksum.add(conn.pseudo, 20 + len(options) + size)
     head = header(conn.lport, conn.rport, seq, conn.rcv.nxt if flags & ACK else 0, flags, wnd, options, pseudo)
     gso = conn.snd.mss if size > conn.snd.mss else None
     env.count["TcpOutSegs"] += 1
-    send_ip(env, net, path, PROTO, head, pieces, gso=gso, csum_at=CSUM_AT, ttl=conn.ttl, tos=conn.tos, df=conn.df)
+    send_ip(env, net, path, PROTO, head, pieces, gso=gso, csum_at=CSUM_AT, ttl=conn.ttl, tos=tos, df=conn.df)
 
 
 def refuse(env: Env, net: Net, seg: Segment) -> None:

@@ -20,6 +20,7 @@ def quiet(env: Env, conn: Conn, seq: int, flags: int) -> bool:
     snd, rcv = conn.snd, conn.rcv
     return (
         conn.state == ESTABLISHED
+        and not conn.ecn
         and flags & ~PSH == ACK
         and seq == rcv.nxt & MASK
         and snd.wl1 <= rcv.nxt

@@ -4,6 +4,7 @@ that one round trip later it is ssthresh: neither a burst nor a pause.
 """
 
 from labstack.core.env import Env
+from labstack.tcp import ecn
 from labstack.tcp.cc.controller import INFINITE, Sample
 from labstack.tcp.conn import Conn
 from labstack.tcp.loss import CWR
@@ -16,6 +17,7 @@ def begin(env: Env, conn: Conn, ssthresh: int) -> None:
     loss.prior_cwnd = snd.cc.cwnd
     loss.prr_delivered = loss.prr_out = 0
     snd.cc.credit, snd.cc.ssthresh = 0, ssthresh
+    ecn.reduced(conn)
     env.note("6937/3/begin", conn.sock, loss.prior_cwnd, ssthresh)
 
 

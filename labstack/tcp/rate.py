@@ -30,6 +30,8 @@ def sample(env: Env, conn: Conn, told: Told) -> Sample:
         prior=rate.prior,
         interval=rate.interval,
         app_limited=rate.app_limited,
+        total_ce=loss.marks,
+        ce=new if told.ece else 0,
         ece=told.ece,
         una=snd.una,
         nxt=snd.nxt,

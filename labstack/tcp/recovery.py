@@ -7,7 +7,7 @@ What goes out again, `send` takes from the queue.
 """
 
 from labstack.core.env import Env
-from labstack.tcp import frto, prr, rack, sack, tally, timer, undo
+from labstack.tcp import ecn, frto, prr, rack, sack, tally, timer, undo
 from labstack.tcp.castate import become, keep_open, settled
 from labstack.tcp.conn import RTO, Conn
 from labstack.tcp.loss import CWR, DISORDER, LOSS, OPEN, RECOVERY
@@ -184,6 +184,7 @@ def timed_out(env: Env, conn: Conn) -> None:
     if loss.state <= DISORDER and snd.flight.sacked >= least:
         loss.reordering = min(loss.reordering, least)  # it was believed to be too great
     become(env, conn, LOSS)
+    ecn.reduced(conn)
     loss.high, loss.tail_end, loss.tail = snd.nxt, 0, False
     loss.frto = bool(env.config["net.ipv4.tcp_frto"]) and (fresh or snd.retries > 0)
     loss.fresh = False

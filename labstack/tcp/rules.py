@@ -131,6 +131,13 @@ RULES: dict[str, Rule] = {
     "5682/3/spurious": Rule("what was never sent again has arrived: the timeout was too early"),
     "5682/3/real": Rule("nothing but what was sent again arrives: the loss was real"),
     "4015/3.2/undo": Rule("it was no loss: cwnd is {0} segments again"),
+    # ECN (RFC 3168)
+    "3168/6.1.1/offer": Rule("our SYN offers ECN", ("SHLD-8", "ECN-1")),
+    "3168/6.1.1/agreed": Rule("both sides use ECN", ("SHLD-8", "ECN-1")),
+    "3168/6.1.1.1/without": Rule("the SYN goes again without ECN: perhaps that was why it was lost", ("ECN-1",)),
+    "3168/6.1.3/marked": Rule("the network marked it: every ACK says so until the peer has slowed down", ("ECN-3",)),
+    "3168/6.1.3/answered": Rule("the peer has slowed down: no more echoes", ("ECN-3",)),
+    "3168/6.1.2/cwr": Rule("this segment says that we have slowed down", ("ECN-2",)),
     # closing
     "9293/3.10.4/syn-sent": Rule("CLOSE before the peer answered: the connection is gone"),
     "9293/3.10.4/established": Rule("CLOSE: a FIN follows the queued data, enter FIN-WAIT-1"),

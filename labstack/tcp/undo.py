@@ -6,7 +6,7 @@ was sent again at all.
 """
 
 from labstack.core.env import Env
-from labstack.tcp import sack
+from labstack.tcp import ecn, sack
 from labstack.tcp.castate import become, keep_open, settled
 from labstack.tcp.conn import Conn
 from labstack.tcp.loss import LOSS, OPEN
@@ -45,7 +45,9 @@ def take_back(env: Env, conn: Conn, unmark: bool) -> None:
             mark(snd.flight, index, s.marks & ~LOST)
     if loss.prior_ssthresh:
         snd.cc.cwnd = snd.cc.after_undo(loss.prior_cwnd)
-        snd.cc.ssthresh = max(snd.cc.ssthresh, loss.prior_ssthresh)
+        if loss.prior_ssthresh > snd.cc.ssthresh:
+            snd.cc.ssthresh = loss.prior_ssthresh
+            ecn.restored(conn)
         env.note("4015/3.2/undo", conn.sock, snd.cc.cwnd)
     snd.full_at = env.now
     loss.since = None

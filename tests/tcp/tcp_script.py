@@ -27,7 +27,7 @@ from layers.checksum import ones_sum
 
 ADDRS = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 HLEN = {4: 20, 6: 40}
-LETTERS = "FSRPAU"
+LETTERS = "FSRPAUEWN"  # E, W, N: ECE, CWR, AE
 RENO = {"net.ipv4.tcp_congestion_control": CONGESTION.index("reno")}  # the controller whose figures are the RFCs'
 PATIENCE = 400_000  # ms that tx(after=...) waits at most
 
@@ -40,6 +40,7 @@ class Seg:
         self.seq, self.ack, self.win = seq, ack, tcp.window
         self.data, self.at, self.raw = data, at, raw
         self.size = len(data)
+        self.tos = raw[1] if raw[0] >> 4 == 4 else (raw[0] << 4 | raw[1] >> 4) & 0xFF
         self.sport, self.dport = tcp.sport, tcp.dport
         options = dict(tcp.options)
         self.mss, self.ws = options.get("MSS"), options.get("WScale")
@@ -135,11 +136,14 @@ class Script:
             urgptr=more.get("urg", 0),
             options=options,
         )
-        return bytes(self.ip() / tcp / data) if data else bytes(self.ip() / tcp)
+        ip = self.ip(more.get("tos", 0))
+        return bytes(ip / tcp / data) if data else bytes(ip / tcp)
 
-    def ip(self) -> Any:
+    def ip(self, tos: int = 0) -> Any:
         src, dst = self.peer, self.us
-        return IP(src=src, dst=dst, flags=2, id=0, ttl=64) if self.family == 4 else IPv6(src=src, dst=dst)
+        if self.family == 4:
+            return IP(src=src, dst=dst, flags=2, id=0, ttl=64, tos=tos)
+        return IPv6(src=src, dst=dst, tc=tos)
 
     def rx(
         self, flags: str, seq: int | None = None, ack: int | None = None, data: bytes | int = b"", **more: Any
