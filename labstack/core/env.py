@@ -32,6 +32,8 @@ class Env(State):
     trace: list[Trace] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     wakes: dict[int, int] = field(default_factory=dict)  # socket: what changed for its owner since the last drain
+    memory: int = 0  # bytes that TCP's buffers take, as Linux counts them; settled once a drain
+    pressed: bool = False  # that is more than net.ipv4.tcp_mem likes
     dirty: dict[int, None] = field(default_factory=dict)  # sockets that may have something to send, in order
 
     def note(self, rule: str, sock: int = 0, *values: Any) -> None:

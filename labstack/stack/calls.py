@@ -18,7 +18,7 @@ from labstack.ip.family import is_group, parse_addr, text
 from labstack.ip.net import Path
 from labstack.stack import ports
 from labstack.stack.host import TCP, UDP, Echo, Host
-from labstack.tcp import closing, opening, receive, sndbuf, window
+from labstack.tcp import ackgen, closing, opening, receive, sndbuf
 from labstack.tcp.conn import Conn
 from labstack.tcp.listen import Listener
 from labstack.tcp.states import CAN_SEND, CLOSED, SYN_RECEIVED, SYN_SENT
@@ -166,7 +166,7 @@ def arrived(host: Host, conn: Conn, most: int) -> list[Piece]:
     """At most so many of the bytes that have arrived; the window opens."""
     pieces = receive.take(host.env, conn, most)
     if conn.state != CLOSED:
-        window.opened(host.env, conn)
+        ackgen.read(host.env, conn)
     return pieces
 
 
@@ -185,7 +185,7 @@ def shutdown(host: Host, sock: int, how: int = SHUT_WR) -> None:
     if how != SHUT_WR:
         conn.rcv.wanted = False
         receive.take(host.env, conn, conn.rcv.queued)
-        window.opened(host.env, conn)
+        ackgen.read(host.env, conn)
     if how != SHUT_RD:
         closing.close(host.env, conn)
 

@@ -12,6 +12,7 @@ from labstack.core.frame import Frame
 from labstack.ip.family import TCP
 from labstack.stack.host import Host
 from labstack.tcp import predict, tally
+from labstack.tcp.segment import PSH
 from layers import checksum
 
 _V4 = struct.Struct("!BBHHHBBH12sIIBBH")
@@ -55,7 +56,11 @@ def taken(host: Host, dev: int, frame: Frame) -> bool:
     if have != size or not (frame.sure or frame.csum is not None or _sum_holds(frame, at, flow, size)):
         return False
     pieces = (memoryview(buf)[first:], *frame.body) if first < len(buf) else frame.body
-    if not (predict.text(env, conn, ack, wnd, size, pieces) if size else predict.acknowledgment(env, conn, ack, wnd)):
+    if size:
+        good = predict.text(env, conn, ack, wnd, size, pieces, flags & PSH != 0)
+    else:
+        good = predict.acknowledgment(env, conn, ack, wnd)
+    if not good:
         return False
     if size and frame.gso is None:
         conn.tally.data_segs_in += 1

@@ -8,27 +8,56 @@ segments that were handled since (MUST-58, MUST-59).
 from labstack.core import kinds
 from labstack.core.config import MS
 from labstack.core.env import Env
-from labstack.tcp.conn import DELAYED, NONE, NOW, Conn
+from labstack.tcp import window
+from labstack.tcp.conn import DELAYED, NONE, NOW, Conn, Rcv
+from labstack.tcp.states import RECEIVING
 
-QUICKLY = 16  # acknowledgments that go out at once when a peer starts or starts again
-PATIENCE, PATIENCE_PINGPONG = 500 * MS, 200 * MS  # an acknowledgment never waits longer (MUST-40)
+QUICKLY = 16  # acknowledgments at most that go out at once when a peer starts or starts again
+PATIENCE, SHORTER = 500 * MS, 200 * MS  # an acknowledgment never waits longer (MUST-40)
 
 
-def in_order(env: Env, conn: Conn, size: int) -> None:
-    """New data arrived in order, in a segment (or a super-segment) of this size."""
+def heard(env: Env, conn: Conn) -> None:
+    """New data came. How fast does this peer send? Acknowledge quickly while it starts, then wait about as long as it
+    pauses (Linux's tcp_event_data_recv: an ACK clock that ticks too slowly keeps a small cwnd small)."""
+    rcv, least = conn.rcv, env.config["net.ipv4.tcp_delack_min"] * MS
+    gap, rcv.heard = env.now - rcv.heard, env.now
+    if not rcv.ato:
+        rcv.ato = least
+        _quick(rcv)
+    elif gap <= least // 2:
+        rcv.ato = rcv.ato // 2 + least // 2
+    elif gap < rcv.ato:
+        rcv.ato = min(rcv.ato // 2 + gap, conn.snd.rtt.rto)
+    elif gap > conn.snd.rtt.rto:
+        _quick(rcv)
+
+
+def _quick(rcv: Rcv) -> None:
+    """The next few ACKs go out at once: half a window of them (tcp_incr_quickack)."""
+    few = min((rcv.edge - rcv.acked) // (2 * rcv.seen) or 2, QUICKLY)
+    if few > rcv.quick:
+        rcv.quick = few
+
+
+def in_order(env: Env, conn: Conn) -> None:
+    """New data arrived in order, and nothing is missing: now or later (__tcp_ack_snd_check)?"""
     rcv = conn.rcv
-    _adapt(env, conn)
-    if rcv.seen < size:
-        rcv.seen = min(size, rcv.mss)
-    if rcv.nxt - rcv.acked > min(rcv.seen, rcv.limit // 2):
+    if rcv.ack == NOW:
+        return
+    if rcv.nxt - rcv.acked > rcv.seen and _moves(env, rcv):
         # RFC 9293 §3.8.6.3 SHLD-19: at least every second full-sized segment
         env.note("9293/3.8.6.3/second", conn.sock)
         rcv.ack = NOW
-    elif rcv.quick and not rcv.pingpong:
+    elif rcv.quick and not answers(env, rcv):
         env.note("linux/tcp_in_quickack_mode/at-once", conn.sock, rcv.quick)
         rcv.ack = NOW
     else:
         delay(env, conn)
+
+
+def _moves(env: Env, rcv: Rcv) -> bool:
+    """The right edge goes with it, or the application waits for more; else its reading will bring the ACK."""
+    return rcv.queued < rcv.lowat or window.choose(env, rcv) >= rcv.edge - rcv.acked
 
 
 def delay(env: Env, conn: Conn) -> None:
@@ -42,40 +71,27 @@ def delay(env: Env, conn: Conn) -> None:
         rcv.ack = NOW  # it would leave in a moment anyhow
     elif not wait:
         rcv.ack = NOW
-    elif rcv.ack == NONE:
+    elif rcv.ack == NONE or env.now + wait < env.timers.at[key]:
         rcv.ack = DELAYED
         env.timers.set(key, env.now + wait)
         env.note("9293/3.8.6.3/delay", conn.sock, wait // MS)
 
 
-def _adapt(env: Env, conn: Conn) -> None:
-    """How fast does this peer send? Acknowledge quickly while it starts, then wait about as long as it pauses (Linux's
-    tcp_event_data_recv: an ACK clock that ticks too slowly keeps a small cwnd small)."""
-    rcv, least = conn.rcv, env.config["net.ipv4.tcp_delack_min"] * MS
-    gap, rcv.heard = env.now - rcv.heard, env.now
-    if not rcv.ato:
-        rcv.quick, rcv.ato = QUICKLY, least
-    elif gap <= least // 2:
-        rcv.ato = rcv.ato // 2 + least // 2
-    elif gap < rcv.ato:
-        rcv.ato = min(rcv.ato // 2 + gap, conn.snd.rtt.rto)
-    elif gap > conn.snd.rtt.rto:
-        rcv.quick = QUICKLY
-
-
 def _bounded(env: Env, conn: Conn) -> int:
-    """The time that an acknowledgment may wait now, ns."""
-    ato, least = conn.rcv.ato, env.config["net.ipv4.tcp_delack_min"] * MS
-    if ato <= least:
-        return ato
-    most = PATIENCE_PINGPONG if conn.rcv.pingpong else PATIENCE
-    return min(ato, most, max(conn.snd.rtt.srtt, least) if conn.snd.rtt.srtt else most)
+    """The time that an acknowledgment may wait now, ns (tcp_send_delayed_ack): less than the peer's RTO may be."""
+    rcv, least = conn.rcv, env.config["net.ipv4.tcp_delack_min"] * MS
+    ato = rcv.ato
+    if ato > least:
+        most = SHORTER if rcv.pushed or answers(env, rcv) else PATIENCE
+        ato = min(ato, max(conn.snd.rtt.srtt, least) if 0 < conn.snd.rtt.srtt < most else most)
+    return min(ato, SHORTER, max(env.config["net.ipv4.tcp_rto_min_us"] * 1000 - MS, MS))
 
 
 def quickly(env: Env, conn: Conn) -> None:
     """The peer has trouble (it repeats itself, or is out of step): acknowledge at once, now and for a while."""
     rcv = conn.rcv
-    rcv.quick, rcv.pingpong, rcv.ato = QUICKLY, False, env.config["net.ipv4.tcp_delack_min"] * MS
+    _quick(rcv)
+    rcv.pingpong, rcv.ato = 0, env.config["net.ipv4.tcp_delack_min"] * MS
     rcv.ack = NOW
 
 
@@ -88,8 +104,31 @@ def hurry(env: Env, conn: Conn, most: int) -> None:
 def replied(env: Env, conn: Conn) -> None:
     """The application sent data: soon after data came, this is a dialogue."""
     rcv = conn.rcv
-    if not rcv.pingpong and env.now - rcv.heard < rcv.ato:
-        rcv.pingpong = True
+    if env.now - rcv.heard < rcv.ato and rcv.pingpong < 255:
+        rcv.pingpong += 1
+
+
+def answers(env: Env, rcv: Rcv) -> bool:
+    """Does the application answer what it reads, so that an acknowledgment can ride on the answer?"""
+    return rcv.pingpong >= env.config["net.ipv4.tcp_pingpong_thresh"]
+
+
+def expect_answer(env: Env, rcv: Rcv) -> None:
+    rcv.pingpong = env.config["net.ipv4.tcp_pingpong_thresh"]
+
+
+def read(env: Env, conn: Conn) -> None:
+    """The application has read (tcp_cleanup_rbuf): nothing is left of a burst that is not acknowledged yet, or the
+    window opens widely."""
+    rcv = conn.rcv
+    if rcv.ack == DELAYED and (
+        rcv.nxt - rcv.acked > rcv.seen or (not rcv.alloc and (rcv.pushed > 1 or (rcv.pushed and not answers(env, rcv))))
+    ):
+        env.note("linux/tcp_cleanup_rbuf/read", conn.sock)
+        rcv.ack = NOW
+        env.dirty[conn.sock] = None
+    elif rcv.ack != NOW and conn.state in RECEIVING:
+        window.opened(env, conn)
 
 
 def at_once(conn: Conn) -> None:
@@ -111,13 +150,14 @@ def sent(env: Env, conn: Conn) -> None:
     """A segment with an ACK has just left."""
     rcv = conn.rcv
     rcv.acked = rcv.nxt
+    if rcv.ack == NONE:
+        return
     if rcv.quick:
         rcv.quick -= 1
         if not rcv.quick:
             rcv.ato = env.config["net.ipv4.tcp_delack_min"] * MS
-    if rcv.ack != NONE:
-        rcv.ack = NONE
-        env.timers.stop((kinds.TCP_DELACK, conn.sock))
+    rcv.ack, rcv.pushed, rcv.starved = NONE, 0, False
+    env.timers.stop((kinds.TCP_DELACK, conn.sock))
 
 
 def expire(env: Env, conn: Conn) -> None:
@@ -127,5 +167,7 @@ def expire(env: Env, conn: Conn) -> None:
         env.count["TcpExtDelayedACKs"] += 1
         env.note("9293/3.8.6.3/expire", conn.sock)
         rcv.ack = NOW
-        rcv.ato = env.config["net.ipv4.tcp_delack_min"] * MS if rcv.pingpong else min(2 * rcv.ato, conn.snd.rtt.rto)
-        rcv.pingpong = False
+        if answers(env, rcv):
+            rcv.pingpong, rcv.ato = 0, env.config["net.ipv4.tcp_delack_min"] * MS
+        else:
+            rcv.ato = min(2 * rcv.ato, conn.snd.rtt.rto)

@@ -8,7 +8,7 @@ from labstack.core.config import SECOND
 from labstack.core.env import Env
 from labstack.core.event import CLOSED as WAKE_CLOSED
 from labstack.core.event import FAILED, READABLE
-from labstack.tcp import ackgen, tally
+from labstack.tcp import ackgen, memory, tally
 from labstack.tcp.conn import Conn
 from labstack.tcp.sent import forget
 from labstack.tcp.states import (
@@ -127,7 +127,7 @@ def fin_arrived(env: Env, conn: Conn) -> None:
     env.wake(conn.sock, READABLE)
     if conn.state in (SYN_RECEIVED, ESTABLISHED):
         become(env, conn, CLOSE_WAIT)
-        conn.rcv.pingpong = True  # our own FIN may follow at once, and take the ACK along
+        ackgen.expect_answer(env, conn.rcv)  # our own FIN may follow at once, and take the ACK along
         ackgen.delay(env, conn)
         return
     ackgen.at_once(conn)
@@ -184,7 +184,7 @@ def was_reset(env: Env, conn: Conn) -> None:
 def die(env: Env, conn: Conn, code: int) -> None:
     """The connection ends with an error (errno), or without one (0)."""
     conn.error = code
-    conn.rcv.islands.clear()
+    memory.forget_beyond(conn.rcv)
     if conn.state in (SYN_SENT, SYN_RECEIVED):
         env.count["TcpAttemptFails"] += 1
     finish(env, conn)

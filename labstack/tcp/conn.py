@@ -92,27 +92,53 @@ class Snd(State):
         return self.out.end
 
 
+class Trip(NamedTuple):
+    """What the receiver knows of round trips (`autotune`); it changes once in one, so clones share it."""
+
+    space: int = 0  # the most bytes that the application has read in a round trip
+    since: int = 0  # where the present measurement of that began, sequence number
+    at: int = 0  # ns, when
+    rtt: int = 0  # ns; 0: unknown
+    turn: int = 0  # end of the window that the peer fills at present; 0: none yet
+    turned: int = 0  # ns, when that began
+    echo: int = -1  # the last timestamp of ours that came back with data
+
+
 @state
 class Rcv(State):
     """The receive sequence space (RFC 9293 §3.3.1, figure 4)."""
 
     irs: int
     nxt: int
-    edge: int  # right edge of the window as last advertised; never moves left
-    limit: int  # bytes of the receive buffer
-    mss: int  # the largest segment we expect: what we announced, or less if the peer sends less
+    edge: int  # right edge of the window as last advertised; it does not move left
+    limit: int  # bytes of memory that the receive buffer may take
+    mss: int  # the largest segment we expect: what we announced
+    headers: int = 40  # bytes before the payload
     shift: int = 0  # Rcv.Wind.Shift
+    locked: bool = False  # the application chose `limit`
+    lowat: int = 1  # bytes that the application waits for (SO_RCVLOWAT)
+    ratio: int = 128  # of 256 bytes of memory, how many are payload, as far as is known
+    clamp: int = 0  # the window is never larger; 0: not known yet
+    ssthresh: int = 0  # nor is it at the moment larger than this
+    trip: Trip = Trip()
     ready: deque[Piece] = field(default_factory=deque)  # in order, for the application
     queued: int = 0  # bytes in `ready`
     islands: list[tuple[int, int, tuple[Piece, ...]]] = field(default_factory=list)  # beyond a gap: start, end, pieces
+    alloc: int = 0  # bytes of memory that all this costs (`memory`)
+    charges: deque[tuple[int, int]] = field(default_factory=deque)  # of what is in order: end, cost
+    beyond: list[tuple[int, int, int, int]] = field(default_factory=list)  # beyond a gap: end, start, cost, spare
+    spare: int = 0  # bytes that are free in the buffer that came last
+    starved: bool = False  # there was no memory for a segment: tell it
     fin: int | None = None  # where the peer's FIN stands
     ack: int = NONE  # is an acknowledgment due?
     acked: int = 0  # RCV.NXT in the last segment we sent
     seen: int = 0  # the largest segment so far: what "full-sized" means for this peer
+    small: int = 0  # the size of the last segment that was not: twice the same, and it is
+    pushed: int = 0  # segments since our last ACK that ended a burst; 2: or more
     heard: int = 0  # when data last arrived
     ato: int = 0  # ns an acknowledgment may wait, adapted to the peer; 0 before the first data
     quick: int = 0  # acknowledgments that still go out at once (Linux's quick ACK mode)
-    pingpong: bool = False  # the application answers what it reads: an acknowledgment can ride on the answer
+    pingpong: int = 0  # how often the application has answered at once; often enough, and an ACK can ride on the answer
     deaf: bool = False  # both directions were shut: text that arrives is answered with a reset, as Linux does
     wanted: bool = True  # False after shutdown(SHUT_RD): data is acknowledged and thrown away
 
@@ -152,6 +178,7 @@ class Conn(State):
     syn_data: bool = False  # data came with the peer's SYN and was taken, or went with ours and was acknowledged
     held: bool = True  # an application holds the socket
     reuse: bool = False  # others may have its port, too (SO_REUSEADDR)
+    memory: int = 0  # bytes of its buffers, as last counted for the host
     error: int = 0  # errno: why the connection died
     soft: int = 0  # errno: the last trouble that was no reason to die (MUST-47)
     version: int = -1  # of the network layer, when mss, mtu and gso were last fitted to the path
@@ -185,6 +212,12 @@ class Conn(State):
             (s.cc.cwnd >= 1, "cwnd >= 1 segment"),
             (r.nxt <= r.edge, "the receive window is not negative"),
             (r.queued == sum(len(p) for p in r.ready), "queued counts what is ready"),
+            (
+                r.alloc == sum(cost for _, cost in r.charges) + sum(it[2] for it in r.beyond),
+                "alloc is the sum of what segments cost",
+            ),
+            (bool(r.charges) == bool(r.queued), "what waits costs memory, and nothing else in order"),
+            (bool(r.beyond) == bool(r.islands), "what waits beyond a gap costs memory, and nothing else there"),
             (r.fin is None or r.nxt <= r.fin + 1, "nothing is received beyond the peer's FIN"),
             (r.fin is None or all(end <= r.fin for _, end, _ in r.islands), "no island beyond the peer's FIN"),
             (all(start > r.nxt for start, _, _ in r.islands), "islands lie beyond RCV.NXT"),

@@ -24,7 +24,6 @@ from labstack.tcp.states import (
     TIME_WAIT,
 )
 from labstack.tcp.tally import BUSY, RWND_LIMITED, SNDBUF_LIMITED, Tally
-from labstack.tcp.window import MAX_UNSCALED
 
 US = 1000  # ns
 NEVER = 0xFFFFFFFF  # min_rtt without a sample
@@ -34,7 +33,6 @@ OPT_TIMESTAMPS, OPT_SACK = 1, 2  # TCPI_OPT_...
 OPT_WSCALE = 4  # TCPI_OPT_WSCALE
 OPT_ECN, OPT_ECN_SEEN = 8, 16
 DEFAULT_MSS, MIN_MSS = 536, 88  # what Linux believes of a peer that has not said anything yet
-INITIAL_SPACE = 10  # segments that Linux's receiver expects in the first round trip
 
 STATES = {
     ESTABLISHED: 1,
@@ -129,16 +127,15 @@ def _flight(conn: Conn) -> dict[str, int]:
 
 def _receiver(env: Env, conn: Conn) -> dict[str, int]:
     rcv = conn.rcv
-    most = min(rcv.limit, MAX_UNSCALED << rcv.shift)
     heard = rcv.nxt > 0
     return {
         "rcv_wscale": rcv.shift if heard and conn.scaling else 0,
         "ato": rcv.ato // US,
         "rcv_mss": rcv.seen if heard else MIN_MSS,
         "advmss": rcv.mss,
-        "rcv_ssthresh": most,
-        "rcv_rtt": conn.tally.turnover.least // US,
-        "rcv_space": min(most, INITIAL_SPACE * rcv.mss) if heard else 0,
+        "rcv_ssthresh": rcv.ssthresh,
+        "rcv_rtt": rcv.trip.rtt // US,
+        "rcv_space": rcv.trip.space,
         "rcv_wnd": max(rcv.edge - rcv.acked, 0),
         "rcv_ooopack": conn.tally.beyond_gap,
         "last_data_recv": (env.now - rcv.heard) // MS,

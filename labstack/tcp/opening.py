@@ -22,7 +22,6 @@ from labstack.tcp.stream import Outbox
 from layers import checksum
 
 AFTER_LOST_SYN = 3 * SECOND
-SMALLEST = 536  # what counts as a full-sized segment until a larger one came
 
 
 def make(
@@ -58,7 +57,8 @@ def make(
         mss=mss,
         clamp=mtu.UNLIMITED,
     )
-    rcv = Rcv(irs=0, nxt=0, edge=0, limit=limit, mss=announced, seen=min(announced, SMALLEST))
+    headers, seen = family.header + TCP_HLEN, min(announced, window.SMALLEST)
+    rcv = Rcv(irs=0, nxt=0, edge=0, limit=limit, mss=announced, headers=headers, seen=seen)
     conn = Conn(
         sock=sock,
         local=local,
@@ -77,8 +77,6 @@ def make(
         pseudo=checksum.add(path.sum, PROTO),
     )
     agreed.offer(env, conn)
-    if conn.scaling:
-        rcv.shift = window.scale(env, limit)
     return conn
 
 
@@ -163,6 +161,7 @@ def established(env: Env, conn: Conn) -> None:
     mtu.sync(env, conn, conn.mtu)
     become(env, conn, ESTABLISHED)
     _first_flight(env, conn)
+    window.established(env, conn)
     tally.opened(conn.tally, conn.passive, env.now)
     conn.rcv.heard = conn.snd.ack_at = env.now
     keepalive.start(env, conn)

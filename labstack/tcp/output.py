@@ -31,7 +31,7 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
     if conn.state == CLOSED:
         return False
     if conn.half is not None and conn.half.due:
-        _bare(env, net, conn, snd.iss, SYN | ACK, window.advertise(conn.rcv, True))
+        _bare(env, net, conn, snd.iss, SYN | ACK, window.advertise(env, conn, True))
         half.sent(env, conn, conn.half)
         ackgen.sent(env, conn)
     before, again = snd.nxt, _send(env, net, conn)
@@ -43,9 +43,9 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         sndbuf.tell(env, conn)
     if snd.probe or snd.poke:
         snd.probe = snd.poke = False
-        _bare(env, net, conn, snd.una - 1, ACK, window.advertise(conn.rcv))
+        _bare(env, net, conn, snd.una - 1, ACK, window.advertise(env, conn))
     if conn.rcv.ack == NOW:
-        _bare(env, net, conn, send.ack_seq(snd), ACK, window.advertise(conn.rcv))
+        _bare(env, net, conn, send.ack_seq(snd), ACK, window.advertise(env, conn))
         ackgen.sent(env, conn)
     return False
 
@@ -88,7 +88,7 @@ def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> None:
     seq, size, flags, _ = span
     if flags & SYN and conn.state != SYN_SENT:
         flags |= ACK
-    wnd = window.advertise(conn.rcv, bool(flags & SYN))
+    wnd = window.advertise(env, conn, bool(flags & SYN))
     most = conn.gso - conn.gso % conn.snd.mss if conn.gso > conn.snd.mss else conn.snd.mss
     at, left = seq, size
     if size > conn.snd.mss:

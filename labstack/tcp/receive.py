@@ -4,14 +4,16 @@
 from labstack.core.env import Env
 from labstack.core.event import READABLE
 from labstack.core.frame import Piece
-from labstack.tcp import ackgen, islands, tally
+from labstack.tcp import ackgen, autotune, islands, memory
 from labstack.tcp.conn import Conn, Rcv
-from labstack.tcp.segment import Segment
+from labstack.tcp.segment import PSH, Segment
 
 
 def text(env: Env, conn: Conn, seg: Segment) -> None:
     """Take the part of the text that is new and inside the window."""
     rcv = conn.rcv
+    if seg.ts is not None and conn.tstamp is not None:
+        autotune.echoed(env, conn, conn.tstamp, seg)
     start, pieces = seg.seq, seg.pieces
     end = start + seg.size
     edge = rcv.edge if rcv.fin is None else rcv.fin
@@ -20,9 +22,9 @@ def text(env: Env, conn: Conn, seg: Segment) -> None:
         if start >= end:
             return
     if start == rcv.nxt:
-        advance(env, conn, end, pieces)
+        advance(env, conn, end, pieces, bool(seg.flags & PSH))
     else:
-        _keep(env, conn, start, end, pieces)
+        _keep(env, conn, start, end, pieces, bool(seg.flags & PSH))
 
 
 def fin(env: Env, conn: Conn, end: int) -> None:
@@ -31,7 +33,7 @@ def fin(env: Env, conn: Conn, end: int) -> None:
     if rcv.fin is not None or not rcv.nxt <= end < rcv.edge:
         return
     rcv.fin = end
-    islands.end_at(rcv.islands, end)
+    memory.end_at(rcv, end)
     if end > rcv.nxt:
         env.note("9293/3.10.7.4/fin/early", conn.sock)
         ackgen.at_once(conn)
@@ -46,23 +48,26 @@ def _trim(
     return low, high, tuple(islands.cut(pieces, low - start, high - start))
 
 
-def advance(env: Env, conn: Conn, end: int, pieces: tuple[Piece, ...]) -> None:
+def advance(env: Env, conn: Conn, end: int, pieces: tuple[Piece, ...], push: bool) -> None:
     """The next bytes, and whatever islands they reach."""
     rcv = conn.rcv
     size = end - rcv.nxt
+    if rcv.alloc > rcv.limit and rcv.queued and not memory.fits(env, conn, rcv.nxt):
+        memory.refuse(env, conn, size)
+        return
+    cost = memory.charge(rcv, end, size) if rcv.wanted else memory.truesize(size + rcv.headers)[0]
     if rcv.islands:
         # RFC 5681 §4.2: a segment that fills (part of) a gap is acknowledged at once
         env.note("5681/4.2/fill", conn.sock)
-        rcv.heard = env.now
         ackgen.at_once(conn)
         islands.insert(rcv.islands, rcv.nxt, end, pieces)
         _join(rcv)
     else:
         _deliver(rcv, size, pieces)
-        ackgen.in_order(env, conn, size)
+    autotune.heard(env, rcv, size, cost, push)
+    ackgen.heard(env, conn)
+    ackgen.in_order(env, conn)
     env.note("9293/3.10.7.4/text/accept", conn.sock, size)
-    if rcv.nxt >= conn.tally.window_end:
-        tally.filled(conn.tally, rcv.nxt + rcv.edge - rcv.acked, env.now)
     if rcv.wanted:
         env.wake(conn.sock, READABLE)
 
@@ -79,21 +84,28 @@ def _join(rcv: Rcv) -> None:
     while rcv.islands and rcv.islands[0][0] <= rcv.nxt:
         _, end, pieces = rcv.islands.pop(0)
         _deliver(rcv, end - rcv.nxt, pieces)
+    memory.reached(rcv)
 
 
-def _keep(env: Env, conn: Conn, start: int, end: int, pieces: tuple[Piece, ...]) -> None:
+def _keep(env: Env, conn: Conn, start: int, end: int, pieces: tuple[Piece, ...], push: bool) -> None:
     """Beyond a gap: keep it, and say at once what is missing (RFC 5681 §4.2)."""
     rcv = conn.rcv
     ackgen.at_once(conn)
-    islands.insert(rcv.islands, start, end, pieces)
+    if rcv.alloc > rcv.limit and not memory.fits(env, conn, start):
+        env.count["TcpExtTCPOFODrop"] += 1
+        env.wake(conn.sock, READABLE)
+        return
+    new = islands.insert(rcv.islands, start, end, pieces)
     env.note("9293/3.10.7.4/text/beyond", conn.sock, start - rcv.nxt)
     conn.tally.beyond_gap += -(-(end - start) // rcv.mss)
-    if len(rcv.islands) <= env.config["net.ipv4.tcp_max_islands"]:
-        env.count["TcpExtTCPOFOQueue"] += 1
+    env.count["TcpExtTCPOFOQueue"] += 1
+    if not new:
+        env.count["TcpExtTCPOFOMerge"] += 1
         return
-    last, last_end, _ = rcv.islands.pop()
-    env.note("linux/tcp_prune_ofo_queue/last", conn.sock, last_end - last)
-    env.count["TcpExtTCPOFODrop" if last == start else "TcpExtOfoPruned"] += 1
+    cost = memory.charge_beyond(env, rcv, start, end)
+    autotune.beyond(env, conn, end - start, cost, push)
+    if len(rcv.islands) > env.config["net.ipv4.tcp_max_islands"]:
+        memory.shed(env, conn)
 
 
 def peek(rcv: Rcv, most: int) -> list[Piece]:
@@ -113,7 +125,7 @@ def take(env: Env, conn: Conn, most: int) -> list[Piece]:
     if most >= rcv.queued:
         out = list(rcv.ready)
         rcv.ready.clear()
-        rcv.queued = 0
+        taken(env, conn, rcv.queued)
         return out
     out, rest = [], most
     while rest and len(rcv.ready[0]) <= rest:
@@ -124,5 +136,14 @@ def take(env: Env, conn: Conn, most: int) -> list[Piece]:
         view = memoryview(rcv.ready[0])
         out.append(view[:rest])
         rcv.ready[0] = view[rest:]
-    rcv.queued -= most
+    taken(env, conn, most)
     return out
+
+
+def taken(env: Env, conn: Conn, size: int) -> None:
+    """The application has read so many bytes: buffers are free again, and one that keeps up may get larger ones."""
+    rcv = conn.rcv
+    if rcv.charges:
+        autotune.drained(env, conn, min(rcv.charges[0][0], memory.unread(rcv) + size))
+    rcv.queued -= size
+    memory.release(rcv)

@@ -67,9 +67,12 @@ RULES: dict[str, Rule] = {
         "the FIN again in TIME-WAIT: our ACK was lost, repeat it and start 2 MSL anew", ("MUST-13",)
     ),
     # the receiver
-    "linux/tcp_prune_ofo_queue/last": Rule(
-        "too many separate pieces beyond a gap: the farthest, {0} bytes, makes room"
+    "linux/tcp_prune_ofo_queue/last": Rule("what lies farthest beyond a gap makes room: {0} bytes of memory are free"),
+    "linux/tcp_data_queue/nomem": Rule("no memory for {0} bytes in order, {1} are in use: the window closes"),
+    "linux/tcp_rcvbuf_grow/larger": Rule(
+        "{0} bytes were read in a round trip, more than ever: the receive buffer grows to {1}"
     ),
+    "linux/tcp_cleanup_rbuf/read": Rule("a burst was read to its end: acknowledge it now"),
     "5681/4.2/fill": Rule("it fills a gap: acknowledge at once"),
     "9293/3.8.6.3/second": Rule("two full-sized segments are unacknowledged: acknowledge now", ("SHLD-19", "MUST-58")),
     "linux/tcp_in_quickack_mode/at-once": Rule("the peer is just starting: this ACK and {0} more at most go at once"),

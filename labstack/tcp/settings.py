@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from labstack.core.config import MS, SECOND
 from labstack.core.env import Env
-from labstack.tcp import keepalive
-from labstack.tcp.conn import DELAYED, NOW, Conn
-from labstack.tcp.window import shift_for
+from labstack.tcp import ackgen, keepalive, window
+from labstack.tcp.conn import DELAYED, Conn
 
 BUFFER = 1 << 30
 INT_MAX = (1 << 31) - 1
@@ -40,9 +39,27 @@ def _cork(env: Env, conn: Conn, value: int) -> None:
 
 
 def _rcvbuf(env: Env, conn: Conn, value: int) -> None:
-    conn.rcv.limit = value
-    if _unsent(conn) and conn.scaling:
-        conn.rcv.shift = shift_for(value)
+    """Doubled, as Linux does, which counts memory: about half of it is payload. From now on it stays as it is."""
+    conn.rcv.limit, conn.rcv.locked = 2 * value, True
+
+
+def _rcvlowat(env: Env, conn: Conn, value: int) -> None:
+    """Bytes that the application waits for; they must fit into the buffer (tcp_set_rcvlowat)."""
+    rcv = conn.rcv
+    rcv.lowat = value
+    limit = window.memory_for(rcv, value)
+    if not rcv.locked and limit > rcv.limit:
+        rcv.limit = limit
+        if 0 < rcv.clamp < value:
+            rcv.clamp = value
+
+
+def _clamp(env: Env, conn: Conn, value: int) -> None:
+    """The window is never larger."""
+    if _unsent(conn):
+        conn.rcv.clamp = max(value, window.LEAST_CLAMP) if value else 0
+    else:
+        window.set_clamp(conn.rcv, value)
 
 
 def _sndbuf(env: Env, conn: Conn, value: int) -> None:
@@ -63,10 +80,15 @@ def _quickack(env: Env, conn: Conn, value: int) -> None:
     As on Linux (tcp_cleanup_rbuf) what is due waits until the application has read everything.
     """
     rcv = conn.rcv
-    rcv.pingpong = not value & 1
-    if value and rcv.ack == DELAYED and not rcv.queued:
-        rcv.ack = NOW
-        env.dirty[conn.sock] = None
+    if not value:
+        ackgen.expect_answer(env, rcv)
+        return
+    rcv.pingpong = 0
+    if rcv.ack == DELAYED:
+        rcv.pushed = rcv.pushed or 1
+        ackgen.read(env, conn)
+        if not value & 1:
+            ackgen.expect_answer(env, rcv)
 
 
 def _ttl(env: Env, conn: Conn, value: int) -> None:
@@ -119,7 +141,9 @@ def _keeping(name: str, unit: int) -> Callable[[Env, Conn, int], None]:
 SETTINGS: dict[str, Setting] = {
     "nodelay": Setting(0, 1, lambda c: c.snd.nodelay, _nodelay),
     "cork": Setting(0, 1, lambda c: c.snd.corked, _cork),
-    "rcvbuf": Setting(256, BUFFER, lambda c: c.rcv.limit, _rcvbuf),
+    "rcvbuf": Setting(256, BUFFER, lambda c: c.rcv.limit // 2, _rcvbuf),
+    "rcvlowat": Setting(1, INT_MAX, lambda c: c.rcv.lowat, _rcvlowat),
+    "window_clamp": Setting(0, INT_MAX, lambda c: c.rcv.clamp, _clamp),  # 0: none
     "sndbuf": Setting(256, BUFFER, lambda c: c.snd.limit, _sndbuf),
     "maxseg": Setting(0, 32_767, lambda c: c.user.maxseg, _maxseg),  # bytes; 0: what the path takes
     "quickack": Setting(0, 3, lambda c: not c.rcv.pingpong, _quickack),

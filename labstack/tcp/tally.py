@@ -34,13 +34,6 @@ class Timeouts(NamedTuple):
     since: int | None = None
 
 
-class Turnover(NamedTuple):
-    """How long the peer takes to fill a window, at least, in ns (0: unknown); since: of the present window."""
-
-    least: int = 0
-    since: int | None = None
-
-
 @state
 class Tally(State):
     data_segs_in: int = 0  # segments with data
@@ -53,8 +46,6 @@ class Tally(State):
     sent_at: int = 0  # ns; when data last went out
     chrono: Chrono = Chrono()
     timeouts: Timeouts = Timeouts()
-    turnover: Turnover = Turnover()
-    window_end: int = 0  # of the present window that the peer fills
 
 
 def opened(tally: Tally, passive: bool, now: int) -> None:
@@ -74,17 +65,6 @@ def arrived(tally: Tally, size: int, gso: int | None) -> None:
         tally.data_segs_in += 1
     else:
         tally.data_segs_in += -(-size // gso)
-
-
-def filled(tally: Tally, window_end: int, now: int) -> None:
-    """The peer has filled a window, and begins with the one that ends there: without timestamps that tells a
-    receiver most of the round-trip time (tcp_rcv_rtt_measure)."""
-    least, since = tally.turnover
-    if since is not None:
-        took = max(now - since, 1000)
-        least = min(took, least) if least else took
-    tally.turnover = Turnover(least, now)
-    tally.window_end = window_end
 
 
 def sent(tally: Tally, size: int, segs: int, now: int, again: bool = False) -> None:

@@ -117,7 +117,7 @@ def test_text_behind_the_syn_ack_in_one_batch_is_inside_the_window_of_our_syn(tc
     """RFC 9293 §3.8.6: what our SYN offered holds before our next segment does."""
     s = tcp()
     s.connect()
-    s.tx("S", win=65535)
+    s.tx("S", win=64240)
     s.stack.handle(Rx(1, Frame(s.packet("SA", 0, 1, mss=1460), net=0)), s.now)
     s.stack.handle(Rx(1, Frame(s.packet("PA", 1, 1, b"x" * 1000), net=0)), s.now)
     s.settle()
@@ -445,8 +445,8 @@ def test_accept_can_renumber_a_busy_connection(tcp: Tcp) -> None:
     s.stack.conns[2].rcv.ato = 40 * MS  # as after many segments
     s.rx("PA", data=b"early")
     sock, _ = s.call("accept", s.listener, 99)
-    assert s.call("recv", sock) == b"early"
     s.tx("A", after=40, ack=6)
+    assert s.call("recv", sock) == b"early"
     s.fails(errno.EBADF, "recv", 2)
 
 
@@ -496,7 +496,7 @@ def test_listener_options_are_inherited_and_checked_at_once(tcp: Tcp) -> None:
     s.fails(errno.EINVAL, "listen", 80, b"", 5, 0, {"ttl": 300})
     assert s.stack.bound == {}
     s.passive(nodelay=1, rcvbuf=5000, ttl=7)
-    assert (s.conn.snd.nodelay, s.conn.rcv.limit, s.conn.ttl) == (True, 5000, 7)
+    assert (s.conn.snd.nodelay, s.conn.rcv.limit, s.conn.ttl) == (True, 10_000, 7)
 
 
 def test_a_connect_with_wrong_options_leaves_nothing(tcp: Tcp) -> None:

@@ -42,7 +42,7 @@ def test_a_whole_life_across_the_wrap(tcp: Tcp, monkeypatch: pytest.MonkeyPatch,
     assert (retransmitted.seq, retransmitted.data) == (501, pattern(500, 500))
     s.rx("A", ack=1401)
     s.rx("FA")
-    s.tx("A", ack=1502)
+    s.tx("A", after=40, ack=1502)
     s.call("close", s.sock)
     s.tx("FA", seq=1401)
     s.rx("A", ack=1402)

@@ -30,9 +30,9 @@ def tcp(host: Host, s: Socket) -> dict[str, int]:
 
 
 def memory(host: Host, s: Socket) -> dict[str, int]:
-    """What SO_MEMINFO says: bytes of data, where Linux counts the memory around them, too."""
+    """What SO_MEMINFO says: of TCP as `tcp.memory` counts it, of datagrams bytes without the memory around them."""
     it, udp = sk.conn(host, s), host.udps.get(s.sock)
-    received = it.rcv.queued if it is not None else udp.queued if udp is not None else 0
+    received = it.rcv.alloc if it is not None else udp.queued if udp is not None else 0
     return {
         "SK_MEMINFO_RMEM_ALLOC": received,
         "SK_MEMINFO_RCVBUF": knobs.rcvbuf(host, s),

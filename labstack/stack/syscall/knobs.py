@@ -116,6 +116,7 @@ def rcvlowat(host: Host, s: Socket, value: int) -> None:
     if s.type == sk.SOCK_STREAM:
         most = s.options.get(RCVBUF, host.env.config["net.ipv4.tcp_rmem.max"]) // 2
     s.rcvlowat = min(value if value >= 0 else INT_MAX, most) or 1
+    wish(host, s, "rcvlowat", s.rcvlowat)
     it = sk.conn(host, s)
     if it is not None and (poll.readable(it, s.rcvlowat) or sk.ended(it)):
         files.changed(host.files, s, poll.IN)
@@ -209,7 +210,18 @@ def sndbuf(host: Host, s: Socket) -> int:
     return s.options.get(SNDBUF, host.env.config["net.ipv4.tcp_wmem.default"] if stream else DATAGRAMS)
 
 
+def window_clamp(host: Host, s: Socket, value: int) -> None:
+    """0 takes it back, while there is no connection (tcp_set_window_clamp)."""
+    if value == 0 and sk.state(host, s) != CLOSED:
+        raise refused(errno.EINVAL)
+    wish(host, s, "window_clamp", max(value, MIN_RCVBUF // 2) if value else 0)
+
+
 def rcvbuf(host: Host, s: Socket) -> int:
+    """A stream's grows with what is read, if it was not set."""
+    it = sk.conn(host, s)
+    if it is not None:
+        return it.rcv.limit
     name = "net.ipv4.tcp_rmem.default" if s.type == sk.SOCK_STREAM else "net.core.rmem_default"
     return s.options.get(RCVBUF, host.env.config[name])
 

@@ -91,6 +91,7 @@ _ROWS: tuple[Option, ...] = (
     _tcp(7, "TCP_SYNCNT", "syn_retries", 1, 127, "net.ipv4.tcp_syn_retries"),
     Option(SOL_TCP, 8, "TCP_LINGER2", INT, knobs.wished("linger2", "net.ipv4.tcp_fin_timeout"), knobs.linger2),
     Option(SOL_TCP, 9, "TCP_DEFER_ACCEPT", INT, opening.defer_accept, opening.set_defer_accept),
+    Option(SOL_TCP, 10, "TCP_WINDOW_CLAMP", INT, knobs.wished("window_clamp"), knobs.window_clamp),
     Option(SOL_TCP, 11, "TCP_INFO", BYTES, figures.tcp_bytes, None),
     Option(SOL_TCP, 12, "TCP_QUICKACK", INT, knobs.wished("quickack", 1), knobs.quickack),
     Option(SOL_TCP, 13, "TCP_CONGESTION", NAME, knobs.congestion, knobs.set_congestion),

@@ -59,9 +59,11 @@ def _stream(host: Host, s: Socket) -> int:
 
 
 def readable(it: Conn, lowat: int) -> bool:
-    """Enough has arrived, or the window is too small for more (tcp_epollin_ready)."""
-    queued = it.rcv.queued
-    return queued > 0 and (queued >= lowat or it.rcv.edge - it.rcv.nxt <= it.rcv.seen)
+    """Enough has arrived, or there is hardly room for more (tcp_epollin_ready)."""
+    rcv = it.rcv
+    if not rcv.queued:
+        return False
+    return rcv.queued >= lowat or rcv.alloc > rcv.limit - (rcv.limit >> 3) or rcv.edge - rcv.nxt <= rcv.seen
 
 
 def _datagrams(host: Host, s: Socket) -> int:
