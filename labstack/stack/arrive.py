@@ -14,7 +14,7 @@ from labstack.stack.host import TCP, UDP, Echo, Host
 from labstack.stack.syscall import datagram as datagrams
 from labstack.stack.syscall import errqueue
 from labstack.tcp import arrive as tcp
-from labstack.tcp import closing, listen, opening, output
+from labstack.tcp import closing, cookies, listen, opening, output
 from labstack.tcp import icmp as tcp_icmp
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, RST, SYN, Segment, parse
@@ -75,8 +75,10 @@ def _tcp(host: Host, d: Datagram) -> None:
     if listener is None:
         env.drop("drop.tcp.closed", seg.dport)
         output.refuse(env, host.net, seg)
-    elif listen.wants(env, host.net, listener, seg):
-        _accept_syn(host, listener, seg, used)
+    else:
+        fate = listen.wants(env, host.net, listener, seg)
+        if fate != listen.DROP:
+            _accept(host, listener, seg, used, fate)
 
 
 _LEAVING = frozenset({TIME_WAIT, CLOSED})
@@ -99,8 +101,8 @@ def _makes_way(host: Host, conn: Conn, seg: Segment) -> bool:
     return True
 
 
-def _accept_syn(host: Host, listener: listen.Listener, seg: Segment, used: int | None) -> None:
-    """A connection of its own for a SYN that a listener wants."""
+def _accept(host: Host, listener: listen.Listener, seg: Segment, used: int | None, fate: int) -> None:
+    """A connection for a SYN that a listener wants, or for an ACK that brings a cookie back."""
     d, env = seg.dgram, host.env
     dev = listener.dev or icmp.scope(d)
     path = route.lookup(env, host.net, d.src, d.dst, dev)
@@ -110,10 +112,24 @@ def _accept_syn(host: Host, listener: listen.Listener, seg: Segment, used: int |
     if ports.full(host):
         env.drop("drop.tcp.sockets")
         return
-    conn = opening.make(env, ports.fresh(host), path, d.dst, seg.dport, d.src, seg.sport, dev, used)
+    mss = 0
+    if fate == listen.OPEN and not (mss := cookies.size(env, seg)):
+        output.refuse(env, host.net, seg)
+        return
+    number = ports.fresh(host) if fate != listen.COOKIE else 0
+    conn = opening.make(env, number, path, d.dst, seg.dport, d.src, seg.sport, dev, used)
     conn.held = False
-    ports.adopt(host, conn, listener.options)
-    listen.passive(host.env, conn, listener, seg)
+    ports.set_options(host, conn, listener.options)
+    if fate == listen.COOKIE:
+        listen.with_cookie(env, host.net, conn, listener, seg)
+    elif fate == listen.REMEMBER:
+        ports.adopt(host, conn)
+        listen.passive(env, conn, listener, seg)
+    elif listen.reopen(env, conn, listener, seg, mss):
+        ports.adopt(host, conn)
+        tcp.arrive(env, host.net, conn, seg, listener)
+    else:
+        env.count["TcpExtListenDrops"] += 1
 
 
 def _udp(host: Host, d: Datagram) -> None:

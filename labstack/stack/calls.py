@@ -56,12 +56,13 @@ def connect(
 
 
 def dial(host: Host, path: Path, lport: int, port: int, dev: int, options: dict[str, int], sock: int = 0) -> int:
-    """Begin a connection along a path; returns its socket number. Raises EADDRINUSE, or as ports.adopt."""
+    """Begin a connection along a path; returns its socket number. Raises EADDRINUSE, or as ports.set_option."""
     number = ports.fresh(host, sock)
     conn = opening.make(host.env, number, path, path.src, lport, path.dst, port, dev)
     if conn.key in host.flows:
         raise StackError(errno.EADDRINUSE, f"there is a connection from port {lport} to {text(path.dst)} port {port}")
-    ports.adopt(host, conn, options)
+    ports.set_options(host, conn, options)
+    ports.adopt(host, conn)
     opening.active(host.env, conn)
     return number
 

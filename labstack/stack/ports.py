@@ -125,13 +125,17 @@ def _turn(env: Env) -> int:
     return env.count["PortsChosen"]
 
 
-def adopt(host: Host, conn: Conn, options: dict[str, int]) -> None:
-    """Take a new connection into the table, with the options that its creator set. Raises as set_option."""
-    for name, value in options.items():
-        set_option(host, conn, name, value)
+def adopt(host: Host, conn: Conn) -> None:
+    """Take a new connection into the table."""
     host.conns[conn.sock] = conn
     host.flows[conn.key] = conn.sock
     host.env.dirty[conn.sock] = None
+
+
+def set_options(host: Host, conn: Conn, options: dict[str, int]) -> None:
+    """What the creator of a connection wishes, or its listener. Raises as set_option."""
+    for name, value in options.items():
+        set_option(host, conn, name, value)
 
 
 def set_option(host: Host, conn: Conn, name: str, value: int) -> None:

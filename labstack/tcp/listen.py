@@ -12,11 +12,12 @@ from collections import deque
 from labstack.core.env import Env
 from labstack.core.state import State, field, state
 from labstack.ip.net import Net
-from labstack.tcp import acks, closing, half, opening, output
+from labstack.tcp import acks, closing, cookies, half, opening, output
 from labstack.tcp.conn import Conn, Half
 from labstack.tcp.segment import ACK, FIN, RST, SYN, Segment
 from labstack.tcp.states import LISTEN
 
+NEVER = -(1 << 62)
 FEW = 8  # half-open connections for which there is always time
 LEAST = 2  # repetitions that the oldest of too many half-open connections may have
 
@@ -28,6 +29,7 @@ class Listener(State):
     lport: int
     backlog: int
     dev: int = 0
+    flooded_at: int = NEVER  # when a cookie was last sent
     half: dict[int, bool] = field(default_factory=dict)  # half-open connections, oldest first: True for a young one
     young: int = 0  # of those, whose SYN,ACK went out once
     ready: deque[int] = field(default_factory=deque)  # established, waiting for accept
@@ -36,16 +38,18 @@ class Listener(State):
     state = LISTEN
 
 
-DROP, REMEMBER, COOKIE = 0, 1, 2  # what becomes of a SYN
+DROP, REMEMBER, COOKIE, OPEN = 0, 1, 2, 3  # what becomes of a segment: OPEN is an ACK that brings a cookie back
 
 
 def wants(env: Env, net: Net, listener: Listener, seg: Segment) -> int:
-    """SEGMENT ARRIVES in LISTEN: REMEMBER or COOKIE if seg is to be answered with a SYN,ACK, else it is done with."""
+    """SEGMENT ARRIVES in LISTEN: what becomes of seg, which is done with if that is DROP."""
     if seg.flags & RST:
         # first
         env.drop("drop.tcp.listen_rst")
     elif seg.flags & ACK:
         # second
+        if not seg.flags & SYN and _may_be_cookie(env, listener):
+            return OPEN
         env.drop("drop.tcp.listen_ack")
         output.refuse(env, net, seg)
     elif not seg.flags & SYN:
@@ -64,19 +68,24 @@ def wants(env: Env, net: Net, listener: Listener, seg: Segment) -> int:
 
 def _fate(env: Env, listener: Listener) -> int:
     """Linux's tcp_conn_request: is there room for one more that is half open, and for one more that waits?"""
-    cookies = env.config["net.ipv4.tcp_syncookies"]
+    kind = env.config["net.ipv4.tcp_syncookies"]
     held = len(listener.half)
     flooded = held > listener.backlog
-    if cookies and (flooded or cookies == 2):
+    if kind and (flooded or kind == 2):
         env.count["TcpExtTCPReqQFullDoCookies"] += 1
         return COOKIE if room(env, listener) else DROP
     # without cookies the last quarter is for destinations that are known to be alive, and we do not remember them
     most = env.config["net.ipv4.tcp_max_syn_backlog"]
-    if flooded or (not cookies and most - held < most >> 2):
+    if flooded or (not kind and most - held < most >> 2):
         env.count["TcpExtTCPReqQFullDrop"] += flooded
         env.drop("drop.tcp.syn_queue", held)
         return DROP
     return REMEMBER if room(env, listener) else DROP
+
+
+def _may_be_cookie(env: Env, listener: Listener) -> bool:
+    """An ACK can only bring back a cookie that was sent not long ago."""
+    return bool(env.config["net.ipv4.tcp_syncookies"]) and env.now - listener.flooded_at < cookies.AGE * cookies.PERIOD
 
 
 def room(env: Env, listener: Listener) -> bool:
@@ -88,6 +97,29 @@ def room(env: Env, listener: Listener) -> bool:
     return True
 
 
+def with_cookie(env: Env, net: Net, conn: Conn, listener: Listener, seg: Segment) -> None:
+    """A SYN for which nothing is remembered: conn is forgotten when its SYN,ACK has been sent."""
+    env.count["TcpInDelivers"] += 1
+    listener.flooded_at = env.now
+    cookies.make(env, conn, seg)
+    output.synack(env, net, conn)
+
+
+def reopen(env: Env, conn: Conn, listener: Listener, seg: Segment, mss: int) -> bool:
+    """An ACK that brings a cookie back: conn is half open again, and the ACK will open it."""
+    if not room(env, listener) or not cookies.restore(env, conn, seg, mss):
+        return False
+    env.note("4987/3.6/open", conn.sock)
+    _enter(listener, conn)
+    return True
+
+
+def _enter(listener: Listener, conn: Conn) -> None:
+    conn.parent = listener.sock
+    listener.half[conn.sock] = True
+    listener.young += 1
+
+
 def passive(env: Env, conn: Conn, listener: Listener, seg: Segment) -> None:
     """A SYN for a listener: the new connection answers with SYN,ACK at the next drain.
 
@@ -96,9 +128,7 @@ def passive(env: Env, conn: Conn, listener: Listener, seg: Segment) -> None:
     """
     env.count["TcpInDelivers"] += 1
     env.note("9293/3.10.7.2/syn", conn.sock)
-    conn.parent = listener.sock
-    listener.half[conn.sock] = True
-    listener.young += 1
+    _enter(listener, conn)
     opening.take_syn(env, conn, seg)
     acks.window(env, conn, seg.seq, seg.ack, seg.wnd)
     half.start(env, conn)

@@ -31,7 +31,7 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
     if conn.state == CLOSED:
         return False
     if conn.half is not None and conn.half.due:
-        _bare(env, net, conn, snd.iss, SYN | ACK, window.advertise(env, conn, True))
+        synack(env, net, conn)
         half.sent(env, conn, conn.half)
         ackgen.sent(env, conn)
     before, again = snd.nxt, _send(env, net, conn)
@@ -48,6 +48,11 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         _bare(env, net, conn, send.ack_seq(snd), ACK, window.advertise(env, conn))
         ackgen.sent(env, conn)
     return False
+
+
+def synack(env: Env, net: Net, conn: Conn) -> None:
+    """The SYN,ACK of a connection that the peer opens."""
+    _bare(env, net, conn, conn.snd.iss, SYN | ACK, window.advertise(env, conn, True))
 
 
 def _send(env: Env, net: Net, conn: Conn) -> bool:

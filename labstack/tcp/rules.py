@@ -41,6 +41,9 @@ RULES: dict[str, Rule] = {
     "6298/5.7/synack": Rule("no ACK of our SYN,ACK came: send it again, time number {0}"),
     "linux/reqsk_timer_handler/expire": Rule("half open for too long: forgotten after {0} more SYN,ACKs"),
     "9293/3.5/simultaneous-again": Rule("the peer's SYN of a simultaneous open again: so goes ours", ("MUST-10",)),
+    "4987/3.6/sent": Rule("too many half-open connections: a cookie answers, which remembers a segment size of {0}"),
+    "4987/3.6/valid": Rule("the ACK brings a cookie of ours back, with a segment size of {0}"),
+    "4987/3.6/open": Rule("what the cookie tells is enough to open the connection"),
     # segments for no connection
     "9293/3.10.7.1/reset-ack": Rule("no connection here for {0}: answer RST with the sequence number it acknowledges"),
     "9293/3.10.7.1/reset": Rule("no connection here for {0}: answer RST,ACK"),
@@ -170,6 +173,7 @@ RULES: dict[str, Rule] = {
     "drop.tcp.syn_fin": Rule("SYN and FIN together make no sense"),
     "drop.tcp.accept_queue": Rule("{0} connections wait for accept already"),
     "drop.tcp.syn_queue": Rule("{0} connections are half open already"),
+    "drop.tcp.cookie": Rule("what it acknowledges is no cookie of ours, or an old one"),
     "drop.tcp.defer_accept": Rule("an ACK of our SYN,ACK without data, for which its owner waits: {0} timeouts more"),
     "drop.tcp.syn_sent_ack": Rule("it acknowledges {0}, which we have not sent"),
     "drop.tcp.syn_sent_rst": Rule("a RST without ACK in SYN-SENT may be blind"),

@@ -19,8 +19,8 @@ def linear(env: Env, conn: Conn) -> bool:
 def too_long(env: Env, conn: Conn) -> bool:
     """Has our SYN gone often enough, or for as long as it would have taken if every timeout had doubled?
 
-    DEVIATES: RFC 9293 §3.8.3 (MUST-23) wants 3 minutes of SYNs; Linux's tcp_syn_retries and tcp_syn_linear_timeouts give
-    131 s.
+    DEVIATES: RFC 9293 §3.8.3 (MUST-23) wants 3 minutes of SYNs; Linux's tcp_syn_retries and tcp_syn_linear_timeouts
+    give 131 s.
     """
     snd, most = conn.snd, conn.user.syn_retries or env.config["net.ipv4.tcp_syn_retries"]
     more = env.config["net.ipv4.tcp_syn_linear_timeouts"] if conn.state == SYN_SENT else 0

@@ -196,7 +196,7 @@ def test_the_first_timeouts_of_a_syn_do_not_double(tcp: Tcp) -> None:
 
 
 def test_linear_timeouts_do_not_prolong_few_retries_much(tcp: Tcp) -> None:
-    """RFC 9293 §3.8.3; Linux's retransmits_timed_out: a SYN has the time that doubling would have taken, 7 s for two."""
+    """RFC 9293 §3.8.3; Linux's retransmits_timed_out: a SYN has the time that doubling would have taken, here 7 s."""
     s = tcp(sysctl={"net.ipv4.tcp_syn_retries": 2})
     s.connect()
     s.tx("S")
@@ -362,12 +362,13 @@ def test_backlog_bounds_the_connections_that_wait_for_accept(tcp: Tcp) -> None:
 def test_handshakes_that_finish_when_the_accept_queue_is_full_wait(tcp: Tcp) -> None:
     """Linux's tcp_v4_syn_recv_sock: the last ACK is dropped, the SYN,ACK comes again, and room may be there then."""
     s = tcp()
-    s.listen(backlog=0)
+    s.listen(backlog=2)
     for port in (4001, 4002, 4003):
         s.sport = port
         s.rx("S", seq=0)
         s.tx("SA")
         s.pseq = 0
+    s.stack.listeners[1].backlog = 0
     for port in (4001, 4002, 4003):
         s.sport, s.iss = port, s.stack.conns[port - 4000 + 1].snd.iss
         s.rx("A", seq=1, ack=1)
