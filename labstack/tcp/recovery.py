@@ -171,9 +171,9 @@ def _reneging(env: Env, conn: Conn, told: Told) -> None:
 def timed_out(env: Env, conn: Conn) -> None:
     """The retransmission timer expired: everything that was sent long enough ago counts as lost (RFC 5681 §3.1)."""
     snd, loss = conn.snd, conn.snd.loss
-    fresh = loss.state < RECOVERY
+    fresh, again = loss.state < RECOVERY, snd.retries > 1  # this timeout is counted already
     _all_lost(env, conn)
-    if loss.state <= DISORDER or loss.high <= snd.una or (loss.state == LOSS and not snd.retries):
+    if loss.state <= DISORDER or loss.high <= snd.una or (loss.state == LOSS and not again):
         # RFC 5681 §3.1 (4): ssthresh is set by the first timeout only
         loss.prior_ssthresh, loss.prior_cwnd = snd.cc.worth(loss.state), snd.cc.cwnd
         snd.cc.ssthresh = snd.cc.threshold(env.now)
@@ -186,7 +186,7 @@ def timed_out(env: Env, conn: Conn) -> None:
     become(env, conn, LOSS)
     ecn.reduced(conn)
     loss.high, loss.tail_end, loss.tail = snd.nxt, 0, False
-    loss.frto = bool(env.config["net.ipv4.tcp_frto"]) and (fresh or snd.retries > 0)
+    loss.frto = bool(env.config["net.ipv4.tcp_frto"]) and (fresh or again)
     loss.fresh = False
 
 
