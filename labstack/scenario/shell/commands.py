@@ -17,6 +17,7 @@ from labstack.scenario.shell.words import RefusedError, refuse
 from labstack.scenario.target import Target
 
 SYSCTLS = "/proc/sys/"
+_PARAMETER = re.compile(r"/sys/module/tcp_(\w+)/parameters/(\w+)")
 _NAME = re.compile(r"\w[\w-]*(\.[\w-]+)+")
 
 
@@ -115,8 +116,7 @@ def reader(session: Session, path: str) -> Callable[[str], str]:
         return lambda stdin: stdin
     if path == "/dev/null":
         return lambda stdin: ""
-    if path.startswith(SYSCTLS):
-        name = sysctl_name(path)
+    if name := _setting(path):
         known(session, name)
         return lambda stdin: session.target.sysctl(name) + "\n"
     run, host = inside(session), getattr(session.target, "host", None)
@@ -132,13 +132,22 @@ def inside(session: Session) -> Callable[[str], tuple[int, str]] | None:
     return getattr(session.target, "shell", None)
 
 
+def _setting(path: str) -> str:
+    """The sysctl that a file is, "" if it is none. Parameters of a module for congestion control are sysctls of ours;
+    Linux has them once for the whole machine, so there they are refused."""
+    if path.startswith(SYSCTLS):
+        return sysctl_name(path)
+    found = _PARAMETER.fullmatch(path)
+    return f"net.ipv4.tcp_{found[1]}_{found[2]}" if found else ""
+
+
 def writer(session: Session, path: str) -> Callable[[str], str]:
     """A function that writes to a file and returns the error, or ""; RefusedError for what no script may write."""
     if path in ("/dev/null", "/dev/stdout", "/dev/stderr"):
         return lambda text: ""
-    if not path.startswith(SYSCTLS):
+    name = _setting(path)
+    if not name:
         refuse(f"writing to {path}")
-    name = sysctl_name(path)
     known(session, name)
     return lambda text: write(session, name, text.strip())
 
