@@ -80,6 +80,7 @@ NOT_YET: dict[str, str] = {
 }
 
 SYSCTLS: dict[str, Sysctl] = {
+    "fs.file-max": Sysctl(65_536, 1, 1 << 24, "sockets of a host, accepted and not"),
     "net.ipv4.ip_default_ttl": Sysctl(64, 1, 255, "TTL of packets that we originate"),
     "net.ipv6.conf.all.hop_limit": Sysctl(64, 1, 255, "hop limit of packets that we originate"),
     "net.ipv4.icmp_echo_ignore_all": Sysctl(0, 0, 1, "do not answer echo requests"),

@@ -21,8 +21,6 @@ def arrive(env: Env, iface: Iface, frame: Frame) -> None:
     env.count["ArpInPackets"] += 1
     raw = frame.flat().head
     at = frame.start + frame.net
-    if not iface.mac:
-        return env.drop("drop.arp.no_ethernet")
     if len(raw) - at < _ARP.size:
         return env.drop("drop.arp.short", len(raw) - at)
     kinds, op, mac, sender, _, target = _ARP.unpack_from(raw, at)

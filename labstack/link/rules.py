@@ -19,7 +19,6 @@ RULES: dict[str, Rule] = {
     "drop.link.empty": Rule("The frame is empty: on a link without Ethernet the first byte should say which IP it is."),
     "drop.link.version": Rule("The first nibble is {0}: on a link without Ethernet it must be 4 or 6."),
     # ARP
-    "drop.arp.no_ethernet": Rule("ARP means nothing on a link without Ethernet."),
     "drop.arp.short": Rule("The packet has {0} bytes: ARP for Ethernet and IPv4 needs 28.", ("ARP-4",)),
     "drop.arp.kind": Rule("Hardware, protocol and lengths are {0}, not Ethernet's and IPv4's: not for us.", ("ARP-4",)),
     "drop.arp.op": Rule("Operation {0} is neither request (1) nor reply (2)."),

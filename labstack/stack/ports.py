@@ -16,13 +16,13 @@ from labstack.tcp.conn import Conn
 from labstack.tcp.settings import SETTINGS as OPTIONS
 from labstack.tcp.states import CLOSED
 
-MAX_SOCKETS = 65_536
+MOST = "fs.file-max"
 
 
 def fresh(host: Host, wanted: int = 0) -> int:
     """A free socket number; `wanted` if the caller has one in mind. Raises StackError EADDRINUSE, ENFILE."""
     if full(host):
-        raise StackError(errno.ENFILE, f"{MAX_SOCKETS} sockets are open; close some")
+        raise StackError(errno.ENFILE, f"{host.env.config[MOST]} sockets are open (sysctl {MOST}); close some")
     if wanted < 0:
         raise StackError(errno.EINVAL, f"socket number {wanted}: expected one from 1, or 0 for a free one")
     if wanted:
@@ -36,7 +36,7 @@ def fresh(host: Host, wanted: int = 0) -> int:
 
 
 def full(host: Host) -> bool:
-    return len(host.conns) + len(host.listeners) + len(host.udps) + len(host.echoes) >= MAX_SOCKETS
+    return len(host.conns) + len(host.listeners) + len(host.udps) + len(host.echoes) >= host.env.config[MOST]
 
 
 def in_use(host: Host, sock: int) -> bool:

@@ -74,9 +74,12 @@ def _patience(env: Env, conn: Conn) -> int:
 
 
 def _hopeless(env: Env, conn: Conn) -> bool:
-    """Has the window been closed for too long? Never, while somebody waits for it and the peer answers (MUST-37)."""
-    snd = conn.snd
-    if not conn.held and snd.probes >= env.config["net.ipv4.tcp_orphan_retries"]:
+    """Has the window been closed for too long? Never, while somebody waits for it and the peer answers (MUST-37). What
+    nobody waits for is given up after tcp_orphan_retries probes without an answer, and with answers, when two probes
+    are as far apart as can be."""
+    snd, orphan = conn.snd, env.config["net.ipv4.tcp_orphan_retries"]
+    longest = _patience(env, conn) >= rtt.bounded(env, 1 << 62)
+    if not conn.held and (snd.unanswered >= orphan or (longest and snd.probes >= orphan)):
         env.note("linux/tcp_probe_timer/orphan", conn.sock)
     elif snd.probes and 0 < conn.user.timeout <= env.now - snd.trouble_at:
         env.note("linux/tcp_probe_timer/user", conn.sock)

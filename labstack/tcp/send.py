@@ -213,7 +213,7 @@ def _span(snd: Snd, seq: int, size: int) -> Span:
     """Complete the flags: PSH at the end of what is buffered (MUST-61), FIN behind the last byte."""
     end = seq + size
     if end < snd.out.end:
-        return Span(seq, size, ACK | PSH if size and snd.out.stop_after(end - 1) == end else ACK)
+        return Span(seq, size, ACK | PSH if size and (snd.probe or snd.out.stop_after(end - 1) == end) else ACK)
     fin = FIN if snd.fin and end == snd.fin_seq and end < snd.una + snd.wnd else 0
     return Span(seq, size, ACK | fin | (PSH if size and (snd.probe or not snd.unfinished) else 0))
 

@@ -6,7 +6,8 @@ A ping is the question: who answers has looked into the frame, who is silent has
 
 from labstack.core.counters import drops
 from labstack.scenario import scenario
-from layers import ARP, ICMP, Ether, ICMPv6EchoReply, ICMPv6EchoRequest, Raw
+from layers import ARP, ICMP, Ether, ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NS, IPv6, Raw
+from layers import ICMPv6NDOptSrcLLAddr as Source
 
 FRAMES = {"link": "ether", "ip": "ipv4 ipv6"}
 
@@ -79,3 +80,11 @@ def an_interface_that_is_down_hears_nothing(lab):
     server, client = h2.listen(80), h1.connect(h2.ip, 80)
     lab.run("1s")
     assert client.state == "ESTABLISHED" and server.accept()
+
+
+@scenario(link="ip", ip="ipv6")
+def without_ethernet_there_is_nothing_to_resolve(t):
+    "A link of two ends has no link-layer addresses: a solicitation on it is answered by silence."
+    header = IPv6(src=t.peer.ip, dst="ff02::1:ff00:1", hlim=255)
+    t.send(header / ICMPv6ND_NS(tgt=t.ip) / Source(lladdr="02:00:00:00:00:02"))
+    t.silence("50ms")

@@ -56,7 +56,7 @@ def a_full_table_forgets_whom_nobody_needs(t):
         t.expect(asks(t, neighbour(t, n)[0]), within=0)
         tells(t, n)
         t.expect(Ether(dst=neighbour(t, n)[1]) / UDP(), within=0)
-        t.sleep("60s")  # long enough to be doubted: STALE
+        t.sleep("10s")  # soon the first of them will be doubted: STALE
     s.sendto(b"x", (neighbour(t, 18)[0], 7))
     t.expect(Ether(dst=neighbour(t, 18)[1]) / UDP(), within=0)
     s.sendto(b"x", (neighbour(t, 10)[0], 7))

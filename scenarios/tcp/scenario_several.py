@@ -48,3 +48,17 @@ def ten_connections_leave_from_ten_ports(t):
     "The host chooses a port for each connection of its own; no two to the same place have the same (RFC 9293 §3.9.1)."
     ports = {t.connects(80).peer for _ in range(10)}
     assert len(ports) == 10
+
+
+@scenario(target="lab")
+def a_host_has_so_many_sockets_and_no_more(t):
+    "Where no socket is free a SYN is dropped, and comes again when one is (fs.file-max)."
+    t.sysctl("fs.file-max", 2)
+    c = t.accepts(80)
+    late = t.peer_tcp(80)
+    late.send(flags="S")
+    t.silence("1s")
+    c.send(flags="R", seq=1)
+    c.fd.close()
+    late.send(flags="S", seq=0)
+    late.expect(flags="SA", ack=1)

@@ -477,10 +477,10 @@ def test_a_syn_without_a_way_back_is_dropped(tcp: Tcp) -> None:
     assert drops(s.stack.env.count) == {"drop.tcp.no_route": 1}
 
 
-def test_a_syn_when_all_sockets_are_taken_is_dropped(tcp: Tcp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_syn_when_all_sockets_are_taken_is_dropped(tcp: Tcp) -> None:
     """Every table has a bound: the SYN waits for better times."""
-    monkeypatch.setattr("labstack.stack.ports.MAX_SOCKETS", 2)
     s = tcp()
+    s.call("sysctl", "fs.file-max", 2)
     s.listen()
     s.rx("S")
     s.tx("SA")
