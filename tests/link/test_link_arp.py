@@ -192,12 +192,6 @@ def test_trailing_padding_does_not_matter() -> None:
     assert len(link.sent()) == 2
 
 
-def test_arp_on_a_link_without_ethernet_is_dropped() -> None:
-    link = Link(mac=b"")
-    arrive(link, packet())
-    assert link.drops() == {"drop.arp.no_ethernet": 1}
-
-
 def test_an_address_that_is_not_usable_yet_is_not_answered_for() -> None:
     link = Link()
     link.iface.addrs = [Addr(ip("10.0.0.1"), 24, TENTATIVE)]
