@@ -58,8 +58,8 @@ def slow_start_ends_when_round_trips_grow(lab):
 @scenario(hosts=2)
 def slow_start_ends_when_acks_fill_half_a_round_trip(lab):
     "HyStart: ACKs that come in a row for so long are a bottleneck's clock, whatever the round trip says."
-    client, served = path(lab, 20, queue=1000, cubic_hystart_detect=1)
-    pump(lab, client, served, 0.5)
+    client, served = path(lab, 8, queue=1000, cubic_hystart_detect=1)
+    pump(lab, client, served, 1)
     assert count(lab, "TcpExtTCPHystartTrainDetect") == 1
     assert count(lab, "TcpRetransSegs") == 0
 
@@ -77,11 +77,10 @@ def conservative_slow_start_becomes_avoidance(lab):
 def conservative_slow_start_was_a_mistake(lab):
     "HyStart++: the round trip is short again, so it was not the queue: slow start goes on (RFC 9406 §4.2)."
     client, served = path(lab, 200, queue=1000, cubic_hystart=2)
-    pump(lab, client, served, 0.1)
-    lab.wire.delay("30ms")
-    pump(lab, client, served, 0.08)
-    lab.wire.delay("20ms")
-    pump(lab, client, served, 1)
+    pump(lab, client, served, 0.2)
+    for delay in ("30ms", "20ms"):
+        lab.wire.delay(delay)
+        pump(lab, client, served, 0.1)
     assert {"9406/4.2/css", "9406/4.2/resume"} <= seen(lab)
 
 
