@@ -223,7 +223,6 @@ def _control(env: Env, conn: Conn, told: Told) -> None:
         prr.reduce(env, conn, sample, told.advanced)
     elif _forward(env, snd, told) and (cc.limited or (cc.cwnd < cc.ssthresh and cc.cwnd < 2 * snd.most)):
         cc.grow(sample)
-    rate.update(env, conn)
     if cc.news:
         news.tell(env, conn.sock, cc)
 

@@ -11,7 +11,7 @@ from labstack.ip.icmp import scope
 from labstack.ip.net import Net
 from labstack.ip.send import send as send_ip
 from labstack.link import neighbour
-from labstack.tcp import ackgen, agreed, ecn, half, mtu, persist, send, sndbuf, tally, window
+from labstack.tcp import ackgen, agreed, ecn, half, mtu, persist, rate, send, sndbuf, tally, window
 from labstack.tcp.conn import NOW, Conn
 from labstack.tcp.segment import ACK, CSUM_AT, FIN, PROTO, PSH, RST, SYN, Segment, header
 from labstack.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, SENDING, SYN_SENT
@@ -59,6 +59,8 @@ def _send(env: Env, net: Net, conn: Conn) -> bool:
     """Put on the wire what `send` allows. True if there may be more."""
     snd = conn.snd
     before, left = snd.nxt, False
+    if before < snd.out.end:
+        rate.update(env, conn)
     for _ in range(BURST):
         span = send.poll(env, conn)
         if span is None:

@@ -16,32 +16,32 @@ def sample(env: Env, conn: Conn, told: Told) -> Sample:
     loss, least = snd.loss, snd.rtt.least or -1
     new = loss.delivered - told.delivered
     rate = delivery.sample(snd.delivery, env.now, told.newest, loss.delivered, new, least, loss.reneged)
-    return Sample(
+    return Sample(  # by position: this is the hot path
         env.now,
-        acked=new,
-        delivered=new,
-        rtt=told.rtt,
-        srtt=snd.rtt.srtt,
-        min_rtt=least,
-        in_flight=told.flight,
-        flight=snd.flight.now,
-        losses=loss.marked - told.marked,
-        total=loss.delivered,
-        prior=rate.prior,
-        interval=rate.interval,
-        app_limited=rate.app_limited,
-        total_ce=loss.marks,
-        ce=new if told.ece else 0,
-        ece=told.ece,
-        una=snd.una,
-        nxt=snd.nxt,
-        state=loss.state,
-        lost=loss.marked,
-        delivered_at=snd.delivery.at,
-        pacing=snd.pacing,
-        paced=snd.cc.paced,
-        departs=snd.departs,
-        delayed=told.delayed,
+        new,  # acked: what SACK blocks told before was counted then
+        new,
+        told.rtt,
+        snd.rtt.srtt,
+        least,
+        told.flight,
+        snd.flight.now,
+        loss.marked - told.marked,
+        loss.delivered,
+        rate.prior,
+        rate.interval,
+        rate.app_limited,
+        loss.marks,
+        new if told.ece else 0,
+        told.ece,
+        snd.una,
+        snd.nxt,
+        loss.state,
+        loss.marked,
+        snd.delivery.at,
+        snd.pacing,
+        snd.cc.paced,
+        snd.departs,
+        told.delayed,
     )
 
 
@@ -73,7 +73,8 @@ def check(snd: Snd) -> None:
 
 
 def update(env: Env, conn: Conn) -> None:
-    """The pacing rate, and how large bursts may be by it."""
+    """The pacing rate, and how large bursts may be by it. What it depends on changes with every ACK, but only who sends
+    wants to know it."""
     snd = conn.snd
     percents = env.config["net.ipv4.tcp_pacing_ss_ratio"], env.config["net.ipv4.tcp_pacing_ca_ratio"]
     cc = snd.cc
