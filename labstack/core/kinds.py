@@ -10,6 +10,7 @@ TCP_PERSIST = 11
 TCP_DELACK = 12
 TCP_TIMEWAIT = 13  # also FIN-WAIT-2 of a socket nobody holds
 TCP_KEEPALIVE = 14
+TCP_PACING = 15
 TCP_SYNACK = 15  # (TCP_SYNACK, sock)                 tcp.half
 
 NAMES = {
@@ -22,5 +23,6 @@ NAMES = {
     TCP_DELACK: "delack",
     TCP_TIMEWAIT: "timewait",
     TCP_KEEPALIVE: "keepalive",
+    TCP_PACING: "pacing",
     TCP_SYNACK: "synack",
 }

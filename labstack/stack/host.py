@@ -97,7 +97,8 @@ class Host(State):
         waits = kinds.TCP_RETRANSMIT if conn.half is None else kinds.TCP_SYNACK
         _must(not snd.flight.queue or (waits, sock) in armed, sock, "in flight and no timer")
         stuck = not snd.flight.queue and conn.state in SENDING and snd.nxt < snd.out.end + snd.fin
-        _must(not stuck or (kinds.TCP_PERSIST, sock) in armed, sock, "something to send and no probe")
+        waits = (kinds.TCP_PERSIST, sock) in armed or (kinds.TCP_PACING, sock) in armed
+        _must(not stuck or waits, sock, "something to send and no probe")
         leaving = conn.state == TIME_WAIT or (conn.state == FIN_WAIT_2 and not conn.held)
         _must(not leaving or (kinds.TCP_TIMEWAIT, sock) in armed, sock, f"{conn.state} for ever")
         _must(conn.rcv.ack != DELAYED or (kinds.TCP_DELACK, sock) in armed, sock, "a delayed ACK and no timer")

@@ -34,7 +34,7 @@ TIMERS = (
     kinds.TCP_DELACK,
     kinds.TCP_TIMEWAIT,
     kinds.TCP_KEEPALIVE,
-    kinds.TCP_SYNACK,
+    kinds.TCP_PACING,
 )
 
 

@@ -32,6 +32,7 @@ class User(NamedTuple):
     timeout: int = 0  # ns without an acknowledgment before giving up: R2 by the application's choice (MUST-21)
     linger2: int = 0  # ns in FIN-WAIT-2 without an owner; -1: not at all
     notsent_lowat: int = 0  # bytes
+    pacing: int = 0  # bytes/s, at most (SO_MAX_PACING_RATE); 0: no limit
     keepalive: int = 0  # 1: on
     keep_idle: int = 0  # ns
     keep_interval: int = 0  # ns

@@ -70,7 +70,8 @@ def _send(env: Env, net: Net, conn: Conn) -> bool:
         left = True
     if conn.state in SENDING:
         send.finished(env, conn, before)
-        if not snd.flight.queue and not snd.probe and snd.nxt < snd.out.end + snd.fin:
+        idle = not snd.flight.queue and not snd.probe and snd.departs <= env.now
+        if idle and snd.nxt < snd.out.end + snd.fin:
             persist.start(env, conn)
     return left
 

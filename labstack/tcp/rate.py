@@ -78,7 +78,8 @@ def update(env: Env, conn: Conn) -> None:
     snd = conn.snd
     percents = env.config["net.ipv4.tcp_pacing_ss_ratio"], env.config["net.ipv4.tcp_pacing_ca_ratio"]
     cc = snd.cc
-    snd.pacing = cc.pacing or pace.rate(snd.mss, cc.cwnd, cc.ssthresh, snd.flight.out, snd.rtt.srtt, percents)
+    rate = cc.pacing or pace.rate(snd.mss, cc.cwnd, cc.ssthresh, snd.flight.out, snd.rtt.srtt, percents)
+    snd.pacing = min(rate, conn.user.pacing) if conn.user.pacing else rate
     gso = conn.gso if conn.gso > snd.mss else GSO
     least = cc.segments() or env.config["net.ipv4.tcp_min_tso_segs"]
     snd.burst = pace.burst(snd.pacing, snd.mss, snd.rtt.least or -1, gso, least, env.config["net.ipv4.tcp_tso_rtt_log"])

@@ -110,6 +110,7 @@ RULES: dict[str, Rule] = {
     "5681/3.1/timeout": Rule("timeout: {0} segments count as lost, cwnd falls, slow start follows", ("MUST-19",)),
     "5681/4.1/restart": Rule("idle for more than an RTO: cwnd is no measure any more, it falls"),
     "7661/4.3/unused": Rule("for an RTO the application used less than cwnd: it falls to {0} segments"),
+    "linux/tcp_pacing_check/go": Rule("the pace lets the next segments go"),
     # loss and recovery
     "3042/2/limited": Rule("duplicate ACK {0}: limited transmit, as many new segments may go"),
     "5681/3.2/2/fast": Rule("three duplicate ACKs: the segment at {0} is lost"),

@@ -7,8 +7,9 @@ is sent again (RFC 6675 §4, NextSeg()).
 
 from typing import NamedTuple
 
+from labstack.core import kinds
 from labstack.core.env import Env
-from labstack.tcp import ackgen, delivery, persist, rate, tally, timer, tlp
+from labstack.tcp import ackgen, delivery, pace, persist, rate, tally, timer, tlp
 from labstack.tcp.conn import REORDER, Conn, Snd
 from labstack.tcp.loss import CWR, LOSS, RECOVERY
 from labstack.tcp.segment import ACK, FIN, PSH, SYN
@@ -34,6 +35,9 @@ def poll(env: Env, conn: Conn) -> Span | None:
         return Span(snd.iss, 0, SYN, NEW if snd.nxt == snd.iss else 0)
     if conn.state not in SENDING and not (conn.half is not None and conn.half.fast):
         return None
+    if snd.departs > env.now and not loss.oldest:
+        _wait(env, conn)
+        return None
     if loss.tail:
         return _tail(env, conn)
     if loss.fresh:
@@ -48,6 +52,18 @@ def poll(env: Env, conn: Conn) -> Span | None:
         if span is not None:
             return span
     return _new(env, conn, force=snd.probe or snd.push)
+
+
+def _wait(env: Env, conn: Conn) -> None:
+    """The pace has not come to the next segment yet: a timer will tell."""
+    snd = conn.snd
+    if snd.nxt < snd.out.end + snd.fin or snd.flight.lost > snd.flight.retrans:
+        env.timers.set((kinds.TCP_PACING, conn.sock), snd.departs)
+
+
+def departs(env: Env, conn: Conn) -> None:
+    """The pace has come to the next segment: whoever flushes the connection sends it."""
+    env.note("linux/tcp_pacing_check/go", conn.sock)
 
 
 # what was sent before
@@ -242,6 +258,9 @@ def sent(env: Env, conn: Conn, span: Span) -> None:
         _sent_again(env, conn, span, tail)
     if tail:
         tlp.sent(env, conn, again != NEW)
+    if snd.cc.paced or conn.user.pacing:
+        went = conn.tally.data_segs_out
+        snd.departs = pace.next_departure(snd.departs, env.now, size, snd.pacing, went)
 
 
 def _sent_new(env: Env, conn: Conn, span: Span, end: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from labstack.core import kinds
 from labstack.core.env import Env
-from labstack.tcp import ackgen, closing, keepalive, persist, rate, recovery, rtt, syn, tally, timer, tlp
+from labstack.tcp import ackgen, closing, keepalive, persist, rate, recovery, rtt, send, syn, tally, timer, tlp
 from labstack.tcp.castate import become
 from labstack.tcp.conn import REORDER, RTO, TAIL, Conn
 from labstack.tcp.loss import DISORDER, LOSS, RECOVERY
@@ -100,4 +100,5 @@ _EXPIRE: dict[int, Callable[[Env, Conn], None]] = {
     kinds.TCP_DELACK: ackgen.expire,
     kinds.TCP_TIMEWAIT: closing.expire,
     kinds.TCP_KEEPALIVE: keepalive.expire,
+    kinds.TCP_PACING: send.departs,
 }
