@@ -69,6 +69,7 @@ class Iface(State):
     mtu: int = 1500  # bytes of an IP packet
     gso: int = 0  # bytes of the largest IP packet that the device cuts itself; 0: none
     up: bool = True
+    qdisc: str = "pfifo_fast"  # how it queues; "fq" paces every flow that goes through it
     addrs: list[Addr] = field(default_factory=list)
     groups: dict[bytes, int] = field(default_factory=dict)  # joined groups, and how often
     accept: dict[bytes, int] = field(default_factory=dict)  # destination MACs that are for us, and how often

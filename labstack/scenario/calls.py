@@ -184,6 +184,13 @@ class Calls(Syscalls):
         host.env.now = self.now
         return figures.of(host, fd)
 
+    def administer(self, op: str, *args: Any) -> Any:
+        """What an administrator may ask of the host, by its name in `stack.manage`, such as "link_set".
+
+        Raises StackError as that does.
+        """
+        return self._op(self._name, op, *args)
+
     def sysctl(self, name: str, value: str | None = None) -> str:
         """Read a sysctl ("net.ipv4.tcp_rmem" is "4096 131072 6291456"), or set it; returns what it is now.
 

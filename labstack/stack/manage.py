@@ -15,6 +15,9 @@ from labstack.link.iface import Iface
 from labstack.stack.host import Host
 
 
+QDISCS = ("pfifo_fast", "pfifo", "bfifo", "noqueue", "fq_codel", "fq")
+
+
 def link_add(
     host: Host, name: str, mac: str | bytes = b"", mtu: int = 1500, gso: int = 0, link_local: bool = True
 ) -> int:
@@ -33,6 +36,16 @@ def link_add(
 def link_set(host: Host, dev: int | str, up: bool) -> None:
     """Switch an interface on or off. Raises StackError ENODEV."""
     addrs.set_up(host.env, host.net, dev, up)
+
+
+def qdisc_set(host: Host, dev: int | str, kind: str) -> None:
+    """How an interface queues: 'pfifo_fast' and the like, or 'fq', with which every TCP connection is paced.
+
+    A queue is never full here; whatever else it would do is left to the wires. Raises StackError EINVAL, ENODEV.
+    """
+    if kind not in QDISCS:
+        raise StackError(errno.EINVAL, f"qdisc {kind!r}: expected {', '.join(QDISCS)}")
+    iface(host.net, dev).qdisc = kind
 
 
 def addr_add(host: Host, dev: int | str, cidr: str, detect: bool = True) -> None:
@@ -83,6 +96,7 @@ def _mac(value: str | bytes) -> bytes:
 OPS: dict[str, Callable[..., Any]] = {
     "link_add": link_add,
     "link_set": link_set,
+    "qdisc_set": qdisc_set,
     "addr_add": addr_add,
     "addr_del": addr_del,
     "route_add": route_add,

@@ -3,7 +3,8 @@
 
 Each command is read word by word, and only what is known here is taken. The kernel target then has it done in its own
 namespace. A host of ours remembers no metrics of destinations, queues nothing at its device and hands out real
-segments, so that flushing them, a plain fifo and the switches of offload ask nothing of it; the rest is refused there.
+segments, so that flushing them and the switches of offload ask nothing of it, and a queue has room for whatever comes;
+the rest is refused there.
 """
 
 import re
@@ -13,10 +14,10 @@ from typing import NoReturn
 
 from labstack.scenario.shell.commands import Action, Call, Done, inside
 from labstack.scenario.shell.words import refuse
+from labstack.stack.manage import QDISCS
 
 ROUTE = ("route", "ro", "r")
 ACTIONS = ("add", "append", "change", "replace", "del", "delete")
-FIFOS = ("pfifo", "bfifo", "pfifo_fast", "noqueue")
 NUMBERS = ("metric", "advmss", "mtu", "initcwnd", "initrwnd", "window", "hoplimit", "quickack", "reordering", "cwnd")
 WORDS = ("via", "dev", "src", "rto_min", "congctl", "proto", "scope", "table", "features", "rtt", "rttvar", "ssthresh")
 OFFLOADS = ("tso", "gso", "gro", "lro", "tx", "rx", "sg", "ufo", "tx-checksumming", "rx-checksumming", "scatter-gather")
@@ -63,8 +64,26 @@ def tc(call: Call) -> Action:
             _refuse(call)
         elif name != "root":
             kind = name
-    plain = kind in FIFOS and int(limit) > 0
-    return _done(call, bare=action in ("del", "delete") or plain)
+    if inside(call.session) is not None:
+        return _done(call, bare=False)
+    kind = "pfifo_fast" if action in ("del", "delete") else kind
+    if kind not in QDISCS or int(limit) == 0:
+        _refuse(call)
+    return _queue(call, kind)
+
+
+def _queue(call: Call, kind: str) -> Action:
+    """A host of ours queues so from now on."""
+    administer = getattr(call.session.target, "administer", None)
+    if administer is None and kind == "fq":
+        _refuse(call)
+
+    def run(stdin: str) -> Done:
+        if administer is not None:
+            administer("qdisc_set", 1, kind)
+        return Done()
+
+    return run
 
 
 def ethtool(call: Call) -> Action:
