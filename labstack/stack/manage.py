@@ -14,7 +14,6 @@ from labstack.link import neighbour
 from labstack.link.iface import Iface
 from labstack.stack.host import Host
 
-
 QDISCS = ("pfifo_fast", "pfifo", "bfifo", "noqueue", "fq_codel", "fq")
 
 
