@@ -4,7 +4,7 @@ and of the round trip, and what cwnd becomes. The order is Linux's.
 """
 
 from labstack.core.env import Env
-from labstack.tcp import delivery, persist, prr, rack, rate, recovery, rtt, sack, tally, tlp, tstamp
+from labstack.tcp import delivery, persist, plpmtud, prr, rack, rate, recovery, rtt, sack, tally, tlp, tstamp
 from labstack.tcp.cc import news
 from labstack.tcp.conn import Conn, Snd
 from labstack.tcp.ecn import echoes
@@ -111,6 +111,8 @@ def _arrived(env: Env, conn: Conn, told: Told) -> bool:
     sampled = _timed(env, conn, told)
     if told.acked:
         told.timer = True
+        if conn.search.probe:
+            plpmtud.arrived(env, conn)
         if not conn.sack:
             _uncounted(env, conn, told)
         elif told.lowest < told.top:

@@ -40,6 +40,18 @@ class User(NamedTuple):
     defer_accept: int = 0  # timeouts of a SYN,ACK for which a connection without data stays half open
 
 
+class Search(NamedTuple):
+    """The search for the MTU of the path (`plpmtud`); sizes are those of packets, bytes."""
+
+    on: bool = False
+    low: int = 0  # this much gets through
+    high: int = 0  # more cannot
+    probe: int = 0  # the one that is under way; 0: none
+    start: int = 0  # its sequence numbers
+    end: int = 0
+    since: int = 0  # ns, when the search began
+
+
 @state
 class Snd(State):
     """The send sequence space (RFC 9293 §3.3.1, figure 4)."""
@@ -189,6 +201,7 @@ class Conn(State):
     approved: tuple[int, int] = (-1, 0)  # (Net.version, interface) for which IP found its addresses in order
     scaling: bool = False  # we offer (later: both agreed on) window scaling (RFC 7323 §2.2)
     sack: bool = False  # the same for selective acknowledgments (RFC 2018 §2)
+    search: Search = Search()
     ecn: int = 0  # see `ecn`
     tstamp: Timestamps | None = None  # the same for timestamps (RFC 7323 §3.2)
     challenged: int = -(1 << 62)  # when the last rate-limited ACK went out

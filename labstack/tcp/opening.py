@@ -8,7 +8,23 @@ from labstack.core.env import Env
 from labstack.core.event import ACCEPTABLE, CONNECTED, WRITABLE
 from labstack.ip.family import of
 from labstack.ip.net import Path
-from labstack.tcp import ackgen, acks, agreed, closing, ecn, isn, keepalive, mtu, rate, rtt, send, tally, timer, window
+from labstack.tcp import (
+    ackgen,
+    acks,
+    agreed,
+    closing,
+    ecn,
+    isn,
+    keepalive,
+    mtu,
+    plpmtud,
+    rate,
+    rtt,
+    send,
+    tally,
+    timer,
+    window,
+)
 from labstack.tcp.cc import table
 from labstack.tcp.cc.controller import Controller
 from labstack.tcp.conn import Conn, Rcv, Snd
@@ -158,7 +174,12 @@ def established(env: Env, conn: Conn) -> None:
         # RFC 6298 (5.7): the SYN was retransmitted, so nothing is known of the round trip
         env.note("6298/5.7/after-syn", conn.sock)
         rtt.unknown(conn.snd.rtt, AFTER_LOST_SYN)
-    mtu.sync(env, conn, conn.mtu)
+    if conn.passive:  # Linux begins to search when it has settled the size already
+        mtu.sync(env, conn, conn.mtu)
+        plpmtud.start(env, conn)
+    else:
+        plpmtud.start(env, conn)
+        mtu.sync(env, conn, conn.mtu)
     become(env, conn, ESTABLISHED)
     _first_flight(env, conn)
     window.established(env, conn)

@@ -93,18 +93,22 @@ def _watch(env: Env, conn: Conn, progress: bool) -> None:
 
 def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> None:
     """A piece of sequence space, in as many frames as it takes; each is a segment, or a super-segment of the path."""
-    seq, size, flags, _ = span
+    seq, size, flags, _, whole = span
     if flags & SYN and conn.state != SYN_SENT:
         flags |= ACK
     wnd = window.advertise(env, conn, bool(flags & SYN))
     most = conn.gso - conn.gso % conn.snd.mss if conn.gso > conn.snd.mss else conn.snd.mss
     at, left = seq, size
-    if size > conn.snd.mss:
+    if whole:
+        _emit(env, net, conn, seq, flags, size, conn.snd.out.slice(seq, size), wnd, whole)
+        left = 0
+    elif size > conn.snd.mss:
         flags |= PSH  # the end of a burst: receivers that join segments need not wait for more, as with Linux
     while left > most:
         at, left = at + most, left - most
         _data(env, net, conn, at - most, most, flags & ~(PSH | FIN), wnd)
-    _data(env, net, conn, at, left, flags, wnd)
+    if not whole:
+        _data(env, net, conn, at, left, flags, wnd)
     send.sent(env, conn, span)
     if flags & ACK:
         ackgen.sent(env, conn)
@@ -128,8 +132,18 @@ def _bare(env: Env, net: Net, conn: Conn, seq: int, flags: int, wnd: int) -> Non
     _emit(env, net, conn, seq, flags, 0, (), wnd)
 
 
-def _emit(env: Env, net: Net, conn: Conn, seq: int, flags: int, size: int, pieces: tuple[Piece, ...], wnd: int) -> None:
-    """One segment of conn, into the IP layer."""
+def _emit(
+    env: Env,
+    net: Net,
+    conn: Conn,
+    seq: int,
+    flags: int,
+    size: int,
+    pieces: tuple[Piece, ...],
+    wnd: int,
+    whole: bool = False,
+) -> None:
+    """One segment of conn, into the IP layer, or a super-segment; whole: not that, though it is larger than others."""
     path = route.lookup(env, net, conn.remote, conn.local, conn.dev)
     if path is None:
         env.count["TcpOutNoRoutes"] += 1
@@ -147,7 +161,7 @@ def _emit(env: Env, net: Net, conn: Conn, seq: int, flags: int, size: int, piece
     options = agreed.block(env, conn, flags)
     pseudo = checksum.add(conn.pseudo, 20 + len(options) + size)
     head = header(conn.lport, conn.rport, seq, conn.rcv.nxt if flags & ACK else 0, flags, wnd, options, pseudo)
-    gso = conn.snd.mss if size > conn.snd.mss else None
+    gso = conn.snd.mss if size > conn.snd.mss and not whole else None
     env.count["TcpOutSegs"] += 1
     send_ip(env, net, path, PROTO, head, pieces, gso=gso, csum_at=CSUM_AT, ttl=conn.ttl, tos=tos, df=conn.df)
 

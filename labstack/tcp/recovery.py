@@ -7,7 +7,7 @@ What goes out again, `send` takes from the queue.
 """
 
 from labstack.core.env import Env
-from labstack.tcp import ecn, frto, prr, rack, sack, tally, timer, undo
+from labstack.tcp import ecn, frto, plpmtud, prr, rack, sack, tally, timer, undo
 from labstack.tcp.castate import become, keep_open, settled
 from labstack.tcp.conn import RTO, Conn
 from labstack.tcp.loss import CWR, DISORDER, LOSS, OPEN, RECOVERY
@@ -100,10 +100,12 @@ def _otherwise(env: Env, conn: Conn, told: Told, duplicates: int) -> None:
 
 
 def _enter_or_open(env: Env, conn: Conn, told: Told) -> None:
-    if _must(conn):
-        enter(env, conn, told.ece)
-    else:
+    if not _must(conn):
         _try_open(env, conn, told)
+    elif plpmtud.failed(env, conn):
+        simple_retransmit(env, conn)
+    else:
+        enter(env, conn, told.ece)
 
 
 def _must(conn: Conn) -> bool:

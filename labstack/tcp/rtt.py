@@ -93,6 +93,13 @@ def back_off(env: Env, it: Rtt) -> None:
     env.note("6298/5.5/backoff", 0, it.rto // MS)
 
 
+def take_back(env: Env, it: Rtt) -> None:
+    """The last doubling was not due (RFC 6069 §4.2)."""
+    it.backoff -= 1
+    base = it.srtt // US * US + it.rttvar if it.srtt else INITIAL_RTO
+    it.rto = bounded(env, base << it.backoff)
+
+
 def bounded(env: Env, rto: int) -> int:
     """No timeout is longer than tcp_rto_max (RFC 6298 (2.5))."""
     return min(rto, env.config["net.ipv4.tcp_rto_max_ms"] * MS)

@@ -145,6 +145,14 @@ RULES: dict[str, Rule] = {
     "3168/6.1.3/marked": Rule("the network marked it: every ACK says so until the peer has slowed down", ("ECN-3",)),
     "3168/6.1.3/answered": Rule("the peer has slowed down: no more echoes", ("ECN-3",)),
     "3168/6.1.2/cwr": Rule("this segment says that we have slowed down", ("ECN-2",)),
+    # the MTU of the path, found out (RFC 4821)
+    "4821/7.2/probe": Rule("a segment of {0} bytes, larger than the others: does it arrive?", ("PLPMTU-1",)),
+    "4821/7.6.1/success": Rule("the path carries {0} bytes: segments grow", ("PLPMTU-1",)),
+    "4821/7.7/lost": Rule(
+        "only the probe is lost: the path does not carry {0} bytes, and is not congested", ("PLPMTU-1",)
+    ),
+    "4821/7.7/black-hole": Rule("timeouts go on, and no router says why: perhaps {0} bytes get through"),
+    "4821/7.3/again": Rule("it was long ago that the path was measured: begin anew"),
     # closing
     "9293/3.10.4/syn-sent": Rule("CLOSE before the peer answered: the connection is gone"),
     "9293/3.10.4/established": Rule("CLOSE: a FIN follows the queued data, enter FIN-WAIT-1"),
@@ -162,6 +170,7 @@ RULES: dict[str, Rule] = {
     "9293/3.9.2.2/hard": Rule("ICMP {0} while opening: the connection is refused", ("MUST-54",)),
     "9293/3.9.2.2/soft": Rule("ICMP {0}: remembered, but no reason to give up", ("MUST-54", "MUST-56")),
     "5927/4/ignored": Rule("ICMP {0} quotes a sequence number that is not in flight: ignored"),
+    "6069/4/revert": Rule("a router had no way for what timed out: the RTO is {0} ms again, for it was no congestion"),
     "5927/7.2/smaller": Rule("only {0} bytes get to the peer in one packet: segments carry {1} bytes", ("SHLD-6",)),
     "5927/7.2/no-smaller": Rule("a router says that only {0} bytes fit, and our segments are no larger: ignored"),
     # drops

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from labstack.core import kinds
 from labstack.core.env import Env
-from labstack.tcp import ackgen, delivery, pace, persist, rate, tally, timer, tlp
+from labstack.tcp import ackgen, delivery, pace, persist, plpmtud, rate, tally, timer, tlp
 from labstack.tcp.conn import REORDER, Conn, Snd
 from labstack.tcp.loss import CWR, LOSS, RECOVERY
 from labstack.tcp.segment import ACK, FIN, PSH, SYN
@@ -26,6 +26,7 @@ class Span(NamedTuple):
     size: int  # bytes of data
     flags: int
     again: int = NEW
+    whole: bool = False  # one segment, larger than the others: a probe for the MTU of the path
 
 
 def poll(env: Env, conn: Conn) -> Span | None:
@@ -155,6 +156,8 @@ def _new(env: Env, conn: Conn, force: bool = False) -> Span | None:
     room = snd.cc.cwnd - snd.flight.now
     if room <= 0:
         return None
+    if conn.search.on and (probe := plpmtud.probe(env, conn)) != plpmtud.NO:
+        return Span(snd.nxt, probe, ACK, whole=True) if probe else None
     size = _allowed(env, conn, ready, _burst(snd, room), force)
     if size is None:
         return None
@@ -249,7 +252,7 @@ def ack_seq(snd: Snd) -> int:
 def sent(env: Env, conn: Conn, span: Span) -> None:
     """The span has left: remember it, and set the timer."""
     snd = conn.snd
-    seq, size, flags, again = span
+    seq, size, flags, again, _ = span
     end = seq + size + (flags >> 1 & 1) + (flags & 1)
     tail = snd.loss.tail
     if again == NEW:
@@ -266,14 +269,17 @@ def sent(env: Env, conn: Conn, span: Span) -> None:
 def _sent_new(env: Env, conn: Conn, span: Span, end: int) -> None:
     snd, loss = conn.snd, conn.snd.loss
     first = not snd.flight.queue
-    segs = push(snd.flight, span.seq, end, span.flags & (SYN | FIN | PSH), snd.mss, env.now, _note(env, snd))
+    mss = span.size if span.whole else snd.mss
+    segs = push(snd.flight, span.seq, end, span.flags & (SYN | FIN | PSH), mss, env.now, _note(env, snd))
     if first:
         persist.stop(env, conn)
         snd.cc.transmit(rate.moment(env, snd), env.now - snd.sent_at, snd.delivery.app_limited > 0)
     snd.nxt, snd.syn = end, False
     if span.size:
         env.note("9293/3.10.2/send", conn.sock, span.size)
-        if span.size % snd.mss:
+        if span.whole:
+            plpmtud.sent(env, conn, span.seq, end)
+        elif span.size % snd.mss:
             snd.small = end
         ackgen.replied(env, conn)
         snd.sent_at = env.now
@@ -288,6 +294,7 @@ def _sent_again(env: Env, conn: Conn, span: Span, tail: bool) -> None:
     snd, loss, flight = conn.snd, conn.snd.loss, conn.snd.flight
     index = span.again if span.again < len(flight.queue) else find(flight, span.seq)
     old = flight.queue[index]
+    plpmtud.inconclusive(conn)
     env.count["TcpRetransSegs"] += old.segs
     fresh = Sent(old.seq, old.end, old.segs, old.marks, env.now, old.flags, old.mss, _note(env, snd))
     flight.queue[index] = fresh

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from labstack.core import kinds
 from labstack.core.env import Env
-from labstack.tcp import ackgen, closing, keepalive, persist, rate, recovery, rtt, send, syn, tally, timer, tlp
+from labstack.tcp import ackgen, closing, keepalive, persist, plpmtud, rate, recovery, rtt, send, syn, tally, timer, tlp
 from labstack.tcp.castate import become
 from labstack.tcp.conn import REORDER, RTO, TAIL, Conn
 from labstack.tcp.loss import DISORDER, LOSS, RECOVERY
@@ -44,6 +44,7 @@ def _timeout(env: Env, conn: Conn) -> None:
         # RFC 9293 §3.8.3 (b): R1, the IP layer is told
         env.note("9293/3.8.3/r1", conn.sock, snd.retries)
         conn.doubt = True
+    plpmtud.timed_out(env, conn)
     env.note("6298/5.4/retransmit", conn.sock, snd.una - snd.iss, snd.retries)
     if snd.una == snd.iss:
         _syn(env, conn)

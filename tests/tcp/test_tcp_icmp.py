@@ -85,3 +85,34 @@ def test_an_error_about_another_connection_changes_nothing(tcp: Tcp) -> None:
     s.icmp(3, 3, bytes(raw))
     s.state("SYN_SENT")
     assert s.conn.soft == 0
+
+
+@pytest.mark.parametrize(("code", "after"), [(0, 200), (1, 200), (3, 500)])
+def test_a_router_without_a_way_takes_a_doubled_timeout_back(tcp: Tcp, code: int, after: int) -> None:
+    """RFC 6069 §4: net and host unreachable, about the oldest segment; tcp_ld_RTO_revert."""
+    s = tcp()
+    s.listen()
+    s.rx("S", mss=1460)
+    s.tx("SA")
+    s.wait(100)
+    s.rx("A")
+    s.accept()
+    s.call("send", s.sock, b"x")
+    s.tx("PA")
+    raw = s.tx("PA", after=300).raw
+    s.wait(100)
+    s.icmp(3, code, raw[:28])
+    s.tx("PA", after=after)
+    assert s.conn.snd.rtt.backoff == (1 if after == 200 else 2)
+
+
+def test_a_timeout_that_would_have_come_already_comes_at_once(tcp: Tcp) -> None:
+    """RFC 6069 §4.2."""
+    s = tcp().passive()
+    s.call("send", s.sock, b"x")
+    s.tx("PA")
+    raw = s.soon().raw
+    s.wait(300)
+    s.icmp(3, 1, raw[:28])
+    s.tx("PA")
+    s.rx("A")
