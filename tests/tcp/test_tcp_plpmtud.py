@@ -110,7 +110,7 @@ def test_only_one_probe_is_under_way(tcp: Tcp) -> None:
 
 def test_a_range_that_is_too_small_is_searched_again_after_ten_minutes(tcp: Tcp) -> None:
     """RFC 4821 §7.3, tcp_probe_threshold, tcp_probe_interval."""
-    s = probing(tcp, **{"net.ipv4.tcp_probe_threshold": 300})
+    s = probing(tcp, **{"net.ipv4.tcp_probe_threshold": 300, "net.ipv4.tcp_slow_start_after_idle": 0})
     write(s, 8000)
     s.rx("A")
     low = s.conn.search.low
