@@ -126,6 +126,7 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.tcp_rmem.default": Sysctl(131_072, 256, BUFFER, "bytes of a TCP receive buffer to begin with"),
     "net.ipv4.tcp_rmem.max": Sysctl(6_291_456, 256, BUFFER, "bytes to which a TCP receive buffer may grow"),
     "net.ipv4.tcp_moderate_rcvbuf": Sysctl(1, 0, 1, "receive buffers grow with what the application reads"),
+    "net.ipv4.tcp_stdurg": Sysctl(0, 0, 1, "the urgent pointer is at the last urgent byte, not behind it (RFC 1122)"),
     "net.ipv4.tcp_app_win": Sysctl(31, 0, 31, "1/2^n of the window is kept back; 31: nearly nothing"),
     "net.ipv4.tcp_shrink_window": Sysctl(0, 0, 1, "the window follows the memory, even back"),
     "net.ipv4.tcp_workaround_signed_windows": Sysctl(0, 0, 1, "no window above 32 KiB without scaling"),

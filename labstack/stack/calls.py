@@ -18,7 +18,7 @@ from labstack.ip.family import is_group, parse_addr, text
 from labstack.ip.net import Path
 from labstack.stack import ports
 from labstack.stack.host import TCP, UDP, Echo, Host
-from labstack.tcp import ackgen, closing, opening, receive, sndbuf
+from labstack.tcp import ackgen, closing, opening, receive, sndbuf, urgent
 from labstack.tcp.conn import Conn
 from labstack.tcp.listen import Listener
 from labstack.tcp.states import CAN_SEND, CLOSED, SYN_RECEIVED, SYN_SENT
@@ -152,7 +152,8 @@ def take(host: Host, sock: int, most: int = 1 << 30) -> list[Piece]:
         pieces = arrived(host, conn, most)
         if rcv.queued or _over(conn):
             host.env.wake(sock, READABLE)
-        return pieces
+        if pieces or not most:
+            return pieces
     if rcv.fin is not None and rcv.nxt > rcv.fin:
         return []
     _raise_error(conn)
@@ -164,8 +165,9 @@ def take(host: Host, sock: int, most: int = 1 << 30) -> list[Piece]:
 
 
 def arrived(host: Host, conn: Conn, most: int) -> list[Piece]:
-    """At most so many of the bytes that have arrived; the window opens."""
-    pieces = receive.take(host.env, conn, most)
+    """At most so many of the bytes that have arrived, and none beyond an urgent mark; the window opens."""
+    mark = conn.rcv.urgent
+    pieces = urgent.read(host.env, conn, mark, most) if mark is not None else receive.take(host.env, conn, most)
     if conn.state != CLOSED:
         ackgen.read(host.env, conn)
     return pieces

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from labstack.core.env import Env
 from labstack.ip.net import Net
-from labstack.tcp import ackgen, acks, closing, ecn, half, listen, opening, output, receive, tally
+from labstack.tcp import ackgen, acks, closing, ecn, half, listen, opening, output, receive, tally, urgent
 from labstack.tcp.conn import Conn
-from labstack.tcp.segment import ACK, FIN, RST, SYN, Segment
+from labstack.tcp.segment import ACK, FIN, RST, SYN, URG, Segment
 from labstack.tcp.seq import unwrap
 from labstack.tcp.states import ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, RECEIVING, SYN_RECEIVED, SYN_SENT, TIME_WAIT
 
@@ -59,7 +59,7 @@ def _syn_sent(env: Env, net: Net, conn: Conn, seg: Segment) -> None:
         output.reset(env, net, seg, seg.ack, 0, RST)
     elif conn.state == ESTABLISHED:
         seg.seq += 1
-        _passes((seventh_text, eighth_fin), env, net, conn, seg)
+        _passes((sixth_urg, seventh_text, eighth_fin), env, net, conn, seg)
 
 
 def first_sequence(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
@@ -186,12 +186,15 @@ def fifth_ack(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     return CONTINUE
 
 
-def seventh_text(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
-    """Seventh, process the segment text.
+def sixth_urg(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
+    """Sixth, check the URG bit."""
+    if (seg.flags & URG or conn.rcv.urgent is not None) and conn.state in RECEIVING:
+        urgent.arrived(env, conn, seg)
+    return CONTINUE
 
-    DEVIATES: sixth is the URG bit (RFC 9293 §3.8.5, MUST-30 to 33); the pointer is ignored and urgent data stays in
-    line, as RFC 6093 §3.1 advises applications to have it.
-    """
+
+def seventh_text(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
+    """Seventh, process the segment text."""
     if seg.flags & FIN and conn.state in RECEIVING:
         receive.fin(env, conn, seg.seq + seg.size)
     if not seg.size:
@@ -224,5 +227,5 @@ def eighth_fin(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
 
 
 HALF_OPEN: tuple[Check, ...] = (first_sequence, second_rst, fourth_syn, fifth_acceptable)
-REST: tuple[Check, ...] = (fifth_ack, seventh_text, eighth_fin)
+REST: tuple[Check, ...] = (fifth_ack, sixth_urg, seventh_text, eighth_fin)
 CHECKS: tuple[Check, ...] = (*HALF_OPEN, *REST)

@@ -97,12 +97,24 @@ class Snd(State):
     pacing: int = 0  # bytes/s at which it would pace
     burst: int = 2  # segments that leave together, at most
     departs: int = 0  # when pacing lets the next segment go; 0: now
+    up: int = 0  # SND.UP: behind the last urgent byte, if that is not acknowledged
     blocked: bool = False  # the application found the buffer full
 
     @property
     def fin_seq(self) -> int:
         """Where our FIN stands, if there is one."""
         return self.out.end
+
+
+SOON, HERE, FETCHED = range(3)  # an urgent byte: announced, arrived, taken out of band
+
+
+class Urgent(NamedTuple):
+    """The mark in the stream that comes (`urgent`)."""
+
+    state: int
+    seq: int  # of the urgent byte
+    byte: bytes = b""
 
 
 class Trip(NamedTuple):
@@ -141,6 +153,8 @@ class Rcv(State):
     charges: deque[tuple[int, int]] = field(default_factory=deque)  # of what is in order: end, cost
     beyond: list[tuple[int, int, int, int]] = field(default_factory=list)  # beyond a gap: end, start, cost, spare
     spare: int = 0  # bytes that are free in the buffer that came last
+    urgent: Urgent | None = None
+    inline: bool = False  # SO_OOBINLINE: the urgent byte is part of the stream
     starved: bool = False  # there was no memory for a segment: tell it
     fin: int | None = None  # where the peer's FIN stands
     ack: int = NONE  # is an acknowledgment due?

@@ -11,7 +11,7 @@ from labstack.ip.icmp import scope
 from labstack.ip.net import Net
 from labstack.ip.send import send as send_ip
 from labstack.link import neighbour
-from labstack.tcp import ackgen, agreed, ecn, half, mtu, persist, rate, send, sndbuf, tally, window
+from labstack.tcp import ackgen, agreed, ecn, half, mtu, persist, rate, send, sndbuf, tally, urgent, window
 from labstack.tcp.conn import NOW, Conn
 from labstack.tcp.segment import ACK, CSUM_AT, FIN, PROTO, PSH, RST, SYN, Segment, header
 from labstack.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, SENDING, SYN_SENT
@@ -43,6 +43,9 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         sndbuf.tell(env, conn)
     if snd.probe or snd.poke:
         snd.probe = snd.poke = False
+        if urgent.waits(snd):
+            # RFC 9293 §3.8.5: that there is urgent data must get through a closed window; the probe alone may not count
+            _bare(env, net, conn, snd.una, ACK, window.advertise(env, conn))
         _bare(env, net, conn, snd.una - 1, ACK, window.advertise(env, conn))
     if conn.rcv.ack == NOW:
         _bare(env, net, conn, send.ack_seq(snd), ACK, window.advertise(env, conn))
@@ -160,7 +163,9 @@ def _emit(
         flags, tos = ecn.marked(env, conn, seq, size, flags)
     options = agreed.block(env, conn, flags)
     pseudo = checksum.add(conn.pseudo, 20 + len(options) + size)
-    head = header(conn.lport, conn.rport, seq, conn.rcv.nxt if flags & ACK else 0, flags, wnd, options, pseudo)
+    urg, pointer = urgent.flags(conn, seq) if conn.snd.up > conn.snd.una else (0, 0)
+    ack = conn.rcv.nxt if flags & ACK else 0
+    head = header(conn.lport, conn.rport, seq, ack, flags | urg, wnd, options, pseudo, pointer)
     gso = conn.snd.mss if size > conn.snd.mss and not whole else None
     env.count["TcpOutSegs"] += 1
     send_ip(env, net, path, PROTO, head, pieces, gso=gso, csum_at=CSUM_AT, ttl=conn.ttl, tos=tos, df=conn.df)

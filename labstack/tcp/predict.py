@@ -25,6 +25,7 @@ def quiet(env: Env, conn: Conn, seq: int, flags: int) -> bool:
         and seq == rcv.nxt & MASK
         and snd.wl1 <= rcv.nxt
         and rcv.fin is None
+        and rcv.urgent is None
         and not env.tracing
     )
 

@@ -69,6 +69,13 @@ RULES: dict[str, Rule] = {
     "9293/3.10.7.4/fin/time-wait": Rule(
         "the FIN again in TIME-WAIT: our ACK was lost, repeat it and start 2 MSL anew", ("MUST-13",)
     ),
+    # urgent data
+    "9293/3.8.5/send": Rule(
+        "{0} bytes ahead is something urgent: every segment tells it until it is there",
+        ("MUST-30", "MUST-31", "MUST-62"),
+    ),
+    "9293/3.8.5/announced": Rule("{0} bytes ahead is an urgent byte: tell the application", ("MUST-32", "MUST-33")),
+    "9293/3.8.5/here": Rule("the urgent byte has arrived", ("MUST-30",)),
     # the receiver
     "linux/tcp_prune_ofo_queue/last": Rule("what lies farthest beyond a gap makes room: {0} bytes of memory are free"),
     "linux/tcp_data_queue/nomem": Rule("no memory for {0} bytes in order, {1} are in use: the window closes"),

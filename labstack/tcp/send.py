@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from labstack.core import kinds
 from labstack.core.env import Env
-from labstack.tcp import ackgen, delivery, pace, persist, plpmtud, rate, tally, timer, tlp
+from labstack.tcp import ackgen, delivery, pace, persist, plpmtud, rate, tally, timer, tlp, urgent
 from labstack.tcp.conn import REORDER, Conn, Snd
 from labstack.tcp.loss import CWR, LOSS, RECOVERY
 from labstack.tcp.segment import ACK, FIN, PSH, SYN
@@ -151,6 +151,7 @@ def _new(env: Env, conn: Conn, force: bool = False) -> Span | None:
     if snd.out.stops and ready:
         stop = snd.out.stop_after(snd.nxt)
         ready, force = stop - snd.nxt, force or stop < snd.out.end
+    force = force or urgent.waits(snd)
     if snd.una + snd.wnd > snd.nxt:
         _idle(env, conn)
     room = snd.cc.cwnd - snd.flight.now
@@ -167,7 +168,7 @@ def _new(env: Env, conn: Conn, force: bool = False) -> Span | None:
 def _burst(snd: Snd, room: int) -> int:
     """Segments that leave together, of those that cwnd has room for: at least two such bursts in a window, so that
     there is always one on its way."""
-    return max(min(room, snd.burst, snd.cc.cwnd >> 1), 1)
+    return 1 if urgent.waits(snd) else max(min(room, snd.burst, snd.cc.cwnd >> 1), 1)
 
 
 def _allowed(env: Env, conn: Conn, ready: int, segs: int, force: bool) -> int | None:

@@ -43,6 +43,10 @@ def _rcvbuf(env: Env, conn: Conn, value: int) -> None:
     conn.rcv.limit, conn.rcv.locked = 2 * value, True
 
 
+def _oobinline(env: Env, conn: Conn, value: int) -> None:
+    conn.rcv.inline = bool(value)
+
+
 def _rcvlowat(env: Env, conn: Conn, value: int) -> None:
     """Bytes that the application waits for; they must fit into the buffer (tcp_set_rcvlowat)."""
     rcv = conn.rcv
@@ -142,6 +146,7 @@ SETTINGS: dict[str, Setting] = {
     "nodelay": Setting(0, 1, lambda c: c.snd.nodelay, _nodelay),
     "cork": Setting(0, 1, lambda c: c.snd.corked, _cork),
     "rcvbuf": Setting(256, BUFFER, lambda c: c.rcv.limit // 2, _rcvbuf),
+    "oobinline": Setting(0, 1, lambda c: c.rcv.inline, _oobinline),
     "rcvlowat": Setting(1, INT_MAX, lambda c: c.rcv.lowat, _rcvlowat),
     "window_clamp": Setting(0, INT_MAX, lambda c: c.rcv.clamp, _clamp),  # 0: none
     "sndbuf": Setting(256, BUFFER, lambda c: c.snd.limit, _sndbuf),

@@ -4,7 +4,7 @@
 import errno
 
 import pytest
-from syscall_host import DONTWAIT, INET6, MORE, PEEK, TRUNC, WAITALL, Host, connected
+from syscall_host import DONTWAIT, INET6, MORE, OOB, PEEK, TRUNC, WAITALL, Host, connected
 
 from labstack.core.config import MS
 
@@ -80,12 +80,15 @@ def test_a_waiting_call_that_wants_all_empties_the_buffer_as_it_fills() -> None:
     assert h.back(ticket) == (10 * limit, 0, bytes(10 * limit))
 
 
-def test_urgent_data_is_not_waited_for() -> None:
-    """DEVIATES: urgent data stays in line (RFC 6093 §3.1), so there never is any out of band."""
+def test_urgent_data_is_fetched_once_and_not_waited_for() -> None:
+    """RFC 9293 §3.8.5; Linux's tcp_recv_urg."""
     h = connected()
-    assert h.send(4, b"!", 1) == (1, 0, None)
-    assert h.recv(5, 1, 1) == (-1, errno.EINVAL, None)
-    assert h.recv(5, 1, 0) == (1, 0, b"!")
+    assert h.recv(5, 1, OOB) == (-1, errno.EINVAL, None)
+    assert h.send(4, b"ab!", OOB) == (3, 0, None)
+    assert h.recv(5, 1, OOB | PEEK) == h.recv(5, 9, OOB) == (1, 0, b"!")
+    assert h.recv(5, 9, OOB) == (-1, errno.EINVAL, None)
+    assert h.recv(5, 9, PEEK) == h.recv(5, 9, WAITALL) == (2, 0, b"ab")
+    assert h.recv(5, 9, DONTWAIT) == (-1, errno.EAGAIN, None)
 
 
 @pytest.mark.parametrize("n", [65_508, 65_535])

@@ -284,15 +284,6 @@ def test_many_tiny_writes_are_gathered_into_full_segments(tcp: Tcp) -> None:
     assert got == pattern(0, 3000)
 
 
-def test_the_urgent_flag_changes_nothing_about_the_stream(tcp: Tcp) -> None:
-    """RFC 9293 §3.8.5 with RFC 6093: urgent data stays in line, whatever the pointer says."""
-    s = tcp().passive().settled()
-    for pointer in (0, 1, 3, 0xFFFF):
-        s.rx("UA", data=b"abc", urg=pointer)
-    assert s.call("recv", s.sock) == b"abc" * 4
-    s.tx("A", after=0)
-
-
 # ---- what a resent segment may hold ---------------------------------------------------------------------------------
 
 

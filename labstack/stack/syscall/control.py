@@ -11,6 +11,7 @@ from collections.abc import Callable
 from labstack.stack.host import Host
 from labstack.stack.syscall import files, sk
 from labstack.stack.syscall.files import Back, Epoll, Socket, refused
+from labstack.tcp import urgent
 from labstack.tcp.conn import Conn
 from labstack.tcp.states import LISTEN, SYN_RECEIVED, SYN_SENT
 
@@ -76,9 +77,9 @@ def _count(host: Host, file: Socket | Epoll, request: int) -> int:
 
 
 def inq(host: Host, s: Socket) -> int:
-    """Bytes that can be read."""
+    """Bytes that can be read, up to an urgent mark."""
     it = sk.conn(host, s)
-    return it.rcv.queued if it is not None and it.state not in (SYN_SENT, SYN_RECEIVED) else 0
+    return urgent.before(it.rcv) if it is not None and it.state not in (SYN_SENT, SYN_RECEIVED) else 0
 
 
 def _outq(host: Host, s: Socket) -> int:
@@ -98,8 +99,8 @@ def _written(it: Conn) -> int:
 
 
 def _mark(host: Host, s: Socket) -> int:
-    """Urgent data stays in line, so there is no mark."""
-    return 0
+    it = sk.conn(host, s)
+    return int(it is not None and urgent.at_mark(it.rcv))
 
 
 def _datagram(host: Host, s: Socket) -> int:

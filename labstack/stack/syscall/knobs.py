@@ -62,17 +62,6 @@ def keep_flag(key: Key) -> Set:
     return put
 
 
-def only(key: Key, flag: int) -> Set:
-    """A flag of which we can do one half."""
-
-    def put(host: Host, s: Socket, value: int) -> None:
-        if bool(value) != bool(flag):
-            raise refused(errno.ENOPROTOOPT)
-        s.options[key] = flag
-
-    return put
-
-
 # fields of a Socket
 
 
@@ -184,6 +173,11 @@ def maxseg(host: Host, s: Socket) -> int:
     if it is None or sk.state(host, s) in (CLOSED, LISTEN):
         return s.wishes.get("maxseg", 0) or DEFAULT_MSS
     return it.snd.mss if it.rcv.nxt else min(it.snd.mss, it.user.maxseg or DEFAULT_MSS)
+
+
+def oobinline(host: Host, s: Socket, value: int) -> None:
+    s.options[(SOL_SOCKET, 10)] = int(bool(value))
+    wish(host, s, "oobinline", int(bool(value)))
 
 
 def keepalive(host: Host, s: Socket, value: int) -> None:

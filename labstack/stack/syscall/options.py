@@ -64,7 +64,7 @@ _ROWS: tuple[Option, ...] = (
     Option(SOL_SOCKET, 7, "SO_SNDBUF", INT, knobs.sndbuf, knobs.set_sndbuf),
     Option(SOL_SOCKET, 8, "SO_RCVBUF", INT, knobs.rcvbuf, knobs.set_rcvbuf),
     Option(SOL_SOCKET, 9, "SO_KEEPALIVE", INT, knobs.kept((SOL_SOCKET, 9)), knobs.keepalive),
-    Option(SOL_SOCKET, 10, "SO_OOBINLINE", INT, knobs.kept((SOL_SOCKET, 10)), knobs.only((SOL_SOCKET, 10), 1)),
+    Option(SOL_SOCKET, 10, "SO_OOBINLINE", INT, knobs.kept((SOL_SOCKET, 10)), knobs.oobinline),
     _kept(SOL_SOCKET, 12, "SO_PRIORITY"),  # in queues that we have not, as Linux without traffic control
     Option(SOL_SOCKET, 13, "SO_LINGER", forms.LINGER, knobs.linger, knobs.set_linger),
     Option(SOL_SOCKET, 15, "SO_REUSEPORT", INT, knobs.field("reuseport"), knobs.set_flag("reuseport")),

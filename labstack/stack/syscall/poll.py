@@ -12,8 +12,8 @@ from labstack.core.config import MS
 from labstack.stack.host import Host
 from labstack.stack.syscall import files, sk
 from labstack.stack.syscall.files import FOREVER, SHUT_RD, SHUT_WR, Back, Epoll, Parked, Socket, refused
-from labstack.tcp import sndbuf
-from labstack.tcp.conn import Conn
+from labstack.tcp import sndbuf, urgent
+from labstack.tcp.conn import HERE, Conn
 from labstack.tcp.states import LISTEN, SYN_RECEIVED, SYN_SENT
 
 POLLIN, POLLPRI, POLLOUT, POLLERR, POLLHUP, POLLNVAL = 1, 2, 4, 8, 0x10, 0x20
@@ -49,8 +49,10 @@ def _stream(host: Host, s: Socket) -> int:
         mask |= IN | POLLRDHUP
     if state in (SYN_SENT, SYN_RECEIVED):
         return mask
-    if it is not None and readable(it, s.rcvlowat):
+    if it is not None and readable(it, s.rcvlowat + (urgent.at_mark(it.rcv) and not it.rcv.inline)):
         mask |= IN
+    if it is not None and it.rcv.urgent is not None and it.rcv.urgent.state == HERE:
+        mask |= POLLPRI
     if it is None or shut & SHUT_WR or sndbuf.writable(host.env, it):
         mask |= OUT
     else:

@@ -28,7 +28,8 @@ from labstack.stack.syscall.files import (
     refused,
 )
 from labstack.tcp import receive as text
-from labstack.tcp.conn import Conn
+from labstack.tcp import urgent
+from labstack.tcp.conn import FETCHED, SOON, Conn
 from labstack.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, LISTEN, SYN_RECEIVED, SYN_SENT
 
 
@@ -36,15 +37,16 @@ def receive(host: Host, call: Parked, s: Socket, n: int | None, flags: int) -> G
     """Up to n bytes (None: into nowhere), or None: wait. Raises ENOTCONN, EAGAIN, EFAULT, or the pending error."""
     if sk.state(host, s) == LISTEN:
         raise refused(errno.ENOTCONN)
-    if flags & MSG_OOB:
-        raise refused(errno.EINVAL)  # urgent data stays in line
-    size = NOWHERE if n is None else n
     it = sk.conn(host, s)
+    if flags & MSG_OOB:
+        return _out_of_band(host, s, it, n, flags)
+    size = NOWHERE if n is None else n
     queued = it is not None and it.rcv.queued > 0
     had = _collect(host, call, it, size, flags, n is None) if it is not None and queued else call.count
     patience = call.allowed(s.nonblock or bool(flags & MSG_DONTWAIT), s.rcvtimeo)
     enough = size if flags & MSG_WAITALL else min(s.rcvlowat, size)
-    if had >= max(enough, 1) or (queued and not size) or (had and _over(host, s, patience)):
+    stops = _over(host, s, patience) or (it is not None and urgent.at_mark(it.rcv))
+    if had >= max(enough, 1) or (queued and not size) or (had and stops):
         return Got(had, b"".join(call.got))
     if not had and call.era != s.era:
         raise refused(errno.EPIPE)
@@ -60,7 +62,8 @@ def _collect(host: Host, call: Parked, it: Conn, size: int, flags: int, nowhere:
     if nowhere and not flags & MSG_TRUNC:
         raise refused(errno.EFAULT)
     if flags & MSG_PEEK:
-        call.got = text.peek(it.rcv, size)
+        mark = it.rcv.urgent
+        call.got = text.peek(it.rcv, size) if mark is None else urgent.peek(it.rcv, mark, size)
         call.count = sum(map(len, call.got))
     elif size > call.count:
         pieces = calls.arrived(host, it, size - call.count)
@@ -69,6 +72,24 @@ def _collect(host: Host, call: Parked, it: Conn, size: int, flags: int, nowhere:
     if flags & MSG_TRUNC:
         call.got = []
     return call.count
+
+
+def _out_of_band(host: Host, s: Socket, it: Conn | None, n: int | None, flags: int) -> Got:
+    """The urgent byte (tcp_recv_urg); this never waits."""
+    mark = it.rcv.urgent if it is not None else None
+    if it is None or mark is None or mark.state == FETCHED or it.rcv.inline:
+        raise refused(errno.EINVAL)
+    if sk.state(host, s) == CLOSED and not sk.ended(it):
+        raise refused(errno.ENOTCONN)
+    if mark.state == SOON:
+        if sk.shut(host, s) & SHUT_RD:
+            return Got(0, b"")
+        raise refused(errno.EAGAIN)
+    if not flags & MSG_PEEK:
+        it.rcv.urgent = mark._replace(state=FETCHED)
+    if n == 0:
+        return Got(0, b"", flags=MSG_OOB | MSG_TRUNC)
+    return Got(1, b"" if flags & MSG_TRUNC else mark.byte, flags=MSG_OOB)
 
 
 def _over(host: Host, s: Socket, patience: int) -> bool:
@@ -112,7 +133,10 @@ def send(
         raise refused(errno.EFAULT)
     if call.count < len(data):
         start = host.conns[s.sock].snd.out.end - call.count
-        call.count += _append(host, s, memoryview(data)[call.count :], bool(flags & MSG_MORE))
+        size = _append(host, s, memoryview(data)[call.count :], bool(flags & MSG_MORE))
+        call.count += size
+        if size and flags & MSG_OOB:
+            urgent.mark(host.env, host.conns[s.sock])
         ends = (len(data),) if flags & MSG_EOR else stops
         for size in ends:
             if size <= call.count:
