@@ -26,7 +26,7 @@ class Sample(NamedTuple):
     """
 
     now: int
-    acked: int = 0  # acknowledged cumulatively by this ACK
+    acked: int = 0  # what growth counts: acknowledged by this ACK, or SACKed, as in Linux
     delivered: int = 0  # delivered by this ACK, cumulatively or by SACK
     rtt: int = -1  # of the newest segment that it acknowledges; -1: none
     srtt: int = 0  # 0: not known yet

@@ -105,7 +105,7 @@ class HyStartPlus(Lookout):
     def watch(self, cc: Controller, s: Sample, rtt: int, min_rtt: int) -> None:
         if cc.ssthresh != INFINITE:
             return  # §4.3: only in the first slow start
-        if s.una >= self.round_end:
+        if s.una > self.round_end:
             self.begin(s)
             if self.baseline != NONE and self._another_round(cc):
                 return
