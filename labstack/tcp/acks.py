@@ -221,6 +221,8 @@ def _control(env: Env, conn: Conn, told: Told) -> None:
     cc.heard(sample)
     if cc.own:
         cc.control(sample)
+        if cc.dipping:
+            delivery.starve(snd.delivery, loss.delivered, snd.flight.now)
     elif loss.state in (CWR, RECOVERY):
         prr.reduce(env, conn, sample, told.advanced)
     elif _forward(env, snd, told) and (cc.limited or (cc.cwnd < cc.ssthresh and cc.cwnd < 2 * snd.most)):

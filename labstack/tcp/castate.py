@@ -4,7 +4,7 @@ of marks; Recovery, because of losses; Loss, after a timeout. `become` is its on
 """
 
 from labstack.core.env import Env
-from labstack.tcp.cc.controller import Sample
+from labstack.tcp import rate
 from labstack.tcp.conn import Conn
 from labstack.tcp.loss import DISORDER, OPEN
 from labstack.tcp.sent import EVER
@@ -19,7 +19,7 @@ def become(env: Env, conn: Conn, state: int) -> None:
     if before != state:
         env.became("tcp congestion", conn.sock, NAMES[before], NAMES[state])
         loss.state = state
-        conn.snd.cc.became(Sample(env.now, state=state), before)
+        conn.snd.cc.became(rate.moment(env, conn.snd), before)
 
 
 def keep_open(env: Env, conn: Conn) -> None:
