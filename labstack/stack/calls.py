@@ -18,7 +18,7 @@ from labstack.ip.family import is_group, parse_addr, text
 from labstack.ip.net import Path
 from labstack.stack import ports
 from labstack.stack.host import TCP, UDP, Echo, Host
-from labstack.tcp import ackgen, closing, opening, receive, sndbuf, urgent
+from labstack.tcp import ackgen, closing, fastopen, opening, receive, sndbuf, urgent
 from labstack.tcp.conn import Conn
 from labstack.tcp.listen import Listener
 from labstack.tcp.states import CAN_SEND, CLOSED, SYN_RECEIVED, SYN_SENT
@@ -88,7 +88,10 @@ def listen(
 
 def listening(host: Host, sock: int, local: bytes, port: int, backlog: int, options: dict[str, int]) -> Listener:
     """A listener for a port, not yet in the table."""
-    return Listener(sock, local, port, min(backlog, host.env.config["net.core.somaxconn"]), options=dict(options))
+    backlog = min(backlog, host.env.config["net.core.somaxconn"])
+    made = Listener(sock, local, port, backlog, options=dict(options))
+    fastopen.tune(host.env, made.guests, backlog)
+    return made
 
 
 def accept(host: Host, sock: int, as_sock: int = 0) -> tuple[int, tuple[str, int]]:

@@ -28,7 +28,7 @@ from labstack.stack import arguments, arrive, calls, manage, ports, shortcut, st
 from labstack.stack.contain import contain
 from labstack.stack.host import Host
 from labstack.stack.syscall import owed, parked
-from labstack.tcp import closing, listen, output
+from labstack.tcp import closing, fastopen, listen, output
 from labstack.tcp import timeouts as tcp_timeouts
 from labstack.tcp.conn import Conn
 from labstack.tcp.states import CLOSED, SYN_RECEIVED, TIME_WAIT
@@ -156,6 +156,11 @@ class Stack(Host):
 
     def _settle(self, conn: Conn) -> None:
         """After an event: a connection that opened waits for accept, one that ended is forgotten."""
+        if conn.owed and conn.half is None:
+            host = self.listeners.get(conn.owed)
+            conn.owed = 0
+            if host is not None:
+                fastopen.over(self.env, host.guests, conn)
         listener = self.listeners.get(conn.parent) if conn.parent else None
         if listener is not None and conn.state != SYN_RECEIVED and conn.sock in listener.half:
             listen.left(listener, conn.sock)

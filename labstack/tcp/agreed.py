@@ -53,5 +53,6 @@ def block(env: Env, conn: Conn, flags: int) -> bytes:
         ts = (stamps.now(env.now), stamps.recent)
     if flags & SYN:
         shift = conn.rcv.shift if conn.scaling else None
-        return options.of_syn(options.Offer(conn.rcv.mss, shift, conn.sack, ts))
+        kind, cookie = (conn.half.option if conn.half is not None else None) or (options.FAST_OPEN, None)
+        return options.of_syn(options.Offer(conn.rcv.mss, shift, conn.sack, ts, fo=cookie, fo_kind=kind))
     return options.of_segment(ts, ())

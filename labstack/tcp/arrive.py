@@ -155,7 +155,7 @@ def fifth_acceptable(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     if not seg.flags & ACK:
         env.drop("drop.tcp.no_ack", seg.names)
         return DROPPED
-    if conn.state == SYN_RECEIVED and not snd.una < seg.ack <= snd.nxt:
+    if conn.state == SYN_RECEIVED and not snd.iss < seg.ack <= snd.nxt:
         env.drop("drop.tcp.handshake_ack", seg.ack - snd.nxt)
         output.reset(env, net, seg, seg.ack, 0, RST)
         return DROPPED
@@ -165,7 +165,7 @@ def fifth_acceptable(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
 def fifth_ack(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     """Fifth, check the ACK field."""
     snd = conn.snd
-    if conn.half is not None and snd.una < seg.ack <= snd.nxt:
+    if conn.half is not None and snd.iss < seg.ack <= snd.nxt:
         half.opened(env, conn, conn.half)
     if conn.state == SYN_RECEIVED:
         env.note("9293/3.10.7.4/ack/syn-received", conn.sock)

@@ -37,6 +37,7 @@ class User(NamedTuple):
     keep_idle: int = 0  # ns
     keep_interval: int = 0  # ns
     keep_count: int = 0
+    no_cookie: int = 0  # 1: Fast Open without a cookie
     defer_accept: int = 0  # timeouts of a SYN,ACK for which a connection without data stays half open
 
 
@@ -182,8 +183,7 @@ class Half(State):
     acked: bool = False  # the ACK has come, but was not enough to open, or found no room
     answered_at: int = -(1 << 62)  # when a SYN that came again was last answered
     fast: bool = False  # Fast Open: the application may have the connection already
-    ack: int = 0  # what the SYN,ACK acknowledges: the SYN, with Fast Open its data, too
-    option: tuple[int, bytes] | None = None  # kind and cookie of a Fast Open option for the SYN,ACK
+    option: tuple[int, bytes] | None = None  # kind and cookie of a Fast Open option for the first SYN,ACK
 
 
 @state
@@ -202,6 +202,7 @@ class Conn(State):
     passive: bool = False
     parent: int = 0  # the listener, until accepted
     half: Half | None = None  # while the peer has not acknowledged our SYN,ACK
+    owed: int = 0  # the listener among whose guests it counts, until its handshake is over (Fast Open)
     syn_data: bool = False  # data came with the peer's SYN and was taken, or went with ours and was acknowledged
     held: bool = True  # an application holds the socket
     reuse: bool = False  # others may have its port, too (SO_REUSEADDR)
@@ -254,7 +255,6 @@ class Conn(State):
                 "islands are sorted, disjoint and not adjacent",
             ),
         )
-        first = s.una + (self.half is not None)  # our SYN is not in the queue then
-        broken = [what for holds, what in must if not holds] + s.flight.check(first, s.nxt, self.sack)
+        broken = [what for holds, what in must if not holds] + s.flight.check(s.una, s.nxt, self.sack)
         if broken:
             raise AssertionError(f"connection {self.sock} in {self.state}: not true: {'; '.join(broken)}")

@@ -64,7 +64,7 @@ def restore(env: Env, conn: Conn, seg: Segment, mss: int) -> bool:
         return False
     opening.take_syn(env, conn, syn)
     snd = conn.snd
-    snd.iss = snd.una = seg.ack - 1 & MASK
+    snd.iss = seg.ack - 1 & MASK
     snd.loss.high = snd.iss
     snd.out.start = snd.out.end = snd.iss + 1
     window.advertise(env, conn, True)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Half open: from the peer's SYN to its ACK of our SYN,ACK, which is sent and repeated here (Linux's request_sock).
 
-The sender has no part in it: SND.NXT stands behind the SYN from the beginning, and what Fast Open lets an application
-send before the handshake is over waits for no timer but this one. How often a SYN,ACK is repeated is the listener's
-affair (`listen`). Owns SYN-RECEIVED of a passive open (RFC 9293 §3.10.7.4) and its SYN,ACK's timer (RFC 6298 §5.7).
+The sender has no part in it: SND.UNA and SND.NXT stand behind the SYN from the beginning, and what Fast Open lets an
+application send before the handshake is over waits for no timer but this one. How often a SYN,ACK is repeated is the
+listener's affair (`listen`). Owns SYN-RECEIVED of a passive open (RFC 9293 §3.10.7.4) and its SYN,ACK's timer (RFC 6298
+§5.7).
 """
 
 from labstack.core import kinds
@@ -19,7 +20,7 @@ def start(env: Env, conn: Conn) -> None:
     """The peer's SYN has been taken in: a SYN,ACK goes out at the next drain."""
     snd = conn.snd
     conn.passive, conn.half = True, Half()
-    snd.nxt = snd.iss + 1
+    snd.una = snd.nxt = snd.iss + 1
     become(env, conn, LISTEN)
     become(env, conn, SYN_RECEIVED)
     env.timers.set((kinds.TCP_SYNACK, conn.sock), env.now + INITIAL_RTO)
@@ -28,7 +29,7 @@ def start(env: Env, conn: Conn) -> None:
 
 def sent(env: Env, conn: Conn, half: Half) -> None:
     """The SYN,ACK has left."""
-    half.due = False
+    half.due, half.option = False, None
     if half.sent_at < 0:
         half.sent_at = env.now
         return

@@ -28,7 +28,8 @@ def arrive(env: Env, net: Net, conn: Conn, quoted: Quoted) -> bool:
     """
     what = f"{quoted.type}/{quoted.code}"
     seq = unwrap(_SEQ.unpack_from(quoted.transport, 4)[0], conn.snd.nxt)
-    if not conn.snd.una <= seq < conn.snd.nxt:
+    first = conn.snd.iss if conn.half is not None else conn.snd.una
+    if not first <= seq < conn.snd.nxt:
         env.note("5927/4/ignored", conn.sock, what)
         env.count["TcpExtOutOfWindowIcmps"] += 1
         return False
@@ -37,7 +38,8 @@ def arrive(env: Env, net: Net, conn: Conn, quoted: Quoted) -> bool:
         return False
     if (quoted.family.version, quoted.type, quoted.code) in NO_WAY and seq == conn.snd.una:
         _no_congestion(env, conn)
-    if quoted.hard and conn.state == SYN_SENT:
+    guest = conn.half is not None and conn.half.fast and conn.parent  # Fast Open, and nobody has it yet
+    if (quoted.hard and conn.state == SYN_SENT) or guest:
         env.note("9293/3.9.2.2/hard", conn.sock, what)
         closing.die(env, conn, quoted.errno)
     else:

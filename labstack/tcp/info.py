@@ -31,7 +31,7 @@ UNLIMITED = (1 << 64) - 1  # a pacing rate: nothing is paced
 MAX_SSTHRESH = 0x7FFFFFFF
 OPT_TIMESTAMPS, OPT_SACK = 1, 2  # TCPI_OPT_...
 OPT_WSCALE = 4  # TCPI_OPT_WSCALE
-OPT_ECN, OPT_ECN_SEEN = 8, 16
+OPT_ECN, OPT_ECN_SEEN, OPT_SYN_DATA = 8, 16, 32
 DEFAULT_MSS, MIN_MSS = 536, 88  # what Linux believes of a peer that has not said anything yet
 
 STATES = {
@@ -85,6 +85,7 @@ def _sender(env: Env, conn: Conn) -> dict[str, int]:
     snd, rtt, cc = conn.snd, conn.snd.rtt, conn.snd.cc
     heard = conn.rcv.nxt > 0
     options = OPT_WSCALE * conn.scaling | OPT_SACK * conn.sack | OPT_TIMESTAMPS * (conn.tstamp is not None)
+    options |= OPT_SYN_DATA * conn.syn_data
     options |= OPT_ECN * bool(conn.ecn & ON) | OPT_ECN_SEEN * bool(conn.ecn & SEEN)
     return {
         "retransmits": snd.retries if conn.state != CLOSED else 0,

@@ -10,10 +10,12 @@ import errno
 from collections import deque
 
 from labstack.core.env import Env
+from labstack.core.event import ACCEPTABLE
 from labstack.core.state import State, field, state
 from labstack.ip.net import Net
-from labstack.tcp import acks, closing, cookies, half, opening, output
+from labstack.tcp import acks, closing, cookies, fastopen, half, opening, output
 from labstack.tcp.conn import Conn, Half
+from labstack.tcp.fastopen import Guests
 from labstack.tcp.segment import ACK, FIN, RST, SYN, Segment
 from labstack.tcp.states import LISTEN
 
@@ -34,6 +36,7 @@ class Listener(State):
     young: int = 0  # of those, whose SYN,ACK went out once
     ready: deque[int] = field(default_factory=deque)  # established, waiting for accept
     options: dict[str, int] = field(default_factory=dict)  # that its connections inherit
+    guests: Guests = field(default_factory=Guests)
 
     state = LISTEN
 
@@ -123,15 +126,20 @@ def _enter(listener: Listener, conn: Conn) -> None:
 def passive(env: Env, conn: Conn, listener: Listener, seg: Segment) -> None:
     """A SYN for a listener: the new connection answers with SYN,ACK at the next drain.
 
-    DEVIATES: RFC 9293 §3.10.7.2 keeps text that comes with a SYN; we acknowledge the SYN alone, as Linux without TCP
-    Fast Open, so that a spoofed SYN costs no memory. The peer sends the text again.
+    DEVIATES: RFC 9293 §3.10.7.2 keeps text that comes with a SYN; without Fast Open we acknowledge the SYN alone, as
+    Linux, so that a spoofed SYN costs no memory. The peer sends the text again.
     """
     env.count["TcpInDelivers"] += 1
     env.note("9293/3.10.7.2/syn", conn.sock)
-    _enter(listener, conn)
     opening.take_syn(env, conn, seg)
     acks.window(env, conn, seg.seq, seg.ack, seg.wnd)
     half.start(env, conn)
+    if fastopen.serve(env, conn, listener.guests, seg):
+        conn.parent = conn.owed = listener.sock
+        listener.ready.append(conn.sock)
+        env.wake(listener.sock, ACCEPTABLE)
+    else:
+        _enter(listener, conn)
 
 
 def lets_in(env: Env, net: Net, listener: Listener, conn: Conn, seg: Segment) -> bool:

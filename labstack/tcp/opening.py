@@ -181,9 +181,10 @@ def established(env: Env, conn: Conn) -> None:
         plpmtud.start(env, conn)
         mtu.sync(env, conn, conn.mtu)
     become(env, conn, ESTABLISHED)
-    _first_flight(env, conn)
+    if not conn.owed:
+        first_flight(env, conn)
     window.established(env, conn)
-    tally.opened(conn.tally, conn.passive, env.now)
+    tally.opened(conn.tally, conn.passive and not conn.owed, env.now)
     conn.rcv.heard = conn.snd.ack_at = env.now
     keepalive.start(env, conn)
     timer.rearm(env, conn)
@@ -194,7 +195,7 @@ def established(env: Env, conn: Conn) -> None:
         env.wake(conn.sock, CONNECTED | WRITABLE)
 
 
-def _first_flight(env: Env, conn: Conn) -> None:
+def first_flight(env: Env, conn: Conn) -> None:
     """RFC 6928 §2: one segment, if our SYN had to be sent again, and again. Then the controller begins."""
     snd = conn.snd
     snd.cc.cwnd = 1 if conn.tally.retrans > 1 else send.initial_window(env)

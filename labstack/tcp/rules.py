@@ -44,6 +44,9 @@ RULES: dict[str, Rule] = {
     "4987/3.6/sent": Rule("too many half-open connections: a cookie answers, which remembers a segment size of {0}"),
     "4987/3.6/valid": Rule("the ACK brings a cookie of ours back, with a segment size of {0}"),
     "4987/3.6/open": Rule("what the cookie tells is enough to open the connection"),
+    "7413/4.2.2/cookie": Rule("a Fast Open cookie of {0} bytes that is not ours, or a request: tell the right one"),
+    "7413/4.2.2/data": Rule("Fast Open: the application may have the connection now, and {0} bytes of the SYN"),
+    "7413/5.1/limit": Rule("Fast Open: {0} handshakes are under way already; the SYN is answered as any other"),
     # segments for no connection
     "9293/3.10.7.1/reset-ack": Rule("no connection here for {0}: answer RST with the sequence number it acknowledges"),
     "9293/3.10.7.1/reset": Rule("no connection here for {0}: answer RST,ACK"),

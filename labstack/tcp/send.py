@@ -146,7 +146,7 @@ def _new(env: Env, conn: Conn, force: bool = False) -> Span | None:
     ready = snd.out.end - snd.nxt
     if ready < 0 or (ready == 0 and not snd.fin):
         return None
-    if ready and snd.una == snd.iss and conn.half is None:
+    if ready and snd.una == snd.iss:
         return None  # RFC 9293 §3.10.4: what was queued in SYN-RECEIVED waits for ESTABLISHED, a FIN alone does not
     if snd.out.stops and ready:
         stop = snd.out.stop_after(snd.nxt)

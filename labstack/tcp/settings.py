@@ -163,6 +163,7 @@ SETTINGS: dict[str, Setting] = {
     "discover6": Setting(0, 5, lambda c: c.discover, _of_family(16, _discover)),
     "reuse": Setting(0, 1, lambda c: c.reuse, _reuse),
     "syn_retries": Setting(0, 127, lambda c: c.user.syn_retries, _user("syn_retries")),
+    "no_cookie": Setting(0, 1, lambda c: c.user.no_cookie, _user("no_cookie")),
     "defer_accept": Setting(0, 255, lambda c: c.user.defer_accept, _user("defer_accept")),
     "user_timeout": Setting(0, INT_MAX, lambda c: c.user.timeout // MS, _user("timeout", MS)),
     "linger2": Setting(-1, 120, lambda c: c.user.linger2 // SECOND, _user("linger2", SECOND)),

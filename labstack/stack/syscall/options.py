@@ -96,8 +96,12 @@ _ROWS: tuple[Option, ...] = (
     Option(SOL_TCP, 12, "TCP_QUICKACK", INT, knobs.wished("quickack", 1), knobs.quickack),
     Option(SOL_TCP, 13, "TCP_CONGESTION", NAME, knobs.congestion, knobs.set_congestion),
     _tcp(18, "TCP_USER_TIMEOUT", "user_timeout", 0, INT_MAX),
+    Option(SOL_TCP, 23, "TCP_FASTOPEN", INT, opening.limit, opening.set_limit),
     Option(SOL_TCP, 25, "TCP_NOTSENT_LOWAT", INT, knobs.wished("notsent_lowat"), knobs.notsent_lowat),
     Option(SOL_TCP, 26, "TCP_CC_INFO", BYTES, lambda host, s: b"", None),  # Reno has no figures of its own
+    Option(SOL_TCP, 30, "TCP_FASTOPEN_CONNECT", INT, opening.eager, opening.set_eager),
+    Option(SOL_TCP, 33, "TCP_FASTOPEN_KEY", NAME, opening.key, opening.set_key),
+    Option(SOL_TCP, 34, "TCP_FASTOPEN_NO_COOKIE", INT, opening.free, opening.set_free),
     _kept(SOL_TCP, 36, "TCP_INQ", 0, 1),
     Option(SOL_UDP, 1, "UDP_CORK", INT, knobs.kept(sk.CORKED), datagram.uncork),
     Option(SOL_IP, 1, "IP_TOS", OCTET, knobs.kept(knobs.TOS), knobs.tos),

@@ -47,7 +47,7 @@ def _stream(host: Host, s: Socket) -> int:
         mask |= POLLHUP
     if shut & SHUT_RD:
         mask |= IN | POLLRDHUP
-    if state in (SYN_SENT, SYN_RECEIVED):
+    if state in (SYN_SENT, SYN_RECEIVED) and (it is None or it.half is None):
         return mask
     if it is not None and readable(it, s.rcvlowat + (urgent.at_mark(it.rcv) and not it.rcv.inline)):
         mask |= IN

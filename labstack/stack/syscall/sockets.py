@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from labstack.stack import calls, ports
 from labstack.stack.host import Host
-from labstack.stack.syscall import binding, connect, epoll, files, knobs, sk
+from labstack.stack.syscall import binding, connect, epoll, files, knobs, opening, sk
 from labstack.stack.syscall.files import (
     ADDRESS,
     PORT,
@@ -106,6 +106,7 @@ def listen(host: Host, fd: int, backlog: int) -> Back:
     host.listeners[sock] = calls.listening(host, sock, local if any(local) else b"", port, backlog, s.wishes)
     host.listeners[sock].dev = s.dev
     sk.attach(host, s, sock)
+    opening.guests(host, s)
     binding.serve(host, s)
     return DONE
 
@@ -141,7 +142,8 @@ def _child(host: Host, s: Socket, sock: int) -> Socket:
     child.phase, child.locks, child.shut, child.error = files.CONNECTED, s.locks & ADDRESS, 0, 0
     child.errors.clear()
     child.owed, child.sends, child.first = [], 0, 0
-    child.options.pop(knobs.PRIORITY, None)  # the only one that sk_clone does not copy
+    for option in (knobs.PRIORITY, *opening.OF_LISTENERS):  # the only ones that sk_clone does not copy
+        child.options.pop(option, None)
     child.waiters, child.watchers = [], []
     host.files.sockets[child.number] = child
     sk.attach(host, child, sock)

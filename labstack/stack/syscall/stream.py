@@ -122,7 +122,9 @@ def send(
     if flags & MSG_FASTOPEN:
         raise refused(errno.EOPNOTSUPP)
     patience = call.allowed(s.nonblock or bool(flags & MSG_DONTWAIT), s.sndtimeo)
-    if not call.count and sk.state(host, s) not in (ESTABLISHED, CLOSE_WAIT):
+    it = sk.conn(host, s)
+    guest = it is not None and it.half is not None  # Fast Open: it can write before the handshake is over
+    if not call.count and not guest and sk.state(host, s) not in (ESTABLISHED, CLOSE_WAIT):
         return _connecting(host, call, s, patience)
     if sk.error(host, s) or sk.shut(host, s) & SHUT_WR:
         if call.count:
