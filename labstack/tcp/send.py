@@ -128,7 +128,8 @@ def _tail(env: Env, conn: Conn) -> Span | None:
         snd.loss.tail = False
         return None
     ready = snd.out.end - snd.nxt
-    if ready > 0 and snd.nxt + min(ready, snd.mss) <= snd.una + snd.wnd:
+    fits = snd.nxt + min(ready, snd.mss) + (ready == 0) <= snd.una + snd.wnd
+    if fits and (ready > 0 or (ready == 0 and snd.fin)):
         return _span(snd, snd.nxt, min(ready, snd.mss, snd.out.stop_after(snd.nxt) - snd.nxt))
     last = flight.queue[-1]
     if last.segs > 1 and last.size > (last.segs - 1) * last.mss:
