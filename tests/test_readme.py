@@ -60,3 +60,11 @@ def test_every_deviation_in_the_code_is_in_the_table() -> None:
     )
     told = Counter(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE))
     assert told == marked
+
+
+def test_every_chapter_of_tcp_has_its_place_in_the_map() -> None:
+    page = (ROOT / "docs" / "tcp.md").read_text()
+    folder = ROOT / "labstack" / "tcp"
+    assert [path.name for path in sorted(folder.glob("*.py")) if f"`{path.name}`" not in page] == ["__init__.py"]
+    named = set(re.findall(r"`([a-z_0-9]+\.py)`", page))
+    assert sorted(name for name in named if not (folder / name).exists()) == []
