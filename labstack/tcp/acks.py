@@ -9,8 +9,9 @@ from labstack.tcp.cc import news
 from labstack.tcp.conn import Conn, Snd
 from labstack.tcp.ecn import echoes
 from labstack.tcp.loss import CWR, OPEN, RECOVERY
-from labstack.tcp.segment import FIN, SYN, Segment
+from labstack.tcp.segment import ACK, FIN, PSH, SYN, Segment
 from labstack.tcp.sent import EVER, LOST, RETRANS, SACKED, Sent, cut
+from labstack.tcp.states import ESTABLISHED
 from labstack.tcp.told import Told
 
 
@@ -25,15 +26,25 @@ def acknowledge(env: Env, conn: Conn, seg: Segment) -> None:
     told.data = seg.size > 0 or bool(seg.flags & (SYN | FIN))
     told.ece = echoes(conn, seg)
     told.advanced = seg.ack > snd.una
+    if _text_alone(conn, seg):
+        snd.wl1, snd.wl2 = seg.seq, seg.ack
+        return
     _window(env, conn, seg, told)
     if told.advanced:
         advance(env, conn, seg.ack)
     if seg.sack and conn.sack:
         sack.tag(env, conn, seg, told)
-    if told.advanced or not told.data or seg.seq != conn.rcv.nxt or conn.rcv.islands:
-        # of the next text Linux's header prediction only looks whether it acknowledges something new
-        snd.ack_at, snd.unanswered = env.now, 0
+    snd.ack_at, snd.unanswered = env.now, 0
     follow(env, conn, told)
+
+
+def _text_alone(conn: Conn, seg: Segment) -> bool:
+    """The next text of an open connection, whose ACK and window say nothing new: the sender does not look at it, as with
+    Linux's header prediction (`predict` is ours)."""
+    snd, rcv = conn.snd, conn.rcv
+    same = seg.size > 0 and seg.ack == snd.una and seg.wnd << snd.shift == snd.wnd and not seg.sack
+    next_one = seg.seq == rcv.nxt and not rcv.islands and rcv.fin is None
+    return same and next_one and conn.state == ESTABLISHED and seg.flags & ~PSH == ACK
 
 
 def advance(env: Env, conn: Conn, ack: int) -> None:

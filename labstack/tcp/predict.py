@@ -33,7 +33,7 @@ def quiet(env: Env, conn: Conn, seq: int, flags: int) -> bool:
 def text(env: Env, conn: Conn, ack: int, wnd: int, size: int, pieces: tuple[Piece, ...], push: bool) -> bool:
     """Take the text of a quiet segment that says nothing else; False if it is not so simple."""
     snd, rcv = conn.snd, conn.rcv
-    if ack != snd.una & MASK or wnd << snd.shift != snd.wnd or rcv.nxt + size > rcv.edge:
+    if ack != snd.una & MASK or wnd << snd.shift != snd.wnd or rcv.nxt + size > rcv.edge or rcv.islands:
         return False
     snd.wl1, snd.wl2 = rcv.nxt, snd.una
     receive.advance(env, conn, rcv.nxt + size, pieces, push)
