@@ -39,8 +39,8 @@ def acknowledge(env: Env, conn: Conn, seg: Segment) -> None:
 
 
 def _text_alone(conn: Conn, seg: Segment) -> bool:
-    """The next text of an open connection, whose ACK and window say nothing new: the sender does not look at it, as with
-    Linux's header prediction (`predict` is ours)."""
+    """The next text of an open connection, whose ACK and window say nothing new: the sender does not look at it, as
+    with Linux's header prediction (`predict` is ours)."""
     snd, rcv = conn.snd, conn.rcv
     same = seg.size > 0 and seg.ack == snd.una and seg.wnd << snd.shift == snd.wnd and not seg.sack
     next_one = seg.seq == rcv.nxt and not rcv.islands and rcv.fin is None
