@@ -10,8 +10,8 @@ TCP_PERSIST = 11
 TCP_DELACK = 12
 TCP_TIMEWAIT = 13  # also FIN-WAIT-2 of a socket nobody holds
 TCP_KEEPALIVE = 14
-TCP_PACING = 15
-TCP_SYNACK = 15  # (TCP_SYNACK, sock)                 tcp.half
+TCP_SYNACK = 15  # tcp.half
+TCP_PACING = 16
 
 NAMES = {
     NEIGHBOUR: "neighbour",

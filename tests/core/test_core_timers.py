@@ -4,6 +4,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labstack.core import kinds
 from labstack.core.timers import Key, Timers
 
 keys = st.tuples(st.integers(1, 3), st.integers(1, 2))
@@ -87,3 +88,9 @@ def test_tables_are_equal_if_their_deadlines_are() -> None:
     fresh.set((1,), 3)
     assert moved == fresh
     assert moved.diff(fresh) == []
+
+
+def test_every_kind_of_timer_has_a_number_of_its_own() -> None:
+    """Else one would go off as another, and nothing would happen."""
+    numbers = [value for value in vars(kinds).values() if isinstance(value, int)]
+    assert len(numbers) == len(set(numbers)) == len(kinds.NAMES)
