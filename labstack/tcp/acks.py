@@ -262,7 +262,20 @@ def _window(env: Env, conn: Conn, seg: Segment, told: Told) -> None:
         told.window = wnd > snd.wnd or not wnd
     else:
         return
+    if not snd.wnd and wnd and not told.advanced:
+        _reopened(env, conn)
     window(env, conn, seg.seq, seg.ack, wnd)
+
+
+def _reopened(env: Env, conn: Conn) -> None:
+    """What was sent again while the window was closed was not taken: do not wait for a timer that has backed off.
+
+    Linux does wait.
+    """
+    queue = conn.snd.flight.queue
+    if queue and queue[0].marks & LOST and queue[0].marks & RETRANS:
+        env.note("9293/3.8.6/reopened", conn.sock)
+        rack.lose(env, conn, 0)
 
 
 def window(env: Env, conn: Conn, seq: int, ack: int, wnd: int) -> None:

@@ -101,7 +101,11 @@ RULES: dict[str, Rule] = {
     "9293/3.8.6.2.1/wait": Rule("the window has {0} bytes, less than a segment: wait an RTO for more", ("MUST-38",)),
     "9293/3.8.6.2.1/override": Rule("the window stayed at {0} bytes for an RTO: fill it after all", ("MUST-38",)),
     "9293/3.8.6.1/persist": Rule("something to send and no window for it: probe after an RTO", ("MUST-35", "MUST-36")),
-    "9293/3.8.6.1/probe": Rule("window probe {0}: one byte into the closed window", ("MUST-35", "MUST-37")),
+    "9293/3.8.6.1/probe": Rule("window probe {0}: an ACK that wants an answer", ("MUST-35", "MUST-37")),
+    "9293/3.8.6/withdrawn": Rule(
+        "the window was taken back from what is in flight from {0}: once more, as a probe", ("MUST-34", "SHLD-16")
+    ),
+    "9293/3.8.6/reopened": Rule("the window is open again: what was sent into the closed one goes again", ("SHLD-16",)),
     "linux/tcp_probe_timer/user": Rule("the window has been closed for as long as TCP_USER_TIMEOUT allows: give up"),
     "linux/tcp_probe_timer/silent": Rule("{0} window probes without any answer: give up"),
     "9293/3.8.4/probe": Rule("keep-alive {0}: is the peer still there?", ("MAY-5", "MUST-24", "MUST-26", "SHLD-12")),

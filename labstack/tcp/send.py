@@ -118,6 +118,9 @@ def _collapse(conn: Conn, index: int, room: int) -> None:
         stop, end, marks, flags = stop + 1, s.end, marks | s.marks & EVER, flags | s.flags
     if stop > index + 1:
         mss = max(first.mss, size)
+        if not conn.sack:
+            # fewer segments: fewer of them can have arrived
+            flight.sacked = max(flight.sacked - (stop - index - 1), 0)
         replace(flight, index, stop, [Sent(first.seq, end, 1, marks, first.at, flags, mss, first.note)])
 
 
@@ -167,9 +170,11 @@ def _new(env: Env, conn: Conn, force: bool = False) -> Span | None:
 
 
 def _burst(snd: Snd, room: int) -> int:
-    """Segments that leave together, of those that cwnd has room for: at least two such bursts in a window, so that
-    there is always one on its way."""
-    return 1 if urgent.waits(snd) else max(min(room, snd.burst, snd.cc.cwnd >> 1), 1)
+    """Segments that leave together, of those that cwnd has room for: at least two such bursts in a window, ours and the
+    peer's, so that there is always one on its way."""
+    if urgent.waits(snd):
+        return 1
+    return max(min(room, snd.burst, snd.cc.cwnd >> 1, (snd.max_wnd >> 1) // snd.mss), 1)
 
 
 def _allowed(env: Env, conn: Conn, ready: int, segs: int, force: bool) -> int | None:

@@ -8,6 +8,7 @@ import errno
 from collections.abc import Callable
 
 from labstack.core import kinds
+from labstack.core.config import MS
 from labstack.core.env import Env
 from labstack.tcp import ackgen, closing, keepalive, persist, plpmtud, rate, recovery, rtt, send, syn, tally, timer, tlp
 from labstack.tcp.castate import become
@@ -30,15 +31,15 @@ def _retransmission(env: Env, conn: Conn) -> None:
 
 def _timeout(env: Env, conn: Conn) -> None:
     snd = conn.snd
+    if not snd.wnd and conn.held and conn.state not in (SYN_SENT, SYN_RECEIVED):
+        _withdrawn(env, conn)
+        return
     snd.retries += 1
     if snd.retries == 1:
         snd.trouble_at = env.now if conn.state != SYN_SENT else snd.trouble_at
     env.count["TcpExtTCPTimeouts"] += 1
     if _too_long(env, conn):
-        # RFC 9293 §3.8.3 (c): R2
-        env.note("9293/3.8.3/r2", conn.sock, snd.retries - 1)
-        env.count["TcpExtTCPAbortOnTimeout"] += 1
-        closing.die(env, conn, conn.soft or errno.ETIMEDOUT)
+        _give_up(env, conn, snd.retries - 1)
         return
     if snd.retries == env.config["net.ipv4.tcp_retries1"]:
         # RFC 9293 §3.8.3 (b): R1, the IP layer is told
@@ -57,6 +58,30 @@ def _timeout(env: Env, conn: Conn) -> None:
     if not syn.linear(env, conn):
         rtt.back_off(env, snd.rtt)
     timer.arm(env, conn, RTO, persist.within(env, conn, snd.rtt.rto))  # RFC 6298 (5.6)
+
+
+def _give_up(env: Env, conn: Conn, retries: int) -> None:
+    """RFC 9293 §3.8.3 (c): R2."""
+    env.note("9293/3.8.3/r2", conn.sock, retries)
+    env.count["TcpExtTCPAbortOnTimeout"] += 1
+    closing.die(env, conn, conn.soft or errno.ETIMEDOUT)
+
+
+def _withdrawn(env: Env, conn: Conn) -> None:
+    """The peer has taken back its window while data is in flight (RFC 9293 §3.8.6, SHLD-15 to 17): what is sent again
+    is a window probe, and as long as the peer answers that is no reason to give up (Linux's tcp_retransmit_timer)."""
+    snd = conn.snd
+    silence = 2 * env.config["net.ipv4.tcp_rto_max_ms"] * MS
+    tried = env.now - (snd.loss.resent_at if snd.loss.resent_at >= 0 else snd.flight.queue[0].at)
+    timeout = conn.user.timeout
+    if 0 < timeout < tried or (env.now - snd.ack_at > silence and tried > silence):
+        _give_up(env, conn, snd.rtt.backoff)
+        return
+    env.note("9293/3.8.6/withdrawn", conn.sock, snd.una - snd.iss)
+    recovery.timed_out(env, conn)
+    snd.loss.oldest = True
+    rtt.back_off(env, snd.rtt)
+    timer.arm(env, conn, RTO, snd.rtt.rto)
 
 
 def _syn(env: Env, conn: Conn) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from tcp_script import Script, pattern
 
-from labstack.core.event import WRITABLE, Wake
+from labstack.core.event import CLOSED, FAILED, WRITABLE, Wake
 
 Tcp = Callable[..., Script]
 
@@ -101,9 +101,9 @@ def test_a_silly_window_is_used_when_the_override_timer_expires(tcp: Tcp) -> Non
     s.call("send", s.sock, pattern(0, 5300))
     assert [seg.size for seg in s.burst()] == [1000] * 5
     s.rx("A", win=100)
-    s.tx("A", after=200, seq=5001, size=100, data=pattern(5000, 100))
+    s.tx("PA", after=200, seq=5001, size=100, data=pattern(5000, 100))  # pushed, as Linux does
     s.rx("A", win=100)
-    s.tx("A", after=200, seq=5101, size=100)
+    s.tx("PA", after=200, seq=5101, size=100)
     s.rx("A", win=100)
     s.tx("PA", seq=5201, size=100)
     assert (s.count("TcpRetransSegs"), s.count("TcpExtTCPWinProbe")) == (0, 0)  # a small window is not a closed one
@@ -116,14 +116,31 @@ def test_data_beyond_a_shrunken_window_is_not_sent_and_does_not_kill(tcp: Tcp) -
     assert len(s.burst()) == 4
     s.rx("A", ack=1001, win=0)  # the right edge moves from 4001 to 1001
     s.nothing()
+    wait = 200
     for _ in range(30):
-        probe = s.soon()
-        assert (probe.seq, probe.size) in {(1001, 1), (1001, 1000)}
+        s.tx("A", after=wait, seq=1001, size=1000)
         s.rx("A", ack=1001, win=0)
+        wait = min(wait * 2, 120_000)
     s.state("ESTABLISHED")
+    assert (s.count("TcpExtTCPTimeouts"), s.count("TcpRetransSegs"), s.count("TcpExtTCPWinProbe")) == (0, 30, 0)
     s.rx("A", ack=1001, win=3000)
-    first = s.burst()[0]
-    assert (first.seq, first.size) == (1001, 1000)
+    s.tx("A", seq=1001, size=1000)
+    s.nothing()
+
+
+def test_a_peer_that_shrinks_its_window_and_falls_silent_is_given_up(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.3, R2; Linux's tcp_rtx_probe0_timed_out: twice the longest RTO without an ACK."""
+    s = tcp().passive(win=4000, mss=1000)
+    s.call("send", s.sock, bytes(3000))
+    s.burst()
+    s.rx("A", ack=1001, win=0)
+    s.wakes.clear()
+    s.wait(324_599)  # 0.2 s, doubled nine times, makes 204.6 s, and then 120 s
+    assert s.wakes == []
+    s.burst()
+    s.wait(1)
+    assert s.wakes == [Wake(s.sock, CLOSED | FAILED)]
+    assert s.count("TcpExtTCPAbortOnTimeout") == 1
 
 
 def test_unacknowledged_data_inside_a_shrunken_window_is_retransmitted(tcp: Tcp) -> None:
@@ -146,14 +163,24 @@ def test_an_ack_from_behind_a_shrunken_window_stands_at_its_edge(tcp: Tcp) -> No
     s.tx("A", seq=1501, ack=2)
 
 
-def test_an_ack_after_a_window_probe_counts_the_probe(tcp: Tcp) -> None:
-    """RFC 9293 §3.10.7.4: SND.NXT. If both sides probe, and both bytes were taken, anything less would be unacceptable
-    to both for ever."""
+def test_an_ack_beside_window_probes_stands_at_snd_nxt(tcp: Tcp) -> None:
+    """RFC 9293 §3.10.7.4: a probe takes no sequence number."""
     s = tcp().passive(win=0, rcvbuf=1000)
     s.call("send", s.sock, b"abc")
-    s.tx(after=200, seq=1, size=1)
+    s.tx("A", after=200, seq=0, size=0)
     s.rx("PA", ack=1, data=b"x" * 10, win=0)
-    s.tx("A", seq=2, ack=11)
+    s.tx("A", seq=1, ack=11)
+
+
+def test_a_burst_takes_no_more_than_half_of_the_window(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6.2.1: so there is an ACK to come while the rest is sent (Linux's tcp_bound_to_half_wnd); and what
+    is left at the edge of the window goes with the last burst, if Nagle has nothing against it."""
+    s = tcp(gso=65_535).passive(win=5500, mss=1000)
+    s.call("send", s.sock, bytes(9000))
+    assert [(seg.flags, seg.size) for seg in s.burst()] == [
+        ("A", 1000), ("PA", 1000), ("A", 1000), ("PA", 1000), ("A", 1000), ("PA", 500),
+    ]  # fmt: skip
+    assert [len(f) - 40 for f in s.frames[-3:]] == [2000, 2000, 1500]
 
 
 # ---- the closed window ----------------------------------------------------------------------------------------------
@@ -166,7 +193,7 @@ def test_a_closed_window_is_probed_ever_more_slowly_and_for_ever(tcp: Tcp) -> No
     s.nothing()
     wait = 200
     for n in range(40):
-        s.tx(after=wait, seq=1, size=1, data=b"a")
+        s.tx("A", after=wait, seq=0, size=0)
         s.rx("A", ack=1, win=0)
         wait = min(wait * 2, 120_000)
         s.state("ESTABLISHED")
@@ -174,19 +201,6 @@ def test_a_closed_window_is_probed_ever_more_slowly_and_for_ever(tcp: Tcp) -> No
     assert s.count("TcpExtTCPTimeouts") == 0
     s.rx("A", ack=1, win=1000)
     s.tx("PA", seq=1, data=b"abc")
-
-
-def test_the_probe_byte_may_be_accepted(tcp: Tcp) -> None:
-    """RFC 9293 §3.8.6.1: then the next byte is the next probe."""
-    s = tcp().passive(win=0)
-    s.call("send", s.sock, b"abc")
-    s.tx(after=200, seq=1, data=b"a")
-    s.rx("A", ack=2, win=0)
-    s.tx(seq=2, data=b"b", after=400)
-    s.rx("A", ack=3, win=0)
-    s.tx("PA", seq=3, data=b"c", after=800)
-    s.rx("A", ack=4, win=0)
-    s.nothing(1_000_000)
 
 
 def test_the_window_opens_again_without_a_probe(tcp: Tcp) -> None:
@@ -200,14 +214,16 @@ def test_the_window_opens_again_without_a_probe(tcp: Tcp) -> None:
     s.nothing(500_000)
 
 
-def test_a_fin_for_a_closed_window_is_the_probe(tcp: Tcp) -> None:
-    """RFC 9293 §3.8.6.1: the FIN occupies sequence space like a byte."""
+def test_a_fin_waits_for_a_closed_window_to_open(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6.1: the FIN occupies sequence space like a byte, so it is probed for."""
     s = tcp().passive(win=0)
     s.call("shutdown", s.sock, 1)
-    s.nothing()
-    s.tx("FA", seq=1, size=0, after=200)
+    s.state("FIN_WAIT_1")
+    s.tx("A", seq=0, size=0, after=200)
     s.rx("A", ack=1, win=0)
-    s.tx("FA", seq=1, size=0, after=400)
+    s.tx("A", seq=0, size=0, after=400)
+    s.rx("A", ack=1, win=1)
+    s.tx("FA", seq=1, size=0)
     s.rx("A", ack=2, win=0)
     s.state("FIN_WAIT_2")
 
@@ -219,29 +235,44 @@ def test_a_fin_waits_when_the_data_fill_the_window(tcp: Tcp) -> None:
     s.call("shutdown", s.sock, 1)
     s.tx("PA", seq=1, size=10)
     s.rx("A", ack=11, win=0)
-    s.tx("FA", seq=11, size=0, after=200)
+    s.tx("A", seq=10, size=0, after=200)
     s.rx("A", ack=11, win=5)
     s.tx("FA", seq=11, size=0)
 
 
 def test_an_orphan_does_not_probe_for_ever(tcp: Tcp) -> None:
-    """Linux's tcp_orphan_retries: nobody holds the socket, the peer keeps its window closed."""
+    """Linux's tcp_probe_timer: nobody holds the socket, the peer answers and keeps its window closed; the last probe is
+    the one before which two would be as far apart as can be, 120 s."""
     s = tcp().passive(win=0)
     s.call("send", s.sock, b"abc")
     s.call("close", s.sock)
-    for _ in range(8):
-        s.soon()
+    for n in range(10):
+        s.tx("A", after=200 << n, seq=0, size=0)
         s.rx("A", ack=1, win=0)
-    s.nothing(400_000)
+    s.nothing(120_000)
     s.gone()
 
 
-def test_a_peer_that_answers_nothing_at_all_to_probes_is_still_probed(tcp: Tcp) -> None:
-    """RFC 9293 §3.8.6.1: at least the interval is bounded."""
+def test_an_orphan_whose_probes_nobody_answers_ends_sooner(tcp: Tcp) -> None:
+    """Linux's tcp_orphan_retries, 8."""
     s = tcp().passive(win=0)
     s.call("send", s.sock, b"abc")
-    s.wait(600_000)
-    assert {(seg.seq, seg.size) for seg in s.burst()} == {(1, 1)}
+    s.call("close", s.sock)
+    for n in range(8):
+        s.tx("A", after=200 << n, seq=0, size=0)
+    s.nothing(200 << 8)
+    s.gone()
+
+
+def test_a_peer_that_answers_nothing_at_all_to_probes_is_given_up_in_the_end(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6.1, MUST-37 is for peers that answer: this one is given up after tcp_retries2 probes (Linux)."""
+    s = tcp().passive(win=0)
+    s.call("send", s.sock, b"abc")
+    s.wait(204_600 + 5 * 120_000)
+    assert [(seg.flags, seg.seq, seg.size) for seg in s.burst()] == [("A", 0, 0)] * 15
+    s.state("ESTABLISHED")
+    s.nothing(120_000)
+    s.fails(errno.ETIMEDOUT, "recv", s.sock)
 
 
 # ---- buffers --------------------------------------------------------------------------------------------------------
@@ -288,15 +319,16 @@ def test_many_tiny_writes_are_gathered_into_full_segments(tcp: Tcp) -> None:
 
 
 def test_a_fast_retransmit_holds_only_what_was_sent(tcp: Tcp) -> None:
-    """RFC 9293 §3.8.6: new data does not slip beyond the window with an old segment."""
-    s = tcp().passive(win=400, mss=1000)
-    s.call("send", s.sock, bytes(100))
-    s.tx(size=100)
+    """RFC 9293 §3.8.6: new data does not slip beyond the window with old segments, though those are joined."""
+    s = tcp().passive(win=800, mss=1000, nodelay=1)
+    for _ in range(4):
+        s.call("send", s.sock, bytes(50))
+    assert [seg.size for seg in s.burst()] == [50] * 4
     s.call("send", s.sock, bytes(5000))
-    s.nothing()
+    s.tx(size=400)
     for _ in range(3):
-        s.rx("A", ack=1, win=400)
-    assert [(seg.seq, seg.size) for seg in s.burst()] == [(1, 100)]
+        s.rx("A", ack=1, win=800)
+    assert [(seg.seq, seg.size) for seg in s.burst()] == [(1, 200)]
 
 
 def test_retransmission_carries_the_same_bytes_and_may_join_segments(tcp: Tcp) -> None:

@@ -48,7 +48,7 @@ def test_maxseg_is_settled_by_the_syns(tcp: Tcp) -> None:
 
 def test_syn_retries_of_one_connection(tcp: Tcp) -> None:
     """RFC 9293 §3.8.3, MUST-21; Linux's TCP_SYNCNT."""
-    s = tcp()
+    s = tcp(sysctl={"net.ipv4.tcp_syn_linear_timeouts": 0})
     s.connect(syn_retries=2)
     s.tx("S")
     s.tx("S", after=1000)
@@ -93,7 +93,8 @@ def test_the_user_timeout_ends_a_connecting_socket(tcp: Tcp) -> None:
     s.connect(user_timeout=2500)
     s.tx("S")
     s.tx("S", after=1000)
-    s.wait(1499)
+    s.tx("S", after=1000)
+    s.wait(499)
     s.state("SYN_SENT")
     s.wait(1)
     s.fails(errno.ETIMEDOUT, "recv", s.sock)
