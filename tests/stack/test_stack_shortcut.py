@@ -13,6 +13,8 @@ from labstack.core.event import Call, Rx, Tick
 from labstack.core.frame import Frame
 from labstack.stack import Stack, make, shortcut
 from labstack.tcp.conn import Conn
+from labstack.tcp.loss import RECOVERY
+from labstack.tcp.sent import EVER, LOST, RETRANS, mark
 from layers import IP, TCP, Ether, IPv6, Raw, checksum
 
 SECOND = 1_000_000_000
@@ -32,15 +34,16 @@ class Link(NamedTuple):
             return Frame(bytes(Ether(src=MACS[0], dst=MACS[1]) / packet))
         return Frame(bytes(packet), net=0)
 
-    def connected(self) -> tuple[Stack, int]:
+    def connected(self, sack: bool = False) -> tuple[Stack, int]:
         """A host with an accepted connection whose peer is at sequence number 1, and its socket."""
+        options = [("MSS", 1000), ("WScale", 7), *([("SAckOK", b"")] if sack else [])]
         host = make("h1")
         host.call("link_add", "eth0", MACS[1] if self.ether else b"", link_local=False)
         host.call("addr_add", 1, "fd00::1/64" if self.v6 else "10.0.0.1/24", False)
         if self.ether:
             host.call("neigh_add", 1, "fd00::2" if self.v6 else "10.0.0.2", MACS[0])
         listener = host.call("listen", 80)
-        host.handle(Rx(1, self.frame("S", 0, 0, options=[("MSS", 1000), ("WScale", 7)])), SECOND)
+        host.handle(Rx(1, self.frame("S", 0, 0, options=options)), SECOND)
         (answer,) = host.drain(SECOND)
         ours = TCP.parse(answer.frame.cuts()[0], (14 if self.ether else 0) + (40 if self.v6 else 20))
         assert isinstance(ours, TCP)
@@ -107,27 +110,31 @@ def test_it_leaves_alone_what_is_unusual(link: Link) -> None:
     assert any("text/accept" in str(note) for note in host.take_trace())
 
 
+Segment = tuple[str, int, str, int, int, str, tuple[int, int] | None]
 segments = st.tuples(
     st.sampled_from(["A", "PA", "PA", "A", "FA", "R", "S", "UA", ""]),
     st.sampled_from([0, 0, 0, 0, 0, 0, 5, -3, 1000, 70_000, -70_000]),  # from RCV.NXT
     st.sampled_from(["una", "una", "nxt", "nxt", "half", "before", "beyond"]),
     st.integers(0, 1200) | st.just(0),
     st.sampled_from([500, 500, 500, 400, 0]),
-    st.sampled_from(["", "", "read", "send", "send", "wait", "close"]),
+    st.sampled_from(["", "", "read", "send", "send", "wait", "long", "close"]),
+    st.sampled_from([None, None, None, (0, 1000), (1000, 2000), (1000, 2500), (2500, 3500), (-500, 0)]),  # from SND.UNA
 )
+WAITS = {"wait": 100_000_000, "long": SECOND}
 
 
 @settings(max_examples=150, deadline=None)
-@given(links, st.lists(segments, max_size=14))
-def test_it_changes_nothing(link: Link, script: list[tuple[str, int, str, int, int, str]]) -> None:
-    host, sock = link.connected()
+@given(links, st.booleans(), st.lists(segments, max_size=14))
+def test_it_changes_nothing(link: Link, sack: bool, script: list[Segment]) -> None:
+    """With losses, too: SACK blocks take the long way on both hosts, what comes after them need not."""
+    host, sock = link.connected(sack)
     other = host.clone()
     now = SECOND
-    for flags, seq, where, size, window, then in script:
+    for flags, seq, where, size, window, then, block in script:
         conn = host.conns.get(sock)
         if conn is None:
             break
-        now += 100_000_000 if then == "wait" else 1000
+        now += WAITS.get(then, 1000)
         calls = []
         if then == "read" and conn.rcv.queued and conn.held:
             calls.append(Call("recv", (sock,)))
@@ -140,7 +147,11 @@ def test_it_changes_nothing(link: Link, script: list[tuple[str, int, str, int, i
         assert host.drain(now) == other.drain(now)
         una, nxt = conn.snd.una, conn.snd.nxt
         ack = {"una": una, "nxt": nxt, "half": (una + nxt) // 2, "before": una - 1, "beyond": nxt + 1}[where]
-        both_ways(host, other, link.frame(flags, conn.rcv.nxt + seq, ack, bytes(size), window), now)
+        more = {}
+        if block is not None and sack:
+            blocks = tuple((una + at) % 2**32 for at in block)
+            more = {"options": [("NOP", None), ("NOP", None), ("SAck", blocks)]}
+        both_ways(host, other, link.frame(flags, conn.rcv.nxt + seq, ack, bytes(size), window, **more), now)
 
 
 @settings(max_examples=300, deadline=None)
@@ -158,8 +169,12 @@ def test_it_takes_no_broken_frame(link: Link, data: st.DataObject) -> None:
 
 def in_flight(conn: Conn) -> None:
     """As after three duplicate ACKs for the 2500 bytes that are in flight."""
-    conn.snd.recovering, conn.snd.recover = True, conn.snd.nxt
-    conn.snd.cc.enter_recovery(2500)
+    snd = conn.snd
+    mark(snd.flight, 0, LOST | RETRANS | EVER)
+    snd.flight.sacked, snd.cc.ssthresh = 2, 5
+    loss = snd.loss
+    loss.state, loss.high, loss.since, loss.doubtful, loss.resent_at = RECOVERY, snd.nxt, snd.una, 1, SECOND
+    loss.prior_cwnd, loss.prior_ssthresh, loss.prr_delivered, loss.prr_out = 10, 10, 2, 1
 
 
 CONDITIONS: dict[str, Callable[[Conn], None]] = {
