@@ -189,6 +189,9 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.tcp_early_retrans": Sysctl(3, 0, 4, "3, 4: tail loss probes (RFC 8985 §7)"),
     "net.ipv4.tcp_frto": Sysctl(2, 0, 2, "a timeout is under suspicion (RFC 5682)"),
     "net.ipv4.tcp_max_reordering": Sysctl(300, 1, 1 << 20, "segments of reordering that are believed, at most"),
+    "net.ipv4.tcp_challenge_ack_limit": Sysctl(
+        (1 << 31) - 1, 0, (1 << 31) - 1, "challenge ACKs in a second, about, of all connections (RFC 5961)"
+    ),
     "net.ipv4.tcp_invalid_ratelimit": Sysctl(500, 0, 60_000, "ms between ACKs that answer unacceptable segments"),
     "net.ipv4.tcp_mtu_probing": Sysctl(0, 0, 2, "search for the MTU of paths: 1: at black holes, 2: always (RFC 4821)"),
     "net.ipv4.tcp_base_mss": Sysctl(1024, 1, 65_535, "bytes of segments with which that search begins"),

@@ -34,6 +34,7 @@ class Env(State):
     wakes: dict[int, int] = field(default_factory=dict)  # socket: what changed for its owner since the last drain
     memory: int = 0  # bytes that TCP's buffers take, as Linux counts them; settled once a drain
     pressed: bool = False  # that is more than net.ipv4.tcp_mem likes
+    challenges: tuple[int, int] = (-1, 0)  # RFC 5961: in this second, so many more may go out
     dirty: dict[int, None] = field(default_factory=dict)  # sockets that may have something to send, in order
 
     def note(self, rule: str, sock: int = 0, *values: Any) -> None:

@@ -6,12 +6,13 @@ segments that were handled since (MUST-58, MUST-59).
 """
 
 from labstack.core import kinds
-from labstack.core.config import MS
+from labstack.core.config import MS, SECOND
 from labstack.core.env import Env
 from labstack.tcp import window
 from labstack.tcp.conn import DELAYED, NONE, NOW, Conn, Rcv
 from labstack.tcp.states import RECEIVING
 
+UNLIMITED = (1 << 31) - 1  # tcp_challenge_ack_limit
 QUICKLY = 16  # acknowledgments at most that go out at once when a peer starts or starts again
 PATIENCE, SHORTER = 500 * MS, 200 * MS  # an acknowledgment never waits longer (MUST-40)
 
@@ -135,15 +136,41 @@ def at_once(conn: Conn) -> None:
     conn.rcv.ack = NOW
 
 
-def challenge(env: Env, conn: Conn) -> None:
-    """Answer a segment that cannot be right with an ACK, at most one in tcp_invalid_ratelimit (RFC 5961 §7, §10)."""
+def throttled(env: Env, conn: Conn, skipped: str) -> bool:
+    """Did an answer to a segment that cannot be right go out a moment ago (tcp_invalid_ratelimit)? Then none goes now,
+    counted as `skipped`: two peers that each find the other wrong would never stop."""
     if env.now - conn.challenged < env.config["net.ipv4.tcp_invalid_ratelimit"] * MS:
-        env.count["TcpExtTCPACKSkippedChallenge"] += 1
+        env.count[skipped] += 1
         env.note("5961/7/throttled", conn.sock)
+        return True
+    conn.challenged = env.now
+    return False
+
+
+def challenge(env: Env, conn: Conn) -> None:
+    """Ask the peer whether it meant that, with an ACK (RFC 5961 §3.2, §4.2, §5.2): seldom on each connection, and not
+    too often on the whole host."""
+    if throttled(env, conn, "TcpExtTCPACKSkippedChallenge"):
+        return
+    if not _allowance(env):
+        env.note("5961/7/host", conn.sock)
         return
     env.count["TcpExtTCPChallengeACK"] += 1
-    conn.challenged = env.now
     conn.rcv.ack = NOW
+
+
+def _allowance(env: Env) -> bool:
+    """One of tcp_challenge_ack_limit for this second. How many there are is drawn by lot, or else whoever counts our
+    challenges could tell whether others got some (CVE-2016-5696)."""
+    limit = env.config["net.ipv4.tcp_challenge_ack_limit"]
+    if limit == UNLIMITED:
+        return True
+    second, left = env.now // SECOND, env.challenges[1]
+    if second != env.challenges[0]:
+        half = (limit + 1) >> 1
+        left = half + env.rng.below(max(limit, 1))
+    env.challenges = second, max(left - 1, 0)
+    return left > 0
 
 
 def sent(env: Env, conn: Conn) -> None:

@@ -14,7 +14,18 @@ from labstack.tcp import ackgen, acks, closing, ecn, half, listen, opening, outp
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, FIN, RST, SYN, URG, Segment
 from labstack.tcp.seq import unwrap
-from labstack.tcp.states import ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, RECEIVING, SYN_RECEIVED, SYN_SENT, TIME_WAIT
+from labstack.tcp.states import (
+    CLOSE_WAIT,
+    CLOSING,
+    ESTABLISHED,
+    FIN_WAIT_1,
+    FIN_WAIT_2,
+    LAST_ACK,
+    RECEIVING,
+    SYN_RECEIVED,
+    SYN_SENT,
+    TIME_WAIT,
+)
 
 CONTINUE, STOP, DROPPED = 0, 1, 2
 Check = Callable[[Env, Net, Conn, Segment], int]
@@ -96,32 +107,62 @@ def _window_closed(env: Env, conn: Conn, seg: Segment) -> int:
 
 
 def _unacceptable(env: Env, conn: Conn, seg: Segment) -> int:
+    """Nothing of it is inside the window: say where we are, unless it is a RST. Without text it may be such an answer
+    itself, so that not every one is answered (tcp_oow_rate_limited)."""
     if seg.flags & RST:
+        if _after_fin(conn, seg):
+            closing.was_reset(env, conn)
+            return STOP
         env.drop("drop.tcp.rst_outside", seg.seq - conn.rcv.nxt)
         return DROPPED
     if conn.state == TIME_WAIT and seg.flags & FIN:
         closing.again(env, conn)
         return STOP
-    env.note("9293/3.10.7.4/seq/ack", conn.sock)
-    if seg.size or seg.flags & FIN:
+    env.drop("drop.tcp.outside_window", seg.seq - conn.rcv.nxt, seg.size)
+    if seg.flags & SYN and conn.state not in _SKIPPED:
+        _wrong_syn(env, conn)
+        return DROPPED
+    env.count["TcpExtBeyondWindow"] += seg.seq > conn.rcv.edge
+    if seg.flags & SYN or not seg.len or conn.state in _SKIPPED:
+        if ackgen.throttled(env, conn, _SKIPPED.get(conn.state, "TcpExtTCPACKSkippedSeq")):
+            return DROPPED
+        ackgen.at_once(conn)
+    elif seg.seq < conn.rcv.nxt:
+        env.count["TcpExtDelayedACKLost"] += 1
         ackgen.quickly(env, conn)
     else:
-        ackgen.challenge(env, conn)
-    env.drop("drop.tcp.outside_window", seg.seq - conn.rcv.nxt, seg.size)
+        ackgen.at_once(conn)
+    env.note("9293/3.10.7.4/seq/ack", conn.sock)
     return DROPPED
+
+
+# what counts answers that were not given; in the other states it is ...SkippedSeq
+_SKIPPED = {SYN_RECEIVED: "TcpExtTCPACKSkippedSynRecv", TIME_WAIT: "TcpExtTCPACKSkippedTimeWait"}
 
 
 def second_rst(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     """Second, check the RST bit (with RFC 5961 §3: only the exact next sequence number resets)."""
     if not seg.flags & RST:
         return CONTINUE
-    if seg.seq != conn.rcv.nxt:
+    if seg.seq != conn.rcv.nxt and not _behind_all(conn, seg):
         env.note("9293/3.10.7.4/rst/challenge", conn.sock, seg.seq - conn.rcv.nxt)
         ackgen.challenge(env, conn)
     else:
         env.count["TcpExtEmbryonicRsts"] += conn.half is not None and not conn.half.fast
         closing.was_reset(env, conn)
     return STOP
+
+
+def _after_fin(conn: Conn, seg: Segment) -> bool:
+    """A RST with the number of the peer's FIN: some count it no more once they have closed (tcp_reset_check)."""
+    return seg.seq == conn.rcv.nxt - 1 and conn.state in (CLOSE_WAIT, CLOSING, LAST_ACK)
+
+
+def _behind_all(conn: Conn, seg: Segment) -> bool:
+    """A RST behind everything that has arrived: the peer sent it last, and what is missing before may be lost. It must
+    have seen our SACK blocks to know where that is, as an honest peer has."""
+    islands = conn.rcv.islands
+    return conn.sack and bool(islands) and seg.seq == islands[-1][1]
 
 
 def fourth_syn(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
@@ -144,9 +185,15 @@ def fourth_syn(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         env.count["TcpExtEmbryonicRsts"] += 1
         closing.die(env, conn, errno.ECONNRESET)
         return STOP
-    env.note("9293/3.10.7.4/syn/challenge", conn.sock)
-    ackgen.challenge(env, conn)
+    _wrong_syn(env, conn)
     return STOP
+
+
+def _wrong_syn(env: Env, conn: Conn) -> None:
+    """A SYN inside a connection: the peer may have forgotten it, and then answers our ACK with a RST (RFC 5961 §4)."""
+    env.note("9293/3.10.7.4/syn/challenge", conn.sock)
+    env.count["TcpExtTCPSYNChallenge"] += 1
+    ackgen.challenge(env, conn)
 
 
 def fifth_acceptable(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
@@ -174,8 +221,8 @@ def fifth_ack(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         if seg.flags & SYN:
             ackgen.at_once(conn)  # as after any SYN that comes again
         return CONTINUE
-    if not snd.una - max(snd.max_wnd, 1) <= seg.ack <= snd.nxt:
-        # RFC 5961 §5
+    if not snd.una - min(snd.max_wnd, snd.una - snd.iss - conn.passive) <= seg.ack <= snd.nxt:
+        # RFC 5961 §5, and nothing from before the connection began, which the peer cannot have seen either
         env.drop("drop.tcp.ack_outside", seg.ack - snd.nxt)
         ackgen.challenge(env, conn)
         return DROPPED

@@ -56,6 +56,7 @@ RULES: dict[str, Rule] = {
     "9293/3.10.7.4/rst/challenge": Rule("RST {0} beyond RCV.NXT: it may be blind, so challenge it with an ACK"),
     "9293/3.10.7.4/syn/listen": Rule("another SYN before a passive open was finished: back to LISTEN", ("MUST-11",)),
     "9293/3.10.7.4/syn/challenge": Rule("a SYN inside a connection: challenge it with an ACK"),
+    "5961/7/host": Rule("no challenge: enough of them went out in this second"),
     "5961/7/throttled": Rule("no answer: an ACK of this kind went out a moment ago"),
     "9293/3.10.7.4/ack/new": Rule("{0} more of our sequence numbers are acknowledged"),
     "9293/3.10.7.4/ack/dup": Rule("ACK {0} again, and something is in flight: a duplicate ACK"),

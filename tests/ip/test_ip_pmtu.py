@@ -37,7 +37,7 @@ def test_more_is_never_believed(to: str) -> None:
 
 @pytest.mark.parametrize("told", [0, 68, 551])
 def test_ipv4_paths_are_not_believed_below_the_least_and_then_have_no_df(told: int) -> None:
-    """RFC 1191 §5, tcp_v4's ip_rt_min_pmtu; hostile-inputs 23."""
+    """RFC 1191 §5, tcp_v4's ip_rt_min_pmtu."""
     host = Host()
     pmtu.learn(host.env, host.net, ip(YOU4), told)
     path = route.lookup(host.env, host.net, ip(YOU4))
@@ -47,7 +47,7 @@ def test_ipv4_paths_are_not_believed_below_the_least_and_then_have_no_df(told: i
 
 @pytest.mark.parametrize("told", [0, 68, 600, 1279])
 def test_ipv6_paths_below_1280_do_not_exist(told: int) -> None:
-    """RFC 8201 §4; hostile-inputs 23: no atomic fragments, either."""
+    """RFC 8201 §4: no atomic fragments, either."""
     host = Host()
     assert not pmtu.learn(host.env, host.net, ip(YOU6), told)
     assert mtu(host, YOU6) == 1500
@@ -78,7 +78,7 @@ def test_each_destination_is_forgotten_in_its_time() -> None:
 
 
 def test_the_table_is_bounded_and_the_oldest_makes_room() -> None:
-    """hostile-inputs 23: many destinations."""
+    """Whoever quotes many destinations costs us no more than that."""
     host = Host()
     route.add(host.net, "0.0.0.0/0", via=YOU4)
     for n in range(pmtu.ENTRIES + 10):

@@ -15,8 +15,9 @@ from labstack.core.counters import drops
 Tcp = Callable[..., Script]
 
 
-def reach(s: Script, state: str) -> None:
-    """Bring a fresh script into a state; nothing is in flight but what the state says."""
+def reach(s: Script, state: str, written: int = 0) -> None:
+    """Bring a fresh script into a state; nothing is in flight but what the state says. written: bytes that the peer has
+    got from us."""
     if state == "SYN_RECEIVED":  # from an active OPEN, so that a RST is told
         s.connect()
         s.tx("S")
@@ -24,6 +25,10 @@ def reach(s: Script, state: str) -> None:
         s.tx("SA")
         return
     s.active(win=10_000)
+    if written:
+        s.call("send", s.sock, bytes(written))
+        s.burst()
+        s.rx("A", win=10_000)
     if state in ("CLOSE_WAIT", "LAST_ACK"):
         s.rx("FA")
         s.tx("A")
@@ -49,10 +54,11 @@ EVERY = pytest.mark.parametrize("state", STATES)
 WHERE = {"left": -1, "exact": 0, "inside": 100, "last": 64_239, "right": 70_000, "far": 1 << 31}
 
 
-def arrives(s: Script, flags: str, where: str, size: int = 0, ack: int | None = None) -> None:
-    """The segment, at a place relative to RCV.NXT; ack: relative to what the peer acknowledged so far."""
+def arrives(s: Script, flags: str, where: str, size: int = 0, ack: int | None = None, back: int = 1) -> None:
+    """The segment, at a place relative to RCV.NXT; ack: relative to what the peer acknowledged so far; back: how far
+    left is left."""
     conn = s.conn
-    seq = conn.rcv.nxt - conn.rcv.irs + WHERE[where]
+    seq = conn.rcv.nxt - conn.rcv.irs + (-back if where == "left" else WHERE[where])
     una = conn.snd.una - conn.snd.iss
     s.rx(flags, seq=seq, ack=una if ack is None else ack, data=size, win=10_000)
 
@@ -63,7 +69,7 @@ def test_a_rst_outside_the_window_is_dropped(tcp: Tcp, state: str, where: str) -
     """RFC 9293 §3.10.7.4, second; RFC 5961 §3.2 (1)."""
     s = tcp()
     reach(s, state)
-    arrives(s, "R", where)
+    arrives(s, "R", where, back=2)
     s.state(state)
     s.nothing()
     assert drops(s.stack.env.count) == {"drop.tcp.rst_outside": 1}
@@ -82,6 +88,15 @@ def test_a_rst_at_exactly_the_next_number_resets(tcp: Tcp, state: str, flags: st
     assert error == {"SYN_RECEIVED": 111, "CLOSING": 0, "LAST_ACK": 0, "TIME_WAIT": 0}.get(state, 104)
     s.call("close", s.sock)
     s.gone()
+
+
+@pytest.mark.parametrize("state", SYNCHRONIZED)
+def test_a_rst_with_the_number_of_the_fin_resets_once_the_fin_has_come(tcp: Tcp, state: str) -> None:
+    """tcp_reset_check: some peers count their FIN no more once they have closed. Only where the peer's FIN has come."""
+    s = tcp()
+    reach(s, state)
+    arrives(s, "R", "left")
+    assert s.conn.state == ("CLOSED" if state in ("CLOSE_WAIT", "CLOSING", "LAST_ACK") else state)
 
 
 def test_a_rst_may_carry_text(tcp: Tcp) -> None:
@@ -156,12 +171,24 @@ def test_a_very_old_ack_is_answered_and_dropped(tcp: Tcp, state: str) -> None:
     assert drops(s.stack.env.count) == {"drop.tcp.ack_outside": 1}
 
 
+@pytest.mark.parametrize("state", SYNCHRONIZED)
+def test_an_ack_from_before_the_connection_began_is_answered_and_dropped(tcp: Tcp, state: str) -> None:
+    """Linux: MAX.SND.WND is no licence to acknowledge what we never sent."""
+    s = tcp()
+    reach(s, state, written=100)
+    nxt = s.conn.snd.nxt - s.conn.snd.iss
+    arrives(s, "A", "exact", size=5, ack=-1)
+    s.tx("A", seq=nxt, size=0)
+    assert drops(s.stack.env.count) == {"drop.tcp.ack_outside": 1}
+    assert s.count("TcpExtTCPChallengeACK") == 1
+
+
 @pytest.mark.parametrize("state", ["ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2"])
-@pytest.mark.parametrize("back", [1, 9_999])
+@pytest.mark.parametrize("back", [1, 4999])
 def test_an_old_ack_is_no_reason_to_drop_the_text(tcp: Tcp, state: str, back: int) -> None:
     """RFC 9293 §3.10.7.4, fifth: a duplicate ACK is ignored, the segment goes on."""
     s = tcp()
-    reach(s, state)
+    reach(s, state, written=5000)
     una = s.conn.snd.una - s.conn.snd.iss
     arrives(s, "A", "exact", size=5, ack=una - back)
     assert s.call("recv", s.sock) != b""

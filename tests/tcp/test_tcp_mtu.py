@@ -71,7 +71,7 @@ def test_a_message_with_a_size_that_segments_have_already_is_not_learnt_over_ipv
 
 
 def test_the_least_path_of_ipv4_has_552_bytes_and_no_df(tcp: Tcp) -> None:
-    """hostile-inputs 23; RFC 1191 §5."""
+    """RFC 1191 §5."""
     s = tcp().passive()
     s.call("send", s.sock, bytes(1000))
     raw = s.tx().raw
