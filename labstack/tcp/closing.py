@@ -35,6 +35,7 @@ TIMERS = (
     kinds.TCP_TIMEWAIT,
     kinds.TCP_KEEPALIVE,
     kinds.TCP_PACING,
+    kinds.TCP_SYNACK,
 )
 
 

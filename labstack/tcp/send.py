@@ -309,10 +309,12 @@ def _sent_again(env: Env, conn: Conn, span: Span, tail: bool) -> None:
     if snd.syn:
         snd.syn = False
         env.count["TcpExtTCPSynRetrans"] += 1
-    if tail or old.flags & SYN:
+    if tail:
         mark(flight, index, old.marks | EVER)
         return
     mark(flight, index, old.marks | RETRANS | EVER)
+    if old.flags & SYN:
+        return
     if loss.resent_at < 0:
         loss.resent_at = env.now
     loss.doubtful = max(loss.doubtful, 0) + old.segs

@@ -10,7 +10,22 @@ from collections.abc import Callable
 from labstack.core import kinds
 from labstack.core.config import MS
 from labstack.core.env import Env
-from labstack.tcp import ackgen, closing, keepalive, persist, plpmtud, rate, recovery, rtt, send, syn, tally, timer, tlp
+from labstack.tcp import (
+    ackgen,
+    closing,
+    keepalive,
+    persist,
+    plpmtud,
+    rack,
+    rate,
+    recovery,
+    rtt,
+    send,
+    syn,
+    tally,
+    timer,
+    tlp,
+)
 from labstack.tcp.castate import become
 from labstack.tcp.conn import REORDER, RTO, TAIL, Conn
 from labstack.tcp.loss import DISORDER, LOSS, RECOVERY
@@ -88,6 +103,7 @@ def _syn(env: Env, conn: Conn) -> None:
     """Our SYN goes again. Once lost it need not have been congestion; twice, the first flight is one segment (RFC 6928
     §2, `opening`)."""
     conn.snd.syn = True
+    rack.lose(env, conn, 0)
     become(env, conn, LOSS)
     conn.snd.loss.high = conn.snd.nxt
 

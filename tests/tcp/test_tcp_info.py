@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tcp_script import Script
+from tcp_script import RENO, Script
 
 from labstack.tcp.info import tcp_info
 
@@ -46,11 +46,11 @@ def test_before_the_peer_has_answered(tcp: Tcp) -> None:
     says(s, min_rtt=0xFFFFFFFF, snd_mss=536, rcv_mss=88, advmss=1460, pmtu=1500, snd_cwnd=10, snd_ssthresh=0x7FFFFFFF)
     says(s, unacked=1, delivered=0, segs_out=1, segs_in=0, bytes_acked=0, bytes_sent=0, busy_time=0, notsent_bytes=0)
     s.tx("S", after=1000)
-    says(s, state=2, ca_state=LOSS, retransmits=1, backoff=1, rto=2_000_000, unacked=1, lost=1, retrans=1)
+    says(s, state=2, ca_state=LOSS, retransmits=1, backoff=0, rto=1_000_000, unacked=1, lost=1, retrans=1)
     says(s, total_retrans=1, segs_out=2, total_rto=1, total_rto_recoveries=1, total_rto_time=0, bytes_retrans=0)
     s.rx("SA", mss=MSS, ws=7)
     s.tx("A")
-    says(s, state=1, ca_state=LOSS, retransmits=0, backoff=1, rto=3_000_000, rtt=0, rttvar=750_000, unacked=0, lost=0)
+    says(s, state=1, ca_state=LOSS, retransmits=0, backoff=0, rto=3_000_000, rtt=0, rttvar=750_000, unacked=0, lost=0)
     says(s, options=4, snd_wscale=7, rcv_wscale=7, segs_in=1, segs_out=3, bytes_acked=1, delivered=1, rcv_mss=536)
 
 
@@ -119,7 +119,7 @@ def test_what_is_sent_and_acknowledged(tcp: Tcp) -> None:
 
 def test_duplicate_acks_and_recovery_without_sack(tcp: Tcp) -> None:
     """RFC 6582; what Linux's scoreboard makes of duplicate ACKs: tcp_add_reno_sack, tcp_remove_reno_sacks."""
-    s = start(tcp())
+    s = start(tcp(sysctl=RENO))
     send(s, 10 * MSS)
     for n in (1, 2):
         s.rx("A", ack=1)
@@ -152,7 +152,7 @@ def test_at_least_one_segment_counts_as_missing(tcp: Tcp) -> None:
 
 def test_timeouts(tcp: Tcp) -> None:
     """RFC 6298 §5; Linux's tcp_enter_loss and tcp_update_rto_stats."""
-    s = start(tcp())
+    s = start(tcp(sysctl=RENO))
     send(s, 10 * MSS)
     s.tx("A", after=200, seq=1)
     says(s, ca_state=LOSS, retransmits=1, backoff=1, rto=400_000, unacked=10, lost=10, retrans=1, snd_cwnd=1)
