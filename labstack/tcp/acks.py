@@ -236,8 +236,10 @@ def _control(env: Env, conn: Conn, told: Told) -> None:
             delivery.starve(snd.delivery, loss.delivered, snd.flight.now)
     elif loss.state in (CWR, RECOVERY):
         prr.reduce(env, conn, sample, told.advanced)
-    elif _forward(env, snd, told) and (cc.limited or (cc.cwnd < cc.ssthresh and cc.cwnd < 2 * snd.most)):
-        cc.grow(sample)
+    elif _forward(env, snd, told):
+        snd.full_at = env.now  # cwnd may grow: that nobody uses it counts from here (tcp_cong_avoid)
+        if cc.limited or (cc.cwnd < cc.ssthresh and cc.cwnd < 2 * snd.most):
+            cc.grow(sample)
     if cc.news:
         news.tell(env, conn.sock, cc)
 
