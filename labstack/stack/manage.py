@@ -45,6 +45,7 @@ def qdisc_set(host: Host, dev: int | str, kind: str) -> None:
     if kind not in QDISCS:
         raise StackError(errno.EINVAL, f"qdisc {kind!r}: expected {', '.join(QDISCS)}")
     iface(host.net, dev).qdisc = kind
+    host.net.version += 1
 
 
 def addr_add(host: Host, dev: int | str, cidr: str, detect: bool = True) -> None:

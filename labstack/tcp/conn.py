@@ -223,6 +223,7 @@ class Conn(State):
     ttl: int = 0  # 0: the default
     tos: int = 0
     discover: int = 1  # IP_MTU_DISCOVER: see `mtu`
+    fq: bool = False  # its interface paces every flow
     df: bool = True  # packets must not be fragmented on the way (IPv4)
     user: User = User()
     reset: bool = False  # a RST is to be sent

@@ -59,7 +59,7 @@ def tcp_info(env: Env, conn: Conn) -> dict[str, int]:
         **_counts(conn),
         **_watched(env, conn.tally),
         **dict.fromkeys(ABSENT, 0),
-        "max_pacing_rate": UNLIMITED,
+        "max_pacing_rate": conn.user.pacing or UNLIMITED,
     }
 
 

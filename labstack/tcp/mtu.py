@@ -69,6 +69,7 @@ def follow(env: Env, net: Net, conn: Conn) -> None:
         return
     conn.gso = max(path.gso - path.family.header - TCP_HLEN, 0)
     conn.df = whole(conn, path)
+    conn.fq = net.ifaces[path.dev].qdisc == "fq"
     if path.mtu != conn.mtu:
         sync(env, conn, path.mtu)
 

@@ -268,7 +268,7 @@ def sent(env: Env, conn: Conn, span: Span) -> None:
         _sent_again(env, conn, span, tail)
     if tail:
         tlp.sent(env, conn, again != NEW)
-    if snd.cc.paced or conn.user.pacing:
+    if snd.cc.paced or conn.user.pacing or conn.fq:
         went = conn.tally.data_segs_out
         snd.departs = pace.next_departure(snd.departs, env.now, size, snd.pacing, went)
 

@@ -167,6 +167,7 @@ SETTINGS: dict[str, Setting] = {
     "defer_accept": Setting(0, 255, lambda c: c.user.defer_accept, _user("defer_accept")),
     "user_timeout": Setting(0, INT_MAX, lambda c: c.user.timeout // MS, _user("timeout", MS)),
     "linger2": Setting(-1, 120, lambda c: c.user.linger2 // SECOND, _user("linger2", SECOND)),
+    "pacing": Setting(0, (1 << 64) - 1, lambda c: c.user.pacing, _user("pacing")),  # bytes/s; 0: no limit
     "notsent_lowat": Setting(0, 0xFFFFFFFF, lambda c: c.user.notsent_lowat, _user("notsent_lowat")),
     "keepalive": Setting(0, 1, lambda c: c.user.keepalive, _keeping("keepalive", 1)),
     "keep_idle": Setting(0, 32_767, lambda c: c.user.keep_idle // SECOND, _keeping("keep_idle", SECOND)),

@@ -89,11 +89,23 @@ def _write_device(name: bytes, size: int) -> bytes:
     return _cut(name, size)
 
 
+def _read_rate(value: bytes | None) -> int:
+    """Bytes a second, in 8 bytes or 4; all ones are no limit (sk_setsockopt)."""
+    raw = _given(value, 4)
+    rate = int.from_bytes(raw[:8] if len(raw) == 8 else raw[:4], "little")
+    return (1 << 64) - 1 if rate == 0xFFFFFFFF and len(raw) != 8 else rate
+
+
+def _write_rate(value: int, size: int) -> bytes:
+    return value.to_bytes(8, "little") if size >= 8 else _cut(min(value, 0xFFFFFFFF).to_bytes(4, "little"), size)
+
+
 INT = Form(lambda value: int_of(_given(value, 4)), lambda value, size: _cut(bytes_of(value), size))
 INT6 = Form(_read_int6, lambda value, size: bytes_of(value)[: size if size >= 0 else 4])
 OCTET = Form(_read_octet, _write_octet)
 LINGER = Form(_read_linger, _write_linger)
 TIME = Form(_read_time, _write_time)
+RATE = Form(_read_rate, _write_rate)
 NAME = Form(lambda value: _given(value, 0), _cut)  # whatever else must hold, the option knows
 DEVICE = Form(lambda value: _given(value, 0), _write_device)
 BYTES = Form(lambda value: _given(value, 4), _cut)

@@ -33,6 +33,7 @@ DATAGRAMS = 212_992  # bytes, Linux's wmem_default: ours go out at once
 ECN = 3  # bits of the TOS
 DEFAULT_MSS = 536
 CA_NAME_MAX = 16
+UNLIMITED = (1 << 64) - 1  # bytes/s
 
 
 def _within(value: int, least: int, most: int) -> int:
@@ -209,6 +210,15 @@ def window_clamp(host: Host, s: Socket, value: int) -> None:
     if value == 0 and sk.state(host, s) != CLOSED:
         raise refused(errno.EINVAL)
     wish(host, s, "window_clamp", max(value, MIN_RCVBUF // 2) if value else 0)
+
+
+def pacing(host: Host, s: Socket) -> int:
+    return s.wishes.get("pacing", 0) or UNLIMITED
+
+
+def set_pacing(host: Host, s: Socket, value: int) -> None:
+    """Bytes a second at most; what is no limit limits nothing, and paces nothing."""
+    wish(host, s, "pacing", 0 if value >= UNLIMITED else value)
 
 
 def rcvbuf(host: Host, s: Socket) -> int:

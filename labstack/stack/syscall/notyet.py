@@ -15,7 +15,6 @@ NOT_YET: dict[tuple[int, int], tuple[str, str]] = {
     (1, 42): ("SO_PEEK_OFF", "MSG_PEEK begins at the front"),
     (1, 45): ("SO_SELECT_ERR_QUEUE", "an error queue is POLLERR alone"),
     (1, 46): ("SO_BUSY_POLL", "there is no device to poll"),
-    (1, 47): ("SO_MAX_PACING_RATE", "nothing is paced"),
     (1, 49): ("SO_INCOMING_CPU", "there is one"),
     (1, 50): ("SO_ATTACH_BPF", "no packet filters"),
     (1, 57): ("SO_COOKIE", "sockets have numbers"),

@@ -80,6 +80,7 @@ _ROWS: tuple[Option, ...] = (
     Option(SOL_SOCKET, 37, "SO_TIMESTAMPING", INT, knobs.kept(owed.STAMPS), owed.set_stamps),
     _fact(38, "SO_PROTOCOL", lambda host, s: s.proto),
     _fact(39, "SO_DOMAIN", lambda host, s: s.family),
+    Option(SOL_SOCKET, 47, "SO_MAX_PACING_RATE", forms.RATE, knobs.pacing, knobs.set_pacing),
     Option(SOL_SOCKET, 55, "SO_MEMINFO", BYTES, figures.memory_bytes, None),
     _kept(SOL_SOCKET, 60, "SO_ZEROCOPY", 0, 1),
     Option(SOL_TCP, 1, "TCP_NODELAY", INT, knobs.wished("nodelay"), knobs.wish_flag("nodelay")),
