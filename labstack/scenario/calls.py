@@ -210,6 +210,10 @@ class Calls(Syscalls):
                     self.host.call("sysctl", part, number)
         return spoken(self.host.env.config, name)
 
+    def forget(self) -> None:
+        """Forget what the host remembers of destinations, for Fast Open (`ip tcp_metrics flush`)."""
+        self._op(self._name, "metrics_flush")
+
     def counters(self) -> dict[str, int]:
         """What the host has counted, by the names of nstat, and its drops by reason: "drop.tcp.csum"."""
         return {name: n for name, n in self.host.env.count.items() if n}

@@ -70,6 +70,9 @@ class Target(Protocol):
     def sysctl(self, name: str, value: str | None = None) -> str:
         """Read or set a sysctl; values as /proc/sys has them. Raises KeyError, ValueError with a sentence."""
 
+    def forget(self) -> None:
+        """Forget what is remembered of destinations."""
+
     def counters(self) -> dict[str, int]:
         """Counters by the names of nstat, TcpExt... among them."""
 

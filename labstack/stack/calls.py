@@ -15,10 +15,9 @@ from labstack.core.event import ACCEPTABLE, READABLE
 from labstack.core.frame import Piece
 from labstack.ip import icmp
 from labstack.ip.family import is_group, parse_addr, text
-from labstack.ip.net import Path
-from labstack.stack import ports
+from labstack.stack import dial, ports
 from labstack.stack.host import TCP, UDP, Echo, Host
-from labstack.tcp import ackgen, closing, fastopen, opening, receive, sndbuf, urgent
+from labstack.tcp import ackgen, closing, fastopen, receive, sndbuf, urgent
 from labstack.tcp.conn import Conn
 from labstack.tcp.listen import Listener
 from labstack.tcp.states import CAN_SEND, CLOSED, SYN_RECEIVED, SYN_SENT
@@ -52,19 +51,7 @@ def connect(
     path = ports.path(host, remote, mine, dev)
     lport = lport or ports.ephemeral(host, TCP, path.src, remote, port)
     _check_port(lport)
-    return dial(host, path, lport, port, dev, options or {}, sock)
-
-
-def dial(host: Host, path: Path, lport: int, port: int, dev: int, options: dict[str, int], sock: int = 0) -> int:
-    """Begin a connection along a path; returns its socket number. Raises EADDRINUSE, or as ports.set_option."""
-    number = ports.fresh(host, sock)
-    conn = opening.make(host.env, number, path, path.src, lport, path.dst, port, dev)
-    if conn.key in host.flows:
-        raise StackError(errno.EADDRINUSE, f"there is a connection from port {lport} to {text(path.dst)} port {port}")
-    ports.set_options(host, conn, options)
-    ports.adopt(host, conn)
-    opening.active(host.env, conn)
-    return number
+    return dial.dial(host, path, lport, port, dev, options or {}, sock)
 
 
 def listen(

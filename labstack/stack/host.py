@@ -10,6 +10,7 @@ from labstack.ip.net import Net
 from labstack.stack.syscall.files import Files
 from labstack.tcp.closing import TIMERS
 from labstack.tcp.conn import DELAYED, Conn
+from labstack.tcp.eager import Memory
 from labstack.tcp.listen import Listener
 from labstack.tcp.states import CLOSED, FIN_WAIT_2, SENDING, TIME_WAIT
 from labstack.udp.socket import Udp
@@ -43,6 +44,7 @@ class Host(State):
     next_sock: int = 1
     lingering: dict[int, None] = field(default_factory=dict)  # in TIME-WAIT without an owner, oldest first
     files: Files = field(default_factory=Files)  # of the system calls
+    memory: Memory = field(default_factory=Memory)  # of servers, for Fast Open
 
     def check(self) -> None:
         """Raise AssertionError with a sentence if the host is in an impossible condition."""

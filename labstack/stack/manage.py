@@ -13,6 +13,7 @@ from labstack.ip.net import iface
 from labstack.link import neighbour
 from labstack.link.iface import Iface
 from labstack.stack.host import Host
+from labstack.tcp.eager import Memory
 
 QDISCS = ("pfifo_fast", "pfifo", "bfifo", "noqueue", "fq_codel", "fq")
 
@@ -75,6 +76,11 @@ def neigh_add(host: Host, dev: int | str, address: str, mac: str | bytes) -> Non
     neighbour.permanent(host.env, iface(host.net, dev), parse_addr(address), _mac(mac))
 
 
+def metrics_flush(host: Host) -> None:
+    """Forget what is remembered of servers (`ip tcp_metrics flush`)."""
+    host.memory = Memory()
+
+
 def sysctl(host: Host, name: str, value: int | None = None) -> int:
     """Read a sysctl, or set it. Raises StackError EINVAL for an unknown name or a value out of range."""
     if value is not None:
@@ -103,4 +109,5 @@ OPS: dict[str, Callable[..., Any]] = {
     "route_del": route_del,
     "neigh_add": neigh_add,
     "sysctl": sysctl,
+    "metrics_flush": metrics_flush,
 }

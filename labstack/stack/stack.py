@@ -28,7 +28,7 @@ from labstack.stack import arguments, arrive, calls, manage, ports, shortcut, st
 from labstack.stack.contain import contain
 from labstack.stack.host import Host
 from labstack.stack.syscall import owed, parked
-from labstack.tcp import closing, fastopen, listen, output
+from labstack.tcp import closing, eager, fastopen, listen, output
 from labstack.tcp import timeouts as tcp_timeouts
 from labstack.tcp.conn import Conn
 from labstack.tcp.states import CLOSED, SYN_RECEIVED, TIME_WAIT
@@ -156,6 +156,8 @@ class Stack(Host):
 
     def _settle(self, conn: Conn) -> None:
         """After an event: a connection that opened waits for accept, one that ended is forgotten."""
+        if conn.fast is not None:
+            eager.settle(self.env, self.memory, conn, conn.fast)
         if conn.owed and conn.half is None:
             host = self.listeners.get(conn.owed)
             conn.owed = 0

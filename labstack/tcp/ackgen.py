@@ -136,6 +136,13 @@ def at_once(conn: Conn) -> None:
     conn.rcv.ack = NOW
 
 
+def wait(env: Env, conn: Conn) -> None:
+    """The application has something to say: the acknowledgment will ride on it, or go alone after a while."""
+    quickly(env, conn)
+    conn.rcv.ack = DELAYED
+    env.timers.set((kinds.TCP_DELACK, conn.sock), env.now + SHORTER)
+
+
 def throttled(env: Env, conn: Conn, skipped: str) -> bool:
     """Did an answer to a segment that cannot be right go out a moment ago (tcp_invalid_ratelimit)? Then none goes now,
     counted as `skipped`: two peers that each find the other wrong would never stop."""

@@ -53,6 +53,12 @@ def block(env: Env, conn: Conn, flags: int) -> bytes:
         ts = (stamps.now(env.now), stamps.recent)
     if flags & SYN:
         shift = conn.rcv.shift if conn.scaling else None
-        kind, cookie = (conn.half.option if conn.half is not None else None) or (options.FAST_OPEN, None)
+        kind, cookie = fast_open(conn) or (options.FAST_OPEN, None)
         return options.of_syn(options.Offer(conn.rcv.mss, shift, conn.sack, ts, fo=cookie, fo_kind=kind))
     return options.of_segment(ts, ())
+
+
+def fast_open(conn: Conn) -> tuple[int, bytes] | None:
+    """Kind and cookie of a Fast Open option for the SYN or SYN,ACK that is sent now."""
+    it = conn.half or conn.fast
+    return it.option if it is not None else None

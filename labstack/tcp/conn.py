@@ -99,6 +99,7 @@ class Snd(State):
     burst: int = 2  # segments that leave together, at most
     departs: int = 0  # when pacing lets the next segment go; 0: now
     up: int = 0  # SND.UP: behind the last urgent byte, if that is not acknowledged
+    awaited: bool = False  # while we connect: the application waits to write more
     blocked: bool = False  # the application found the buffer full
 
     @property
@@ -187,6 +188,20 @@ class Half(State):
 
 
 @state
+class Fast(State):
+    """Fast Open of a connection that we open (RFC 7413 §4.2.1)."""
+
+    option: tuple[int, bytes] | None = None  # kind and cookie for our first SYN; an empty one asks for one
+    asked: int = 0  # kind of the option that it had
+    size: int = 0  # bytes of data that went with it
+    deferred: bool = False  # there is no SYN yet: it waits for data (TCP_FASTOPEN_CONNECT)
+    probation: bool = False  # Fast Open was swallowed a while ago; this is the first try
+    fail: int = 0  # why it was of no use, as TCP_INFO says it
+    news: tuple[int, bytes, int, int] | None = None  # of the server: MSS, cookie, kind, see eager.Known
+    swallowed: bool = False  # news, too
+
+
+@state
 class Conn(State):
     sock: int
     local: bytes
@@ -202,6 +217,7 @@ class Conn(State):
     passive: bool = False
     parent: int = 0  # the listener, until accepted
     half: Half | None = None  # while the peer has not acknowledged our SYN,ACK
+    fast: Fast | None = None
     owed: int = 0  # the listener among whose guests it counts, until its handshake is over (Fast Open)
     syn_data: bool = False  # data came with the peer's SYN and was taken, or went with ours and was acknowledged
     held: bool = True  # an application holds the socket

@@ -13,11 +13,11 @@ from labstack.core.env import Env
 from labstack.core.state import State, field, state
 from labstack.tcp import opening, receive, window
 from labstack.tcp.conn import Conn
+from labstack.tcp.eager import ALL_LISTENERS, SERVER, SERVER_FREE
 from labstack.tcp.segment import Segment
 from labstack.tcp.siphash import siphash
 from labstack.tcp.states import CLOSED
 
-CLIENT, SERVER, CLIENT_FREE, SERVER_FREE, ALL_LISTENERS = 1, 2, 4, 0x200, 0x400  # bits of net.ipv4.tcp_fastopen
 PENANCE = 60 * SECOND  # ns for which a connection that was reset before its handshake was over counts
 
 

@@ -89,3 +89,6 @@ def _reduced(env: Env, net: Net, conn: Conn, quoted: Quoted) -> None:
     if conn.snd.mss < before:
         env.note("5927/7.2/smaller", conn.sock, path.mtu, conn.snd.mss)
         recovery.simple_retransmit(env, conn)
+        if conn.state == SYN_SENT and conn.fast is not None and conn.fast.size:
+            conn.snd.syn = True  # a SYN with data (Fast Open) was too large: it goes again without
+            conn.rcv.mss = min(conn.rcv.mss, mtu.announced(env, path))

@@ -65,7 +65,6 @@ def tcp_info(env: Env, conn: Conn) -> dict[str, int]:
 
 # always 0 in a sender without SACK, ECN, Fast Open and rate samples, or because Linux never fills them in
 ABSENT = (
-    "fastopen_client_fail",
     "fackets",
     "last_ack_sent",
     "rehash",
@@ -91,6 +90,7 @@ def _sender(env: Env, conn: Conn) -> dict[str, int]:
         "retransmits": snd.retries if conn.state != CLOSED else 0,
         "probes": snd.unanswered,
         "backoff": (snd.probes or rtt.backoff) if conn.state != CLOSED else 0,
+        "fastopen_client_fail": conn.fast.fail if conn.fast is not None else 0,
         "options": options if heard else 0,
         "snd_wscale": snd.shift,
         "rto": rtt.rto // US,

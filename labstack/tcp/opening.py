@@ -13,6 +13,7 @@ from labstack.tcp import (
     acks,
     agreed,
     closing,
+    eager,
     ecn,
     isn,
     keepalive,
@@ -33,6 +34,7 @@ from labstack.tcp.loss import Loss
 from labstack.tcp.rtt import Rtt
 from labstack.tcp.segment import ACK, PROTO, RST, SYN, TCP_HLEN, Segment
 from labstack.tcp.sent import Flight
+from labstack.tcp.seq import MASK
 from labstack.tcp.states import CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, become
 from labstack.tcp.stream import Outbox
 from layers import checksum
@@ -107,6 +109,12 @@ def active(env: Env, conn: Conn) -> None:
     env.count["TcpActiveOpens"] += 1
     env.note("9293/3.10.1/active", conn.sock)
     become(env, conn, SYN_SENT)
+    if conn.fast is None or not conn.fast.deferred:
+        send_syn(env, conn)
+
+
+def send_syn(env: Env, conn: Conn) -> None:
+    """Our first SYN."""
     conn.snd.trouble_at = env.now  # TCP_USER_TIMEOUT counts from the first SYN
     conn.snd.syn = True
     ecn.offer(env, conn)
@@ -119,6 +127,10 @@ def syn_sent(env: Env, conn: Conn, seg: Segment) -> Segment | None:
     if seg.flags & ACK and not snd.iss < seg.ack <= snd.nxt:
         # first
         env.drop("drop.tcp.syn_sent_ack", seg.ack - snd.iss)
+        return None if seg.flags & RST else seg
+    if seg.flags & ACK and _echoes_nothing_of_ours(env, conn, seg):
+        env.count["TcpExtPAWSActive"] += 1
+        env.drop("drop.tcp.syn_sent_echo")
         return None if seg.flags & RST else seg
     if seg.flags & RST:
         # second
@@ -138,6 +150,14 @@ def syn_sent(env: Env, conn: Conn, seg: Segment) -> Segment | None:
     return None
 
 
+def _echoes_nothing_of_ours(env: Env, conn: Conn, seg: Segment) -> bool:
+    """Its timestamp echoes none that a SYN of ours had (RFC 7323 §5.1; tcp_rcv_synsent_state_process)."""
+    if seg.ts is None or conn.tstamp is None or not seg.ts[1]:
+        return False
+    first, now = (conn.tstamp.now(at) for at in (conn.snd.trouble_at, env.now))
+    return (seg.ts[1] - first & MASK) > (now - first & MASK)
+
+
 def _syn_arrived(env: Env, conn: Conn, seg: Segment) -> None:
     """Fourth: the SYN bit."""
     take_syn(env, conn, seg)
@@ -145,7 +165,13 @@ def _syn_arrived(env: Env, conn: Conn, seg: Segment) -> None:
         env.note("9293/3.10.7.3/established", conn.sock)
         acks.acknowledge(env, conn, seg)
         established(env, conn)
-        ackgen.at_once(conn)
+        if conn.fast is not None:
+            eager.answered(env, conn, conn.fast, seg)
+        if conn.snd.awaited or conn.user.defer_accept:
+            env.note("linux/tcp_rcv_synsent_state_process/save", conn.sock)
+            ackgen.wait(env, conn)
+        else:
+            ackgen.at_once(conn)
     else:
         # simultaneous open (RFC 9293 §3.5, figure 7): our SYN goes again, with an ACK
         env.note("9293/3.10.7.3/simultaneous", conn.sock)

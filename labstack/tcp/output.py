@@ -119,7 +119,7 @@ def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> None:
 
 def _data(env: Env, net: Net, conn: Conn, seq: int, size: int, flags: int, wnd: int) -> None:
     """Bytes of the stream: one frame, or several where they lie in more pieces than a frame may have."""
-    pieces = conn.snd.out.slice(seq, size) if size else ()
+    pieces = conn.snd.out.slice(seq + (flags >> 1 & 1), size) if size else ()  # the SYN stands before the data
     have = sum(map(len, pieces))
     while have < size:
         _emit(env, net, conn, seq, flags & ~(PSH | FIN), have, pieces, wnd)

@@ -216,12 +216,17 @@ def _all_lost(env: Env, conn: Conn) -> None:
 def simple_retransmit(env: Env, conn: Conn) -> None:
     """The path takes only smaller segments now: what is larger and in flight was dropped, and that is no congestion.
     Sends it again, without touching the window (RFC 1191 §6.5, Linux's tcp_simple_retransmit)."""
-    snd, loss, flight = conn.snd, conn.snd.loss, conn.snd.flight
+    snd, flight = conn.snd, conn.snd.flight
     for index, s in enumerate(flight.queue):
         if min(s.size, s.mss) > snd.mss:
             rack.lose(env, conn, index)
-    if not flight.lost:
-        return
+    if flight.lost:
+        no_congestion(env, conn)
+
+
+def no_congestion(env: Env, conn: Conn) -> None:
+    """Something is lost, and that says nothing of the network: it goes again, and the window stays."""
+    snd, loss = conn.snd, conn.snd.loss
     if not conn.sack:
         sack.guess(env, conn, 0)
     if loss.state != LOSS:

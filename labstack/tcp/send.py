@@ -13,7 +13,7 @@ from labstack.tcp import ackgen, delivery, pace, persist, plpmtud, rate, tally, 
 from labstack.tcp.conn import REORDER, Conn, Snd
 from labstack.tcp.loss import CWR, LOSS, RECOVERY
 from labstack.tcp.segment import ACK, FIN, PSH, SYN
-from labstack.tcp.sent import EVER, LOST, RETRANS, SACKED, Sent, cut, find, mark, push, replace
+from labstack.tcp.sent import EVER, LOST, RETRANS, SACKED, Sent, cut, find, mark, push, replace, segments
 from labstack.tcp.states import SENDING
 
 NEW = -1
@@ -33,7 +33,9 @@ def poll(env: Env, conn: Conn) -> Span | None:
     """The next piece of sequence space to put on the wire, or None when nothing may go."""
     snd, loss = conn.snd, conn.snd.loss
     if snd.syn:
-        return Span(snd.iss, 0, SYN, NEW if snd.nxt == snd.iss else 0)
+        if snd.nxt > snd.iss:
+            return Span(snd.iss, 0, SYN, 0)
+        return Span(snd.iss, conn.fast.size if conn.fast is not None else 0, SYN)
     if conn.state not in SENDING and not (conn.half is not None and conn.half.fast):
         return None
     if snd.departs > env.now and not loss.oldest:
@@ -97,6 +99,8 @@ def _fit(conn: Conn, index: int, room: int) -> Span | None:
         length = available // snd.mss * snd.mss or available
     if s.size > length:
         cut(flight, index, s.seq + length, snd.mss)
+    elif s.mss != snd.mss and s.segs != segments(s.size, snd.mss):
+        replace(flight, index, index + 1, [s._replace(segs=segments(s.size, snd.mss), mss=snd.mss)])
     elif s.segs == 1 and s.size < min(available, snd.mss):
         _collapse(conn, index, min(available, snd.mss))
     s = flight.queue[index]
@@ -277,7 +281,14 @@ def _sent_new(env: Env, conn: Conn, span: Span, end: int) -> None:
     snd, loss = conn.snd, conn.snd.loss
     first = not snd.flight.queue
     mss = span.size if span.whole else snd.mss
-    segs = push(snd.flight, span.seq, end, span.flags & (SYN | FIN | PSH), mss, env.now, _note(env, snd))
+    seq, flags = span.seq, span.flags & (SYN | FIN | PSH)
+    if flags & SYN and span.size:
+        # Fast Open's data is a segment of its own, which can go again without the SYN
+        push(snd.flight, seq, seq + 1, SYN, snd.mss, env.now, _note(env, snd))
+        seq, flags = seq + 1, PSH
+    if conn.fast is not None:
+        conn.fast.option = None  # a SYN that goes again is an ordinary one
+    segs = push(snd.flight, seq, end, flags, mss, env.now, _note(env, snd))
     if first:
         persist.stop(env, conn)
         snd.cc.transmit(rate.moment(env, snd), env.now - snd.sent_at, snd.delivery.app_limited > 0)
@@ -286,7 +297,7 @@ def _sent_new(env: Env, conn: Conn, span: Span, end: int) -> None:
         env.note("9293/3.10.2/send", conn.sock, span.size)
         if span.whole:
             plpmtud.sent(env, conn, span.seq, end)
-        elif span.size % snd.mss:
+        elif span.size % snd.mss and not span.flags & SYN:
             snd.small = end
         ackgen.replied(env, conn)
         snd.sent_at = env.now

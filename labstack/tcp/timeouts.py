@@ -13,6 +13,7 @@ from labstack.core.env import Env
 from labstack.tcp import (
     ackgen,
     closing,
+    eager,
     keepalive,
     persist,
     plpmtud,
@@ -53,7 +54,9 @@ def _timeout(env: Env, conn: Conn) -> None:
     if snd.retries == 1:
         snd.trouble_at = env.now if conn.state != SYN_SENT else snd.trouble_at
     env.count["TcpExtTCPTimeouts"] += 1
-    if _too_long(env, conn):
+    over = _too_long(env, conn)
+    eager.timed_out(env, conn, over)
+    if over:
         _give_up(env, conn, snd.retries - 1)
         return
     if snd.retries == env.config["net.ipv4.tcp_retries1"]:

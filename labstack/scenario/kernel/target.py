@@ -286,6 +286,9 @@ class Kernel(Syscalls):
         except OSError as error:
             raise ValueError(f"sysctl {name} = {value}: the kernel says {error.strerror}") from None
 
+    def forget(self) -> None:
+        """Nothing is known of destinations in a namespace of one script; `shell` does what more there is."""
+
     def counters(self) -> dict[str, int]:
         """What the kernel has counted here since the target was made, by the names of nstat."""
         return tables.since(self._before, tables.parse(self._ask("tables")))

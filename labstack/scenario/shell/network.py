@@ -29,7 +29,7 @@ def ip(call: Call) -> Action:
     words = [word for word in call.args if word not in ("-4", "-6")]
     what, action, rest = (*words, "", "")[0], (*words, "", "")[1], words[2:]
     if what == "tcp_metrics" and action in ("flush", "del", "delete") and all(map(_WORD.fullmatch, rest)):
-        return _done(call, bare=True)
+        return _forget(call)
     if what in ROUTE and words[1:] == ["flush", "cache"]:
         return _done(call, bare=True)
     if what in ROUTE and action in ACTIONS and rest and _WORD.fullmatch(rest[0]):
@@ -126,6 +126,18 @@ def _done(call: Call, bare: bool) -> Action:
         text = shlex.join([call.name, *call.args])
         return lambda stdin: Done(*run(text))
     return (lambda stdin: Done()) if bare else _refuse(call)
+
+
+def _forget(call: Call) -> Action:
+    """What is remembered of destinations is forgotten."""
+    if inside(call.session) is not None:
+        return _done(call, bare=True)
+
+    def forget(stdin: str) -> Done:
+        call.session.target.forget()
+        return Done()
+
+    return forget
 
 
 def _refuse(call: Call) -> NoReturn:

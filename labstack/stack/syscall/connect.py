@@ -7,7 +7,7 @@ from collections.abc import Callable
 from labstack.core.errors import StackError
 from labstack.ip.family import V4, V6, is_group, is_link_local
 from labstack.ip.net import Path
-from labstack.stack import calls, ports
+from labstack.stack import calls, dial, ports
 from labstack.stack.host import TCP, Host
 from labstack.stack.syscall import binding, files, owed, sk
 from labstack.stack.syscall.files import (
@@ -27,6 +27,8 @@ from labstack.tcp import closing
 from labstack.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT
 from labstack.udp.socket import Udp
 
+EAGER = (sk.IPPROTO_TCP, 30)  # TCP_FASTOPEN_CONNECT
+
 
 def connect(host: Host, call: Parked, fd: int, addr: Address) -> Back | None:
     if call.ticket:
@@ -38,27 +40,33 @@ def connect(host: Host, call: Parked, fd: int, addr: Address) -> Back | None:
         s.era += 1
         disconnect(host, s)
     elif s.type == sk.SOCK_STREAM:
-        call.code = _begin(host, s, name)
+        if deferred(host, s):
+            raise refused(errno.EISCONN)
+        call.code = begin(host, s, name)
         return _wait(host, call, s)
     else:
         _datagrams(host, s, name)
     return 0, 0, None
 
 
-def _begin(host: Host, s: Socket, name: Name) -> int:
-    """The SYN is on its way, or was before; returns the errno of who cannot wait."""
+def begin(host: Host, s: Socket, name: Name | None, early: bytes | None = None) -> int:
+    """The SYN is on its way, or was before; returns the errno of who cannot wait. early: see dial.dial."""
     if s.phase == CONNECTING:
         return errno.EALREADY
     if s.phase == CONNECTED or (s.phase == UNCONNECTED and sk.state(host, s) != CLOSED):
         raise refused(errno.EISCONN)
     if s.phase != UNCONNECTED:
         raise refused(errno.EINVAL)
+    if name is None:
+        raise refused(errno.EINVAL)
     path = way(host, s, _peer(host, s, name))
     if path.group:
         raise refused(errno.ENETUNREACH)
     port = s.local[1] if s.local else ports.ephemeral(host, TCP, path.src, path.dst, name.port)
     try:
-        sock = calls.dial(host, path, port, name.port, s.dev, s.wishes)
+        may_wait = early is None and bool(s.options.get(EAGER))
+        early = b"" if may_wait else early
+        sock = dial.dial(host, path, port, name.port, s.dev, s.wishes, early=early, may_wait=may_wait)
     except StackError as why:
         raise refused(errno.EADDRNOTAVAIL if why.errno == errno.EADDRINUSE else why.errno or errno.EIO) from why
     binding.settle(host, s, path.src, port)
@@ -71,6 +79,8 @@ def _wait(host: Host, call: Parked, s: Socket) -> Back | None:
     state = sk.state(host, s)
     if call.era != s.era:
         raise refused(errno.EPIPE)
+    if deferred(host, s):
+        return 0, 0, None  # it says so, and connects when it has data (TCP_FASTOPEN_CONNECT)
     if state in (SYN_SENT, SYN_RECEIVED):
         return call.wait(call.allowed(s.nonblock, s.sndtimeo), call.code)
     if state == CLOSED:
@@ -79,6 +89,12 @@ def _wait(host: Host, call: Parked, s: Socket) -> Back | None:
         raise refused(code)
     s.phase = CONNECTED
     return 0, 0, None
+
+
+def deferred(host: Host, s: Socket) -> bool:
+    """Its SYN waits for data."""
+    it = sk.conn(host, s)
+    return it is not None and it.fast is not None and it.fast.deferred
 
 
 def way(host: Host, s: Socket, remote: bytes) -> Path:

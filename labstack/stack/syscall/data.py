@@ -42,7 +42,7 @@ def _send(
 ) -> int | None:
     if s.type == sk.SOCK_STREAM:
         message.no_marks(control)
-        return stream.send(host, call, s, data, flags, owed.stops(s, pieces, flags))
+        return stream.send(host, call, s, data, flags, owed.stops(s, pieces, flags), addr)
     return datagram.send(host, s, data, flags, addr, control)
 
 

@@ -9,7 +9,7 @@ import errno
 from labstack.stack.host import Host
 from labstack.stack.syscall import knobs, sk
 from labstack.stack.syscall.files import Socket, refused
-from labstack.tcp import fastopen
+from labstack.tcp import eager, fastopen
 from labstack.tcp.fastopen import Guests
 from labstack.tcp.states import CLOSED, LISTEN
 
@@ -71,15 +71,15 @@ def set_free(host: Host, s: Socket, value: int) -> None:
     _tell(host, s)
 
 
-def eager(host: Host, s: Socket) -> int:
+def waits(host: Host, s: Socket) -> int:
     return s.options.get(EAGER, 0)
 
 
-def set_eager(host: Host, s: Socket, value: int) -> None:
+def set_waits(host: Host, s: Socket, value: int) -> None:
     """connect() waits for the first data, if a cookie is known."""
     if value not in (0, 1):
         raise refused(errno.EINVAL)
-    if not host.env.config["net.ipv4.tcp_fastopen"] & fastopen.CLIENT:
+    if not host.env.config["net.ipv4.tcp_fastopen"] & eager.CLIENT:
         raise refused(errno.EOPNOTSUPP)
     if sk.state(host, s) != CLOSED:
         raise refused(errno.EINVAL)

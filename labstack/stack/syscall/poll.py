@@ -48,7 +48,8 @@ def _stream(host: Host, s: Socket) -> int:
     if shut & SHUT_RD:
         mask |= IN | POLLRDHUP
     if state in (SYN_SENT, SYN_RECEIVED) and (it is None or it.half is None):
-        return mask
+        waits = it is not None and it.fast is not None and it.fast.deferred
+        return mask | (OUT if waits else 0)  # a write makes it connect (TCP_FASTOPEN_CONNECT)
     if it is not None and readable(it, s.rcvlowat + (urgent.at_mark(it.rcv) and not it.rcv.inline)):
         mask |= IN
     if it is not None and it.rcv.urgent is not None and it.rcv.urgent.state == HERE:

@@ -9,11 +9,10 @@ import errno
 from labstack.core.errors import StackError
 from labstack.stack import calls
 from labstack.stack.host import Host
-from labstack.stack.syscall import owed, sk
+from labstack.stack.syscall import early, owed, sk
 from labstack.stack.syscall.files import (
     MSG_DONTWAIT,
     MSG_EOR,
-    MSG_FASTOPEN,
     MSG_MORE,
     MSG_OOB,
     MSG_PEEK,
@@ -22,6 +21,7 @@ from labstack.stack.syscall.files import (
     NOWHERE,
     SHUT_RD,
     SHUT_WR,
+    Address,
     Got,
     Parked,
     Socket,
@@ -113,15 +113,26 @@ def _ended(host: Host, s: Socket) -> bool:
 
 
 def send(
-    host: Host, call: Parked, s: Socket, data: bytes | None, flags: int, stops: tuple[int, ...] = ()
+    host: Host,
+    call: Parked,
+    s: Socket,
+    data: bytes | None,
+    flags: int,
+    stops: tuple[int, ...] = (),
+    addr: Address = None,
 ) -> int | None:
     """How many bytes were taken, or None: wait. Raises EPIPE, EAGAIN, EFAULT, or the pending error.
 
     stops: how many of the bytes are before each place where a segment is to end
     """
-    if flags & MSG_FASTOPEN:
-        raise refused(errno.EOPNOTSUPP)
+    if not call.ticket and early.wanted(host, s, flags):
+        early.begin(host, call, s, data, addr)
     patience = call.allowed(s.nonblock or bool(flags & MSG_DONTWAIT), s.sndtimeo)
+    if call.code:
+        if not early.connected(host, call, s, data, patience):
+            return None
+        if call.code:
+            return call.count
     it = sk.conn(host, s)
     guest = it is not None and it.half is not None  # Fast Open: it can write before the handshake is over
     if not call.count and not guest and sk.state(host, s) not in (ESTABLISHED, CLOSE_WAIT):
@@ -151,10 +162,11 @@ def send(
 
 def _connecting(host: Host, call: Parked, s: Socket, patience: int) -> None:
     """sk_stream_wait_connect: who writes while it connects waits for that."""
-    code = sk.take_error(host, s)
-    if code or sk.state(host, s) not in (SYN_SENT, SYN_RECEIVED):
+    code, it = sk.take_error(host, s), sk.conn(host, s)
+    if code or it is None or sk.state(host, s) not in (SYN_SENT, SYN_RECEIVED):
         raise refused(code or errno.EPIPE)
-    return call.wait(patience, errno.EAGAIN)
+    call.wait(patience, errno.EAGAIN)
+    it.snd.awaited = True
 
 
 def _append(host: Host, s: Socket, data: memoryview, more: bool) -> int:

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The active OPEN of a host: a connection along a path, and data with its SYN (RFC 9293 §3.10.1, RFC 7413)."""
+
+import errno
+
+from labstack.core.errors import StackError
+from labstack.core.frame import Piece
+from labstack.ip.family import text
+from labstack.ip.net import Path
+from labstack.stack import ports
+from labstack.stack.host import Host
+from labstack.tcp import eager, opening
+from labstack.tcp.conn import Conn, Fast
+
+
+def dial(
+    host: Host,
+    path: Path,
+    lport: int,
+    port: int,
+    dev: int,
+    options: dict[str, int],
+    sock: int = 0,
+    early: Piece | None = None,
+    may_wait: bool = False,
+) -> int:
+    """Begin a connection along a path; returns its socket number. Raises EADDRINUSE, or as ports.set_option.
+
+    early: what may go with the SYN (Fast Open), None: it is an ordinary one. may_wait: the SYN waits for `hurry`, if
+    something could go with it.
+    """
+    number = ports.fresh(host, sock)
+    conn = opening.make(host.env, number, path, path.src, lport, path.dst, port, dev)
+    if conn.key in host.flows:
+        raise StackError(errno.EADDRINUSE, f"there is a connection from port {lport} to {text(path.dst)} port {port}")
+    ports.set_options(host, conn, options)
+    ports.adopt(host, conn)
+    if may_wait and eager.possible(host.env, host.memory, conn):
+        conn.fast = Fast(deferred=True)
+    elif early is not None:
+        _with_syn(host, conn, early)
+    opening.active(host.env, conn)
+    return number
+
+
+def hurry(host: Host, conn: Conn, early: Piece) -> None:
+    """The SYN that has waited goes, with data."""
+    _with_syn(host, conn, early)
+    opening.send_syn(host.env, conn)
+
+
+def _with_syn(host: Host, conn: Conn, early: Piece) -> None:
+    size = eager.begin(host.env, host.memory, conn, len(early))
+    if size:
+        conn.snd.out.append(memoryview(early)[:size], conn.snd.nxt)
