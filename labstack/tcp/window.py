@@ -102,6 +102,7 @@ def choose(env: Env, rcv: Rcv) -> int:
             return 0
     if free > rcv.ssthresh:
         free = rcv.ssthresh
+        mss = min(mss, free)  # or else nothing is ever offered
     if shift:
         return _up(free, shift)
     offered = rcv.edge - rcv.acked
