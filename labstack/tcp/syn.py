@@ -3,11 +3,9 @@
 
 from labstack.core.config import SECOND
 from labstack.core.env import Env
+from labstack.tcp import patience
 from labstack.tcp.conn import Conn
 from labstack.tcp.states import SYN_SENT
-
-LONGEST = 120 * SECOND  # ns between two SYNs; it takes so many doublings of a second to get there:
-DOUBLINGS = 6
 
 
 def linear(env: Env, conn: Conn) -> bool:
@@ -16,7 +14,7 @@ def linear(env: Env, conn: Conn) -> bool:
     return conn.state == SYN_SENT and conn.tally.timeouts.total <= env.config["net.ipv4.tcp_syn_linear_timeouts"]
 
 
-def too_long(env: Env, conn: Conn) -> bool:
+def over(env: Env, conn: Conn) -> bool:
     """Has our SYN gone often enough, or for as long as it would have taken if every timeout had doubled?
 
     DEVIATES: RFC 9293 §3.8.3 (MUST-23) wants 3 minutes of SYNs; Linux's tcp_syn_retries and tcp_syn_linear_timeouts
@@ -26,11 +24,4 @@ def too_long(env: Env, conn: Conn) -> bool:
     more = env.config["net.ipv4.tcp_syn_linear_timeouts"] if conn.state == SYN_SENT else 0
     if snd.retries > most + more:
         return True
-    return snd.retries > 1 and env.now - snd.trouble_at >= (conn.user.timeout or _patience(most))
-
-
-def _patience(retries: int) -> int:
-    """ns until a SYN that was repeated so often is given up, with timeouts that double from a second."""
-    if retries <= DOUBLINGS:
-        return ((2 << retries) - 1) * SECOND
-    return ((2 << DOUBLINGS) - 1) * SECOND + (retries - DOUBLINGS) * LONGEST
+    return snd.retries > 1 and env.now - snd.trouble_at >= (conn.user.timeout or patience.time(env, most, SECOND))

@@ -15,6 +15,7 @@ from labstack.tcp import (
     closing,
     eager,
     keepalive,
+    patience,
     persist,
     plpmtud,
     rack,
@@ -54,7 +55,7 @@ def _timeout(env: Env, conn: Conn) -> None:
     if snd.retries == 1:
         snd.trouble_at = env.now if conn.state != SYN_SENT else snd.trouble_at
     env.count["TcpExtTCPTimeouts"] += 1
-    over = _too_long(env, conn)
+    over = (syn if conn.state in (SYN_SENT, SYN_RECEIVED) else patience).over(env, conn)
     eager.timed_out(env, conn, over)
     if over:
         _give_up(env, conn, snd.retries - 1)
@@ -122,16 +123,6 @@ def _count(env: Env, conn: Conn) -> None:
         env.count["TcpExtTCPLossFailures"] += 1
     elif state == DISORDER or conn.snd.flight.sacked:
         env.count[f"TcpExtTCP{kind}Failures"] += 1
-
-
-def _too_long(env: Env, conn: Conn) -> bool:
-    """R2 is reached: in time, if the application has set that (MUST-21), else in retransmissions."""
-    snd, timeout = conn.snd, conn.user.timeout
-    if conn.state in (SYN_SENT, SYN_RECEIVED):
-        return syn.too_long(env, conn)
-    if timeout:
-        return snd.retries > 1 and env.now - snd.trouble_at >= timeout
-    return snd.retries > env.config["net.ipv4.tcp_retries2" if conn.held else "net.ipv4.tcp_orphan_retries"]
 
 
 _PENDING: dict[int, Callable[[Env, Conn], None]] = {
