@@ -61,23 +61,18 @@ def follow(env: Env, conn: Conn, told: Told) -> None:
     if not snd.flight.queue:
         _nothing_out(env, conn, told)
         return
-    sampled = _arrived(env, conn, told)
+    _arrived(env, conn, told)
     rack.widen(env, conn, told)
     if snd.loss.tail_end:
         tlp.answered(env, conn, told)
     if not told.novel or told.sacked or told.ece or told.duplicate or snd.loss.state != OPEN:
         recovery.alert(env, conn, told)
-    if told.timer or (told.sacked and sampled and _alive(snd, told)):
+    if told.timer:
         tlp.set_timer(env, conn)
     conn.progress = conn.progress or told.advanced or told.sacked
     _control(env, conn, told)
     if told.advanced and not snd.flight.queue and snd.una >= snd.out.end + snd.fin:
         tally.idle(conn.tally, env.now)
-
-
-def _alive(snd: Snd, told: Told) -> bool:
-    """Something arrived that was sent after the oldest was (re)sent last: the timer may run anew for that."""
-    return bool(snd.flight.queue) and told.sack_first_at > snd.flight.queue[0].at
 
 
 def _nothing_out(env: Env, conn: Conn, told: Told) -> None:
@@ -103,8 +98,8 @@ def _old(env: Env, conn: Conn, seg: Segment, told: Told) -> None:
 # what was acknowledged
 
 
-def _arrived(env: Env, conn: Conn, told: Told) -> bool:
-    """Take from the queue what SND.UNA has passed; True if the round-trip time was sampled."""
+def _arrived(env: Env, conn: Conn, told: Told) -> None:
+    """Take from the queue what SND.UNA has passed."""
     snd = conn.snd
     queue, una = snd.flight.queue, snd.una
     if una > queue[0].seq:
@@ -128,7 +123,9 @@ def _arrived(env: Env, conn: Conn, told: Told) -> bool:
             _uncounted(env, conn, told)
         elif told.lowest < told.top:
             sack.reordered(env, conn, told.lowest)
-    return sampled
+    elif sampled and queue and 0 <= told.sack_first_at < queue[0].at:
+        # not for what was sent after the oldest went (again): else the timeout for that would never come
+        told.timer = True
 
 
 def _gone(env: Env, conn: Conn, s: Sent, told: Told) -> None:
