@@ -9,7 +9,7 @@ things is Linux's, whose receiver acknowledges quickly while there is congestion
 from labstack.core.env import Env
 from labstack.tcp import ackgen
 from labstack.tcp.conn import Conn
-from labstack.tcp.segment import ACK, AE, CWR, ECE, SYN, Segment
+from labstack.tcp.segment import ACK, CWR, ECE, SYN, Segment
 
 NOT_ECT, ECT1, ECT0, CE = range(4)  # the two bits of the IP header
 MARK = 3
@@ -41,8 +41,7 @@ def settle(env: Env, conn: Conn, seg: Segment) -> None:
 
 def _accepted(env: Env, conn: Conn, seg: Segment) -> bool:
     """Do we take what a SYN offers? RFC 3168 §6.1.1: no SYN is marked; who does it has something else in mind."""
-    plain = not seg.dgram.tos & MARK and not seg.flags & AE
-    return conn.snd.cc.ecn or (plain and env.config["net.ipv4.tcp_ecn"] > 0)
+    return conn.snd.cc.ecn or (not seg.dgram.tos & MARK and env.config["net.ipv4.tcp_ecn"] > 0)
 
 
 def marked(env: Env, conn: Conn, seq: int, size: int, flags: int) -> tuple[int, int]:
