@@ -69,7 +69,6 @@ def keys_value(keys: list[int]) -> int:
 # what Linux would do at another value than 0
 NOT_YET: dict[str, str] = {
     "tcp_fack": "forward acknowledgment; Linux ignores it, too",
-    "tcp_ecn_option": "the options of accurate ECN",
     "tcp_autocorking": "small writes that wait for earlier ones to leave the device",
     "tcp_thin_linear_timeouts": "thin streams without back-off",
     "tcp_tw_reuse": "a port in TIME-WAIT for a new connection of ours",
@@ -198,7 +197,10 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.tcp_mtu_probe_floor": Sysctl(48, 48, 1024, "bytes: a black hole makes segments no smaller"),
     "net.ipv4.tcp_probe_threshold": Sysctl(8, 0, 65_535, "bytes of a range that is not worth another probe"),
     "net.ipv4.tcp_probe_interval": Sysctl(600, 1, 86_400, "seconds after which the search begins anew"),
-    "net.ipv4.tcp_ecn": Sysctl(2, 0, 2, "1: offer and take ECN (RFC 3168); 2: take it"),
+    "net.ipv4.tcp_ecn": Sysctl(
+        2, 0, 5, "1: offer and take ECN, 2: take it; 3: offer and take accurate ECN (RFC 9768), 4, 5: take it"
+    ),
+    "net.ipv4.tcp_ecn_option": Sysctl(2, 0, 2, "options of accurate ECN: 1: where something changed, 2: always"),
     "net.ipv4.tcp_ecn_fallback": Sysctl(1, 0, 1, "a SYN that is sent again offers no ECN (RFC 3168 §6.1.1.1)"),
     "net.ipv4.tcp_min_snd_mss": Sysctl(48, 48, 65_535, "least segment size a peer can make us use"),
     "net.ipv4.tcp_init_cwnd": Sysctl(10, 1, 1000, "segments in the initial window (RFC 6928)"),

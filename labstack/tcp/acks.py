@@ -4,7 +4,7 @@ and of the round trip, and what cwnd becomes. The order is Linux's.
 """
 
 from labstack.core.env import Env
-from labstack.tcp import delivery, persist, plpmtud, prr, rack, rate, recovery, rtt, sack, tally, tlp, tstamp
+from labstack.tcp import accecn, delivery, persist, plpmtud, prr, rack, rate, recovery, rtt, sack, tally, tlp, tstamp
 from labstack.tcp.cc import news
 from labstack.tcp.conn import Conn, Snd
 from labstack.tcp.ecn import echoes
@@ -24,7 +24,7 @@ def acknowledge(env: Env, conn: Conn, seg: Segment) -> None:
         return
     told.echo = seg.ts[1] if seg.ts is not None and conn.tstamp is not None else 0
     told.data = seg.size > 0 or bool(seg.flags & (SYN | FIN))
-    told.ece = echoes(conn, seg)
+    told.ece, told.flags, told.accecn = echoes(conn, seg), seg.flags, seg.accecn
     told.advanced = seg.ack > snd.una
     if _text_alone(conn, seg):
         snd.wl1, snd.wl2 = seg.seq, seg.ack
@@ -62,6 +62,8 @@ def follow(env: Env, conn: Conn, told: Told) -> None:
         _nothing_out(env, conn, told)
         return
     _arrived(env, conn, told)
+    if conn.acc is not None:
+        accecn.heard(conn, conn.acc, told, snd.loss.delivered - told.delivered)
     rack.widen(env, conn, told)
     if snd.loss.tail_end:
         tlp.answered(env, conn, told)
@@ -224,7 +226,8 @@ def _control(env: Env, conn: Conn, told: Told) -> None:
     snd = conn.snd
     loss, cc = snd.loss, snd.cc
     if told.ece:
-        loss.marks += loss.delivered - told.delivered
+        told.ce = told.ce or loss.delivered - told.delivered
+        loss.marks += told.ce
     sample = rate.sample(env, conn, told)
     cc.heard(sample)
     if cc.own:

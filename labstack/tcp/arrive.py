@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from labstack.core.env import Env
 from labstack.ip.net import Net
-from labstack.tcp import ackgen, acks, closing, ecn, half, listen, opening, output, receive, tally, urgent
+from labstack.tcp import accecn, ackgen, acks, closing, ecn, half, listen, opening, output, receive, tally, urgent
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, FIN, RST, SYN, URG, Segment
 from labstack.tcp.seq import unwrap
@@ -216,8 +216,11 @@ def fifth_ack(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         half.opened(env, conn, conn.half)
     if conn.state == SYN_RECEIVED:
         env.note("9293/3.10.7.4/ack/syn-received", conn.sock)
+        accecn.opened(env, conn, seg)
         acks.acknowledge(env, conn, seg)
         opening.established(env, conn)
+        if conn.acc is not None:
+            accecn.arrived(env, conn, conn.acc, seg)
         if seg.flags & SYN:
             ackgen.at_once(conn)  # as after any SYN that comes again
         return CONTINUE
@@ -227,6 +230,8 @@ def fifth_ack(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         ackgen.challenge(env, conn)
         return DROPPED
     acks.acknowledge(env, conn, seg)
+    if conn.acc is not None:
+        accecn.arrived(env, conn, conn.acc, seg)
     if snd.fin and snd.una > snd.fin_seq and closing.fin_acked(env, conn):
         output.refuse(env, net, seg)
         return STOP
@@ -257,7 +262,7 @@ def seventh_text(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         output.refuse(env, net, seg)
         closing.die(env, conn, errno.ECONNRESET)
         return STOP
-    if conn.ecn:
+    if conn.ecn and conn.acc is None:
         ecn.arrived(env, conn, seg)
     receive.text(env, conn, seg)
     return CONTINUE

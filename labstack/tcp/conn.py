@@ -54,6 +54,23 @@ class Search(NamedTuple):
 
 
 @state
+class Accurate(State):
+    """What accurate ECN counts (`accecn`), without what the counters begin with; bytes by mark: ECT(1), CE, ECT(0)."""
+
+    syn: int  # the mark of the peer's SYN or SYN,ACK
+    reflects: bool  # our next ACK tells that one: it is the third of the handshake
+    came: int = 0  # packets with CE that arrived
+    came_bytes: tuple[int, int, int] = (0, 0, 0)
+    told: int = 0  # packets of ours with CE, says the peer
+    told_bytes: tuple[int, int, int] = (0, 0, 0)
+    untold: int = 0  # packets with CE that no ACK has told of
+    last: int = 0  # the mark of the packet before
+    options: bool = False  # the peer's option gets through, so ours may
+    owed: int = 0  # options that are owed, because something changed
+    plain: bool = False  # marks do not survive the path: ours are not ECT
+
+
+@state
 class Snd(State):
     """The send sequence space (RFC 9293 §3.3.1, figure 4)."""
 
@@ -234,6 +251,7 @@ class Conn(State):
     sack: bool = False  # the same for selective acknowledgments (RFC 2018 §2)
     search: Search = Search()
     ecn: int = 0  # see `ecn`
+    acc: Accurate | None = None  # both sides use accurate ECN
     tstamp: Timestamps | None = None  # the same for timestamps (RFC 7323 §3.2)
     challenged: int = -(1 << 62)  # when the last rate-limited ACK went out
     ttl: int = 0  # 0: the default

@@ -7,35 +7,42 @@ things is Linux's, whose receiver acknowledges quickly while there is congestion
 """
 
 from labstack.core.env import Env
-from labstack.tcp import ackgen
+from labstack.tcp import accecn, ackgen
 from labstack.tcp.conn import Conn
-from labstack.tcp.segment import ACK, CWR, ECE, SYN, Segment
+from labstack.tcp.segment import ACK, AE, CWR, ECE, SYN, Segment
 
 NOT_ECT, ECT1, ECT0, CE = range(4)  # the two bits of the IP header
 MARK = 3
 # Conn.ecn: agreed upon (until then: offered); we owe a CWR; the peer owes one; its packets are ECT
 ON, TELL, ECHO, SEEN = 1, 2, 4, 8
+ACCURATE = 16  # our SYN offers accurate ECN
+OFFERING = (1, 3, 4)  # values of net.ipv4.tcp_ecn
 QUICK = 2  # acknowledgments that go at once when something was marked
 
 
 def offer(env: Env, conn: Conn) -> None:
-    """Our SYN: do we want ECN?"""
-    if env.config["net.ipv4.tcp_ecn"] == 1 or conn.snd.cc.ecn:
+    """Our SYN: do we want ECN, and the accurate one?"""
+    mode = env.config["net.ipv4.tcp_ecn"]
+    if mode in OFFERING or conn.snd.cc.ecn:
         env.note("3168/6.1.1/offer", conn.sock)
-        conn.ecn = ON
+        conn.ecn = ON | (ACCURATE if mode == accecn.OFFERS else 0)
 
 
 def settle(env: Env, conn: Conn, seg: Segment) -> None:
     """The peer's SYN, or its answer to ours."""
-    both = seg.flags & (ECE | CWR)
+    both, field = seg.flags & (ECE | CWR), seg.flags & accecn.ACE
     if seg.flags & ACK:
-        agreed = bool(conn.ecn) and both == ECE
+        full = bool(conn.ecn & ACCURATE) and field in accecn.MARK_OF
+        agreed = full or (bool(conn.ecn) and both == ECE)
     elif conn.snd.nxt > conn.snd.iss:
-        agreed = bool(conn.ecn) and both == ECE | CWR  # simultaneous open
+        full, agreed = False, bool(conn.ecn) and both == ECE | CWR  # simultaneous open
     else:
-        agreed = both == ECE | CWR and _accepted(env, conn, seg)
+        full = accecn.asked(env, seg)
+        agreed = full or (both == ECE | CWR and _accepted(env, conn, seg))
     conn.ecn = ON if agreed else 0
-    if agreed:
+    if full:
+        accecn.begin(env, conn, seg)
+    elif agreed:
         env.note("3168/6.1.1/agreed", conn.sock)
 
 
@@ -48,6 +55,9 @@ def marked(env: Env, conn: Conn, seq: int, size: int, flags: int) -> tuple[int, 
     """Flags and TOS of a segment that leaves a connection with ECN."""
     if flags & SYN:
         return _of_syn(env, conn, seq, flags), conn.tos
+    if conn.acc is not None:
+        new = size > 0 and seq >= conn.snd.nxt and not conn.acc.plain
+        return flags | accecn.ace(conn.acc, size), conn.tos | (ECT0 if new else 0)
     if conn.ecn & ECHO:
         flags |= ECE
     if size and seq >= conn.snd.nxt:
@@ -62,12 +72,12 @@ def marked(env: Env, conn: Conn, seq: int, size: int, flags: int) -> tuple[int, 
 
 def _of_syn(env: Env, conn: Conn, seq: int, flags: int) -> int:
     if flags & ACK:
-        return flags | ECE
+        return flags | (ECE if conn.acc is None else accecn.of_syn(conn.acc))
     if conn.snd.nxt > seq and env.config["net.ipv4.tcp_ecn_fallback"]:
         # RFC 3168 §6.1.1.1: some middleboxes drop SYNs like that
         env.note("3168/6.1.1.1/without", conn.sock)
         return flags
-    return flags | ECE | CWR
+    return flags | ECE | CWR | (AE if conn.ecn & ACCURATE else 0)
 
 
 def arrived(env: Env, conn: Conn, seg: Segment) -> None:
@@ -90,12 +100,12 @@ def arrived(env: Env, conn: Conn, seg: Segment) -> None:
 
 def echoes(conn: Conn, seg: Segment) -> bool:
     """Does this ACK say that something of ours was marked?"""
-    return bool(conn.ecn & ON and seg.flags & (ECE | SYN) == ECE)
+    return bool(conn.ecn & ON and conn.acc is None and seg.flags & (ECE | SYN) == ECE)
 
 
 def reduced(conn: Conn) -> None:
     """cwnd was reduced, for whatever reason: the next new segment says so (RFC 3168 §6.1.2)."""
-    if conn.ecn & ON:
+    if conn.ecn & ON and conn.acc is None:
         conn.ecn |= TELL
 
 

@@ -8,7 +8,7 @@ What only a connection with ECN or Fast Open would have is at the value it has w
 from labstack.core.config import MS
 from labstack.core.env import Env
 from labstack.tcp import delivery
-from labstack.tcp.conn import Conn
+from labstack.tcp.conn import Accurate, Conn
 from labstack.tcp.ecn import ON, SEEN
 from labstack.tcp.states import (
     CLOSE_WAIT,
@@ -58,6 +58,7 @@ def tcp_info(env: Env, conn: Conn) -> dict[str, int]:
         **_receiver(env, conn),
         **_counts(conn),
         **_watched(env, conn.tally),
+        **_accurate(conn.acc or NOT_ACCURATE),
         **dict.fromkeys(ABSENT, 0),
         "max_pacing_rate": conn.user.pacing or UNLIMITED,
     }
@@ -68,16 +69,25 @@ ABSENT = (
     "fackets",
     "last_ack_sent",
     "rehash",
-    "received_ce",
-    "delivered_e1_bytes",
-    "delivered_e0_bytes",
-    "delivered_ce_bytes",
-    "received_e1_bytes",
-    "received_e0_bytes",
-    "received_ce_bytes",
-    "accecn_fail_mode",
-    "accecn_opt_seen",
 )
+
+
+NOT_ACCURATE = Accurate(0, False)
+
+
+def _accurate(it: Accurate) -> dict[str, int]:
+    (sent_e1, sent_ce, sent_e0), (e1, ce, e0) = it.told_bytes, it.came_bytes
+    return {
+        "received_ce": it.came,
+        "delivered_e1_bytes": sent_e1,
+        "delivered_e0_bytes": sent_e0,
+        "delivered_ce_bytes": sent_ce,
+        "received_e1_bytes": e1,
+        "received_e0_bytes": e0,
+        "received_ce_bytes": ce,
+        "accecn_fail_mode": int(it.plain),
+        "accecn_opt_seen": 2 * it.options,
+    }
 
 
 def _sender(env: Env, conn: Conn) -> dict[str, int]:

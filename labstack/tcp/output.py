@@ -11,8 +11,9 @@ from labstack.ip.icmp import scope
 from labstack.ip.net import Net
 from labstack.ip.send import send as send_ip
 from labstack.link import neighbour
-from labstack.tcp import ackgen, agreed, ecn, half, mtu, persist, rate, send, sndbuf, tally, urgent, window
+from labstack.tcp import accecn, ackgen, agreed, ecn, half, mtu, persist, rate, send, sndbuf, tally, urgent, window
 from labstack.tcp.conn import NOW, Conn
+from labstack.tcp.options import SPACE
 from labstack.tcp.segment import ACK, CSUM_AT, FIN, PROTO, PSH, RST, SYN, Segment, header
 from labstack.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, SENDING, SYN_SENT
 from layers import checksum
@@ -162,6 +163,8 @@ def _emit(
     if conn.ecn:
         flags, tos = ecn.marked(env, conn, seq, size, flags)
     options = agreed.block(env, conn, flags)
+    if conn.acc is not None:
+        options += accecn.option(env, conn, conn.acc, flags, size, SPACE - len(options))
     pseudo = checksum.add(conn.pseudo, 20 + len(options) + size)
     urg, pointer = urgent.flags(conn, seq) if conn.snd.up > conn.snd.una else (0, 0)
     ack = conn.rcv.nxt if flags & ACK else 0

@@ -31,7 +31,7 @@ def sample(env: Env, conn: Conn, told: Told) -> Sample:
         rate.interval,
         rate.app_limited,
         loss.marks,
-        new if told.ece else 0,
+        told.ce,
         told.ece,
         snd.una,
         snd.nxt,

@@ -165,6 +165,11 @@ RULES: dict[str, Rule] = {
     "3168/6.1.3/marked": Rule("the network marked it: every ACK says so until the peer has slowed down", ("ECN-3",)),
     "3168/6.1.3/answered": Rule("the peer has slowed down: no more echoes", ("ECN-3",)),
     "3168/6.1.2/cwr": Rule("this segment says that we have slowed down", ("ECN-2",)),
+    # accurate ECN (RFC 9768)
+    "9768/3.1/agreed": Rule("both sides use accurate ECN: ACKs count the packets that were marked"),
+    "9768/3.2.2.3/zeroed": Rule("something on the way clears the flags of accurate ECN: we use no ECT"),
+    "9768/3.2.2.3/mangled": Rule("our SYN was not ECT, and something else arrived: we use no ECT"),
+    "9768/3.2.2.5.1/at-once": Rule("{0} marked packets were not told yet: acknowledge at once"),
     # the MTU of the path, found out (RFC 4821)
     "4821/7.2/probe": Rule("a segment of {0} bytes, larger than the others: does it arrive?", ("PLPMTU-1",)),
     "4821/7.6.1/success": Rule("the path carries {0} bytes: segments grow", ("PLPMTU-1",)),

@@ -12,6 +12,9 @@ class Told:
     data = False  # the segment carries data, SYN or FIN
     window = False  # it may change the window
     ece = False  # it echoes congestion (RFC 3168)
+    ce = 0  # segments of ours that were marked, as far as that can be told
+    flags = 0  # of its header, and its AccECN option
+    accecn: tuple[int, ...] | None = None
     acked = 0  # cumulatively acknowledged
     syn = False  # our SYN is among it
     retransmitted = False  # some of that had been sent again
