@@ -96,6 +96,7 @@ class Snd(State):
     small: int = 0  # end of the last segment that was not full-sized (Linux's snd_sml)
     corked: bool = False  # TCP_CORK: only full-sized segments
     more: bool = False  # the same until the next write or acknowledgment (MSG_MORE)
+    psh: int = 0  # where the last new segment with PSH ended; 0: there was none
     unfinished: bool = False  # more is to follow the last write, says the application (MSG_MORE): its end is not pushed
     push: bool = False  # what waits goes now, whatever Nagle and the cork say (Linux's TCP_NAGLE_PUSH)
     syn: bool = False  # our SYN is to be sent, or to be sent again, now

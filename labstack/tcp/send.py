@@ -243,9 +243,17 @@ def _span(snd: Snd, seq: int, size: int) -> Span:
     """Complete the flags: PSH at the end of what is buffered (MUST-61), FIN behind the last byte."""
     end = seq + size
     if end < snd.out.end:
-        return Span(seq, size, ACK | PSH if size and (snd.probe or snd.out.stop_after(end - 1) == end) else ACK)
+        push = size and (snd.probe or snd.out.stop_after(end - 1) == end or _half(snd, end))
+        return Span(seq, size, ACK | PSH if push else ACK)
     fin = FIN if snd.fin and end == snd.fin_seq and end < snd.una + snd.wnd else 0
     return Span(seq, size, ACK | fin | (PSH if size and (snd.probe or not snd.unfinished) else 0))
+
+
+def _half(snd: Snd, end: int) -> bool:
+    """More than half of the peer's largest window has gone since the last PSH: Linux marks a segment then (forced_push).
+    In larger windows the end of a burst is pushed in any case."""
+    half = snd.max_wnd >> 1
+    return half < 2 * snd.mss and end - (snd.psh or snd.iss + 1) > half
 
 
 # numbers of segments that carry no data
@@ -293,6 +301,8 @@ def _sent_new(env: Env, conn: Conn, span: Span, end: int) -> None:
         persist.stop(env, conn)
         snd.cc.transmit(rate.moment(env, snd), env.now - snd.sent_at, snd.delivery.app_limited > 0)
     snd.nxt, snd.syn = end, False
+    if span.flags & PSH:
+        snd.psh = end
     if span.size:
         env.note("9293/3.10.2/send", conn.sock, span.size)
         if span.whole:

@@ -84,7 +84,7 @@ def conservative_slow_start_was_a_mistake(lab):
     assert {"9406/4.2/css", "9406/4.2/resume"} <= seen(lab)
 
 
-@scenario(hosts=2, wait="pacing")
+@scenario(hosts=2)
 def bbr_finds_the_bandwidth_and_empties_the_queue_that_it_made(lab):
     "STARTUP, until three rounds bring no more, then DRAIN; every ten seconds the queue is let run empty."
     client, served = path(lab, 8, queue=1000, control="bbr")
