@@ -54,6 +54,7 @@ class Calls(Syscalls):
     link:     "ip": packets are bare IP, as on a TUN, and nothing is sent unasked; "ether": Ethernet frames, the host
               has the MAC 02:00:00:00:00:01, asks with ARP and ND, and whoever injects answers
     neighbours: address -> MAC, with link "ether": known from the beginning, never asked for
+    mss:      a TCP segment for the host with more bytes of data is a super-segment of so many each; 0: as it is
     events:   that may happen; then UnendingError is raised by whatever lets time pass: the host goes round in circles
     host:     its name, in what is shown
 
@@ -72,6 +73,7 @@ class Calls(Syscalls):
         sysctls: Mapping[str, int | str] | None = None,
         link: str = "ip",
         neighbours: Mapping[str, str] | None = None,
+        mss: int = 0,
         events: int = EVENTS,
         host: str = "h1",
     ) -> None:
@@ -89,7 +91,7 @@ class Calls(Syscalls):
         _routes(stack, local, gateway)
         for address, mac in (neighbours or {}).items():
             stack.call("neigh_add", DEV, address, mac)
-        self.history = History(_world(stack, seed, 0 if link == "ip" else ETHER_HLEN))
+        self.history = History(_world(stack, seed, 0 if link == "ip" else ETHER_HLEN, mss))
         self._sent: deque[Packet] = deque()
         self._parked: dict[int, str] = {}  # ticket: the call
         self._returned: dict[int, tuple[int, Result]] = {}
@@ -262,11 +264,11 @@ class Calls(Syscalls):
             self._sent.extend(Packet(record.at, raw) for raw in sent.frame.cuts())
 
 
-def _world(host: Stack, seed: int, hlen: int) -> World:
+def _world(host: Stack, seed: int, hlen: int, mss: int) -> World:
     """The host, the station, and a wire without delay; every rule is traced."""
     world = World(Rng(seed))
     world.add(host)
-    world.add(cast(Stack, Station(PEER, Env(Rng(seed)), hlen)))
+    world.add(cast(Stack, Station(PEER, Env(Rng(seed)), hlen, mss)))
     world.net.cable((host.name, DEV), (PEER, DEV), Delay(0))
     world.trace()
     return world

@@ -51,7 +51,8 @@ def _kernel(**needs: Any) -> Any:
 
 def _kernel_of(script: Script, settings: Settings) -> Any:
     it = plan(script, settings)
-    return _kernel(local=(it.cidr,), mtu=it.mtu, remote=(it.remote,))
+    needs = {"device": "veth", "mss": it.mss} if it.mss else {}  # a TUN of ours takes packets as they are
+    return _kernel(local=(it.cidr,), mtu=it.mtu, remote=(it.remote,), **needs)
 
 
 TARGETS = {

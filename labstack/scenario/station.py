@@ -13,15 +13,20 @@ from labstack.core.frame import Frame
 from labstack.core.state import State, field, state
 
 DEV = 1
+TCP = 6
 
 
 @state
 class Station(State):
-    """hlen: bytes of the link header, 14 for Ethernet and 0 for bare IP; due: a heap of what is to be sent when."""
+    """hlen: bytes of the link header, 14 for Ethernet and 0 for bare IP; due: a heap of what is to be sent when.
+
+    mss: a TCP segment with more bytes of data is a super-segment of so many each; 0: every packet is itself
+    """
 
     name: str
     env: Env
     hlen: int
+    mss: int = 0
     due: list[tuple[int, int, bytes]] = field(default_factory=list)  # ns, which one, packet
     told: int = 0  # packets so far
 
@@ -34,7 +39,9 @@ class Station(State):
             heappush(self.due, (at, self.told, packet))
         if isinstance(event, Call | Tick):
             while self.due and self.due[0][0] <= now:
-                self.env.send(DEV, Frame(heappop(self.due)[2], net=self.hlen))
+                packet = heappop(self.due)[2]
+                gso = self.mss if self.mss and tcp_size(packet[self.hlen :]) > self.mss else None
+                self.env.send(DEV, Frame(packet, gso=gso, net=self.hlen))
 
     def drain(self, now: int) -> list[Action]:
         """What it sends now."""
@@ -43,3 +50,14 @@ class Station(State):
     def deadline(self) -> int | None:
         """When (ns) the next packet is to be sent."""
         return self.due[0][0] if self.due else None
+
+
+def tcp_size(packet: bytes) -> int:
+    """Bytes of data in a TCP segment without extension headers; 0 of anything else."""
+    if len(packet) < 20:
+        return 0
+    six = packet[0] >> 4 == 6
+    at = 40 if six else 4 * (packet[0] & 15)
+    if packet[6 if six else 9] != TCP or len(packet) < at + 20:
+        return 0
+    return len(packet) - at - 4 * (packet[at + 12] >> 4)

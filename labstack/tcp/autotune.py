@@ -19,9 +19,9 @@ WORTH = 128  # bytes: smaller segments open no window
 SURE, SMALLEST = 536, 88  # bytes: segments of this size are no leftovers; without a push smaller ones are not, either
 
 
-def heard(env: Env, rcv: Rcv, size: int, cost: int, push: bool) -> None:
-    """New data arrived in order, and RCV.NXT is behind it: size bytes that cost so much memory."""
-    measure(rcv, size, cost, push)
+def heard(env: Env, rcv: Rcv, size: int, cost: int, push: bool, gso: int | None = None) -> None:
+    """New data arrived in order, and RCV.NXT is behind it: size bytes that cost so much memory, in segments of gso."""
+    measure(rcv, min(gso or size, size), cost, push)
     if rcv.nxt >= rcv.trip.turn:
         _window_filled(env, rcv)
     if size >= WORTH and rcv.ssthresh < rcv.clamp:

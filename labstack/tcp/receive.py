@@ -22,7 +22,7 @@ def text(env: Env, conn: Conn, seg: Segment) -> None:
         if start >= end:
             return
     if start == rcv.nxt:
-        advance(env, conn, end, pieces, bool(seg.flags & PSH))
+        advance(env, conn, end, pieces, bool(seg.flags & PSH), seg.gso)
     else:
         _keep(env, conn, start, end, pieces, bool(seg.flags & PSH))
 
@@ -48,8 +48,8 @@ def _trim(
     return low, high, tuple(islands.cut(pieces, low - start, high - start))
 
 
-def advance(env: Env, conn: Conn, end: int, pieces: tuple[Piece, ...], push: bool) -> None:
-    """The next bytes, and whatever islands they reach."""
+def advance(env: Env, conn: Conn, end: int, pieces: tuple[Piece, ...], push: bool, gso: int | None = None) -> None:
+    """The next bytes, and whatever islands they reach. gso: bytes of each segment, if several have come as one."""
     rcv = conn.rcv
     size = end - rcv.nxt
     if rcv.alloc > rcv.limit and rcv.queued and not memory.fits(env, conn, rcv.nxt):
@@ -64,7 +64,7 @@ def advance(env: Env, conn: Conn, end: int, pieces: tuple[Piece, ...], push: boo
         _join(rcv)
     else:
         _deliver(rcv, size, pieces)
-    autotune.heard(env, rcv, size, cost, push)
+    autotune.heard(env, rcv, size, cost, push, gso)
     ackgen.heard(env, conn)
     ackgen.in_order(env, conn)
     env.note("9293/3.10.7.4/text/accept", conn.sock, size)

@@ -78,9 +78,9 @@ def test_a_wrong_option_is_answered_with_its_name(name: str, value: str) -> None
         planned((name, value))
 
 
-def test_injected_segments_are_not_marked() -> None:
-    with pytest.raises(RefusedError, match="option --mss"):
-        planned(("mss", "1000"))
+def test_injected_segments_may_be_super_segments() -> None:
+    assert planned().mss == 0
+    assert planned(("mss", "1000")).mss == 1000
 
 
 def test_words_of_the_usual_runs_and_of_this_one() -> None:

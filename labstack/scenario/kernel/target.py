@@ -59,6 +59,7 @@ class Kernel(Syscalls):
     remote:   addresses that have a route of their own, so that it can be changed (`ip route change`)
     neighbours: address -> MAC, with link "ether": known from the beginning, never asked for
     hide:     what the kernel says unasked and nobody is to see: names of wire.NOISE
+    mss:      over "veth", a TCP segment with more bytes of data is a super-segment of so many each; 0: as it is
     device:   "tun" or "veth" (the only one for "ether"); "auto": a TUN if there can be one
 
     epoch:    what the machine's clock showed, in ns, at time 0
@@ -82,6 +83,7 @@ class Kernel(Syscalls):
         neighbours: Mapping[str, str] | None = None,
         hide: Collection[str] = ("mld",),
         device: str = "auto",
+        mss: int = 0,
         name: str = "kernel",
     ) -> None:
         plan = asked.plan(link, device, mtu, local, gateway, remote, neighbours or {}, hide)
@@ -94,7 +96,7 @@ class Kernel(Syscalls):
         self._blocked: dict[int, str] = {}  # ticket: the call
         self._returned: dict[int, tuple[int, Any]] = {}
         self._worker = nursery.nursery().worker(plan)
-        self.wire = Wire(link, self._worker.fds, mtu, hide)
+        self.wire = Wire(link, self._worker.fds, mtu, hide, mss)
         self._ended = False
         self._untidy = False  # programs may run in the namespace
         self._steady = steady.hold()

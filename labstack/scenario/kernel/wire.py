@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Collection
 
 from labstack.scenario.kernel.furnish import FAR_MAC, MAC, SO_TIMESTAMPNS
+from labstack.scenario.station import tcp_size
 
 ETH_HLEN = 14
 IPV6 = b"\x86\xdd"
@@ -36,11 +37,12 @@ NOISE = {"mld": frozenset({130, 131, 132, 143}), "rs": frozenset({133}), "ra": f
 class Wire:
     """fd: to be polled; count: packets that the kernel refused ("refused"), or that were hidden, by name.
 
+    mss: of super-segments, see Kernel
     link: what packets are, "ip" or "ether"; fds: the packet socket, and the TUN if there is one; mtu: in bytes
     hide: names of NOISE that nobody sees
     """
 
-    def __init__(self, link: str, fds: list[int], mtu: int, hide: Collection[str]) -> None:
+    def __init__(self, link: str, fds: list[int], mtu: int, hide: Collection[str], mss: int = 0) -> None:
         self.sock = socket.socket(fileno=fds[0])
         self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # the interface was down when it was bound
         self.fd = fds[0]
@@ -49,6 +51,7 @@ class Wire:
         self.strip = 0 if self.tun >= 0 else len(PLAIN) + (ETH_HLEN if link == "ip" else 0)
         self.net = ETH_HLEN if link == "ether" else 0
         self.most = ETH_HLEN + mtu
+        self.mss = mss
         self.hide = {kind: name for name in hide for kind in NOISE[name]}
         self.count: Counter[str] = Counter()
 
@@ -84,7 +87,9 @@ class Wire:
             else:
                 kind = IPV6 if packet[:1] and packet[0] >> 4 == 6 else IPV4
                 frame = self.before + kind + packet if self.before else packet
-                self.sock.send((PLAIN if len(frame) <= self.most else _large(frame)) + frame)
+                size = tcp_size(frame[ETH_HLEN:]) if self.mss else 0
+                large = len(frame) > self.most or size > self.mss > 0
+                self.sock.send((_large(frame, self.mss if size > self.mss else 0) if large else PLAIN) + frame)
         except OSError as error:
             if error.errno not in REFUSED:
                 raise
@@ -112,14 +117,15 @@ def _unasked(data: bytes, net: int) -> int:
     return data[at] if kind == socket.IPPROTO_ICMPV6 and at < len(data) else -1
 
 
-def _large(frame: bytes) -> bytes:
-    """The virtio_net_hdr of a TCP segment above the MTU, in two pieces of which the first has all but one byte."""
+def _large(frame: bytes, mss: int) -> bytes:
+    """The virtio_net_hdr of a TCP segment above the MTU, in pieces of `mss` bytes; 0: in two, the first has all but one
+    byte."""
     kind = frame[12:14]
     six = kind == IPV6
     net = ETH_HLEN + (40 if six else 4 * (frame[14] & 15))
     head = net + (4 * (frame[net + 12] >> 4) if len(frame) > net + 12 else 0)
     is_tcp = frame[20 if six else 23] == socket.IPPROTO_TCP and len(frame) > head + 1
-    return VNET.pack(0, GSO[kind], head, len(frame) - head - 1, 0, 0) if is_tcp and kind in GSO else PLAIN
+    return VNET.pack(0, GSO[kind], head, mss or len(frame) - head - 1, 0, 0) if is_tcp and kind in GSO else PLAIN
 
 
 def _when(extra: list[tuple[int, int, bytes]]) -> int:

@@ -47,6 +47,7 @@ class Plan(NamedTuple):
     bind_port: int
     connect_port: int
     mtu: int
+    mss: int  # segments with more data arrive as super-segments of so many bytes; 0: as they are
     tolerance: int
     percent: float
     tick: int
@@ -82,8 +83,6 @@ def plan(script: Script, settings: Settings) -> Plan:
     v6 = ip_version == "ipv6"
     own = {name: value for name, value in given.items() if name not in V6 or v6 == (":" in value)}
     values = {name: options.read(name, value, place) for name, value in (USUAL[ip_version] | own).items()}
-    if values.get("mss"):
-        raise RefusedError(place, "marking injected segments as super-segments (option --mss)")
     return _plan(ip_version, {**options.defaults(), **values}, _profile(script, settings), settings.tolerance_us)
 
 
@@ -111,6 +110,7 @@ def _plan(ip_version: str, values: Mapping[str, Any], profile: str, tolerance_us
         bind_port=values["bind_port"],
         connect_port=values["connect_port"],
         mtu=values["mtu"],
+        mss=values.get("mss", 0),
         tolerance=1000 * (tolerance_us if tolerance_us is not None else values["tolerance_usecs"]),
         percent=0.0 if exact else values["tolerance_percent"],
         tick=values["tcp_ts_tick_usecs"],

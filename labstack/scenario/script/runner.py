@@ -40,7 +40,7 @@ OF_CALLS = frozenset({"result", "errno", "data", "early", "late"})
 def lab(script: Script, settings: Settings) -> Calls:
     """A host of ours as a script and its run want it. Raises ScriptError, RefusedError."""
     it = plan(script, settings)
-    return Calls(seed=settings.seed, local=(it.cidr,), mtu=it.mtu, events=settings.events)
+    return Calls(seed=settings.seed, local=(it.cidr,), mtu=it.mtu, mss=it.mss, events=settings.events)
 
 
 def play(script: Script, target: Target, settings: Settings) -> Failure | None:
