@@ -250,8 +250,10 @@ def _span(snd: Snd, seq: int, size: int) -> Span:
 
 
 def _half(snd: Snd, end: int) -> bool:
-    """More than half of the peer's largest window has gone since the last PSH: Linux marks a segment then (forced_push).
-    In larger windows the end of a burst is pushed in any case."""
+    """Has more than half of the peer's largest window gone since the last PSH? Then Linux sets one (forced_push).
+
+    In larger windows the end of a burst is pushed in any case.
+    """
     half = snd.max_wnd >> 1
     return half < 2 * snd.mss and end - (snd.psh or snd.iss + 1) > half
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from labstack.ip.family import parse_addr, text
 from labstack.packetdrill import options
-from labstack.packetdrill.script import Place, RefusedError, Script, ScriptError
+from labstack.packetdrill.script import Place, Script, ScriptError
 from labstack.scenario.profiles import PROFILES
 from labstack.scenario.settings import Settings
 
