@@ -66,6 +66,18 @@ def keys_value(keys: list[int]) -> int:
     return len(keys) << 2 * KEY_BITS | keys[0] << KEY_BITS | (keys[1] if len(keys) > 1 else 0)
 
 
+def _say_names(value: int) -> str:
+    return " ".join(SYSCTLS["net.ipv4.tcp_congestion_control"].words)
+
+
+def _read_names(text: str) -> int:
+    if text != _say_names(0):
+        raise ValueError(text)
+    return 0
+
+
+NAMES = Spelling(_say_names, _read_names)
+
 # what Linux would do at another value than 0
 NOT_YET: dict[str, str] = {
     "tcp_fack": "forward acknowledgment; Linux ignores it, too",
@@ -208,6 +220,8 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.tcp_slow_start_after_idle": Sysctl(1, 0, 1, "start again from the initial window after an idle RTO"),
     "net.ipv4.tcp_min_rtt_wlen": Sysctl(300, 0, 86_400, "seconds for which the least round-trip time is believed"),
     "net.ipv4.tcp_congestion_control": Sysctl(1, 0, len(CONGESTION) - 1, "what makes cwnd grow and shrink", CONGESTION),
+    "net.ipv4.tcp_available_congestion_control": Sysctl(0, 0, 0, "what there is, to be read", spelling=NAMES),
+    "net.ipv4.tcp_allowed_congestion_control": Sysctl(0, 0, 0, "what anybody may choose: all", spelling=NAMES),
     "net.ipv4.tcp_abe": Sysctl(0, 0, 1, "a gentler backoff after an ECN mark (RFC 8511); Linux has no such thing"),
     # Linux has these as parameters of a module, without tcp_
     "net.ipv4.tcp_cubic_fast_convergence": Sysctl(1, 0, 1, "CUBIC makes room for others (RFC 9438 §4.7)"),
@@ -313,7 +327,8 @@ def _said(entry: Sysctl, value: int) -> str:
 
 def understood(name: str, text: str) -> dict[str, int]:
     """The changes for `replace` that a line written to /proc/sys means. Raises StackError EINVAL with a sentence."""
-    parts, said = parts_of(name), text.split()
+    parts = parts_of(name)
+    said = [text.strip()] if len(parts) == 1 and SYSCTLS[parts[0]].spelling else text.split()
     if not parts:
         raise StackError(EINVAL, unknown(name))
     if len(said) != len(parts):

@@ -7,7 +7,7 @@ behind is followed by another Wake.
 """
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from labstack.core.errors import StackError
@@ -36,7 +36,7 @@ def connect(
     local: Addr = b"",
     lport: int = 0,
     dev: int = 0,
-    options: dict[str, int] | None = None,
+    options: Mapping[str, int | str] | None = None,
 ) -> int:
     """Active OPEN (RFC 9293 §3.9.1.1): returns the socket number at once; CONNECTED or FAILED comes as a Wake.
 
@@ -60,14 +60,13 @@ def listen(
     addr: Addr = b"",
     backlog: int = 128,
     sock: int = 0,
-    options: dict[str, int] | None = None,
+    options: Mapping[str, int | str] | None = None,
 ) -> int:
     """Passive OPEN on a port; returns the listener's socket number. Raises EADDRINUSE, EADDRNOTAVAIL, EINVAL."""
     local = _addr(addr) if addr else b""
-    for name, value in (options or {}).items():
-        ports.check_option(name, value)
+    wishes = {name: ports.option(name, value) for name, value in (options or {}).items()}
     number = ports.fresh(host, sock)
-    made = listening(host, number, local, port, max(backlog, 0), options or {})
+    made = listening(host, number, local, port, max(backlog, 0), wishes)
     ports.bind(host, TCP, local, port, number)
     host.listeners[number] = made
     return number
@@ -282,8 +281,8 @@ def ping(host: Host, addr: Addr, data: Piece = b"labstack", sock: int = 0) -> in
     return sock
 
 
-def setopt(host: Host, sock: int, name: str, value: int) -> None:
-    """Set one of ports.OPTIONS on a connection. Raises EBADF, ENOPROTOOPT, EINVAL."""
+def setopt(host: Host, sock: int, name: str, value: int | str) -> None:
+    """Set one of ports.OPTIONS on a connection; congestion is a name. Raises EBADF, ENOPROTOOPT, EINVAL, ENOENT."""
     ports.set_option(host, _conn(host, sock), name, value)
 
 

@@ -2,6 +2,7 @@
 """The active OPEN of a host: a connection along a path, and data with its SYN (RFC 9293 §3.10.1, RFC 7413)."""
 
 import errno
+from collections.abc import Mapping
 
 from labstack.core.errors import StackError
 from labstack.core.frame import Piece
@@ -19,7 +20,7 @@ def dial(
     lport: int,
     port: int,
     dev: int,
-    options: dict[str, int],
+    options: Mapping[str, int | str],
     sock: int = 0,
     early: Piece | None = None,
     may_wait: bool = False,

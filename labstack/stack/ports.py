@@ -2,7 +2,7 @@
 """The socket table: numbers, ports, and who is found by which addresses (RFC 6056 for ephemeral ports)."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from labstack.core.env import Env
 from labstack.core.errors import StackError
@@ -132,25 +132,33 @@ def adopt(host: Host, conn: Conn) -> None:
     host.env.dirty[conn.sock] = None
 
 
-def set_options(host: Host, conn: Conn, options: dict[str, int]) -> None:
+def set_options(host: Host, conn: Conn, options: Mapping[str, int | str]) -> None:
     """What the creator of a connection wishes, or its listener. Raises as set_option."""
     for name, value in options.items():
         set_option(host, conn, name, value)
 
 
-def set_option(host: Host, conn: Conn, name: str, value: int) -> None:
-    """One of OPTIONS. Raises StackError ENOPROTOOPT, EINVAL."""
-    check_option(name, value)
-    OPTIONS[name].write(host.env, conn, value)
+def set_option(host: Host, conn: Conn, name: str, value: int | str) -> None:
+    """One of OPTIONS. Raises as option."""
+    number = option(name, value)
+    OPTIONS[name].write(host.env, conn, number)
 
 
-def check_option(name: str, value: int) -> None:
-    """Raise StackError ENOPROTOOPT or EINVAL if there is no such option or value."""
+def option(name: str, value: int | str) -> int:
+    """The value of one of OPTIONS as a number. Raises StackError ENOPROTOOPT (no such option), EINVAL (no such number),
+    ENOENT (no such word)."""
     if name not in OPTIONS:
         raise StackError(errno.ENOPROTOOPT, f"no option {name!r}; there are {', '.join(OPTIONS)}")
-    least, most = OPTIONS[name][:2]
+    it = OPTIONS[name]
+    words = it.names()
+    if isinstance(value, str) and words:
+        if value not in words:
+            raise StackError(errno.ENOENT, f"{name} = {value!r}: expected {', '.join(words)}")
+        return words.index(value)
+    least, most = it.least, len(words) - 1 if words else it.most
     if not isinstance(value, int) or not least <= value <= most:
         raise StackError(errno.EINVAL, f"{name} = {value!r}: expected a number in {least}..{most}")
+    return value
 
 
 def renumber(host: Host, conn: Conn, sock: int) -> None:

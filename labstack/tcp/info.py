@@ -7,9 +7,10 @@ What only a connection with ECN or Fast Open would have is at the value it has w
 
 from labstack.core.config import MS
 from labstack.core.env import Env
-from labstack.tcp import delivery
+from labstack.tcp import delivery, rate
 from labstack.tcp.conn import Accurate, Conn
 from labstack.tcp.ecn import ON, SEEN
+from labstack.tcp.pace import UNLIMITED
 from labstack.tcp.states import (
     CLOSE_WAIT,
     CLOSED,
@@ -27,7 +28,6 @@ from labstack.tcp.tally import BUSY, RWND_LIMITED, SNDBUF_LIMITED, Tally
 
 US = 1000  # ns
 NEVER = 0xFFFFFFFF  # min_rtt without a sample
-UNLIMITED = (1 << 64) - 1  # a pacing rate: nothing is paced
 MAX_SSTHRESH = 0x7FFFFFFF
 OPT_TIMESTAMPS, OPT_SACK = 1, 2  # TCPI_OPT_...
 OPT_WSCALE = 4  # TCPI_OPT_WSCALE
@@ -112,7 +112,7 @@ def _sender(env: Env, conn: Conn) -> dict[str, int]:
         "snd_cwnd": cc.cwnd,
         "snd_ssthresh": cc.ssthresh,
         "snd_wnd": snd.wnd,
-        "pacing_rate": snd.pacing or UNLIMITED,
+        "pacing_rate": rate.pacing(env, conn) if rtt.srtt else UNLIMITED,
         "delivery_rate": delivery.rate(snd.delivery, snd.mss),
         "delivery_rate_app_limited": snd.delivery.best_limited,
         "last_data_sent": (env.now - conn.tally.sent_at) // MS,

@@ -72,14 +72,19 @@ def check(snd: Snd) -> None:
         delivery.starve(snd.delivery, snd.loss.delivered, flight.now)
 
 
+def pacing(env: Env, conn: Conn) -> int:
+    """The pacing rate, bytes/s."""
+    snd, cc = conn.snd, conn.snd.cc
+    percents = env.config["net.ipv4.tcp_pacing_ss_ratio"], env.config["net.ipv4.tcp_pacing_ca_ratio"]
+    rate = cc.pacing or pace.rate(snd.mss, cc.cwnd, cc.ssthresh, snd.flight.out, snd.rtt.srtt, percents)
+    return min(rate, conn.user.pacing) if conn.user.pacing else rate
+
+
 def update(env: Env, conn: Conn) -> None:
     """The pacing rate, and how large bursts may be by it. What it depends on changes with every ACK, but only who sends
     wants to know it."""
-    snd = conn.snd
-    percents = env.config["net.ipv4.tcp_pacing_ss_ratio"], env.config["net.ipv4.tcp_pacing_ca_ratio"]
-    cc = snd.cc
-    rate = cc.pacing or pace.rate(snd.mss, cc.cwnd, cc.ssthresh, snd.flight.out, snd.rtt.srtt, percents)
-    snd.pacing = min(rate, conn.user.pacing) if conn.user.pacing else rate
+    snd, cc = conn.snd, conn.snd.cc
+    snd.pacing = pacing(env, conn)
     gso = conn.gso if conn.gso > snd.mss else GSO
     least = cc.segments() or env.config["net.ipv4.tcp_min_tso_segs"]
     snd.burst = pace.burst(snd.pacing, snd.mss, snd.rtt.least or -1, gso, least, env.config["net.ipv4.tcp_tso_rtt_log"])

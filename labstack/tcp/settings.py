@@ -7,20 +7,28 @@ Linux's socket options (TCP_MAXSEG, TCP_CORK, ...) and the in-process call `seto
 from collections.abc import Callable
 from typing import NamedTuple
 
-from labstack.core.config import MS, SECOND
+from labstack.core.config import CONGESTION, MS, SECOND, SYSCTLS
 from labstack.core.env import Env
-from labstack.tcp import ackgen, keepalive, window
+from labstack.tcp import ackgen, keepalive, pace, rate, send, window
+from labstack.tcp.cc import table
 from labstack.tcp.conn import DELAYED, Conn
+from labstack.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT
 
 BUFFER = 1 << 30
 INT_MAX = (1 << 31) - 1
 
 
 class Setting(NamedTuple):
+    """words: the sysctl that has words for the values 0, 1, ...; "": there are none."""
+
     least: int
     most: int
     read: Callable[[Conn], int]
     write: Callable[[Env, Conn, int], None]
+    words: str = ""
+
+    def names(self) -> tuple[str, ...]:
+        return SYSCTLS[self.words].words if self.words else ()
 
 
 def _unsent(conn: Conn) -> bool:
@@ -118,6 +126,19 @@ def _discover(env: Env, conn: Conn, value: int) -> None:
     conn.discover, conn.version = value, -1
 
 
+def _congestion(env: Env, conn: Conn, value: int) -> None:
+    """Another controller: for a connection under way it takes the window as it is (tcp_set_congestion_control)."""
+    snd, name = conn.snd, SYSCTLS[table.SYSCTL].words[value]
+    if name == snd.cc.name:
+        return
+    if conn.state in (CLOSED, SYN_SENT, SYN_RECEIVED):
+        snd.cc = table.make(name, env.config, snd.cc.mss, snd.cc.seed)
+        snd.cc.cwnd = send.initial_window(env)
+        return
+    snd.loss.prior_ssthresh = 0
+    snd.cc = table.switch(snd.cc, name, env.config, rate.moment(env, snd), ecn=bool(conn.ecn))
+
+
 def _reuse(env: Env, conn: Conn, value: int) -> None:
     conn.reuse = bool(value)
 
@@ -161,13 +182,14 @@ SETTINGS: dict[str, Setting] = {
     "discover": Setting(0, 5, lambda c: c.discover, _discover),
     "discover4": Setting(0, 5, lambda c: c.discover, _of_family(4, _discover)),
     "discover6": Setting(0, 5, lambda c: c.discover, _of_family(16, _discover)),
+    "congestion": Setting(0, len(CONGESTION) - 1, lambda c: table.number(c.snd.cc), _congestion, table.SYSCTL),
+    "pacing": Setting(0, pace.UNLIMITED - 1, lambda c: c.user.pacing, _user("pacing")),  # bytes/s; 0: no limit
     "reuse": Setting(0, 1, lambda c: c.reuse, _reuse),
     "syn_retries": Setting(0, 127, lambda c: c.user.syn_retries, _user("syn_retries")),
     "no_cookie": Setting(0, 1, lambda c: c.user.no_cookie, _user("no_cookie")),
     "defer_accept": Setting(0, 255, lambda c: c.user.defer_accept, _user("defer_accept")),
     "user_timeout": Setting(0, INT_MAX, lambda c: c.user.timeout // MS, _user("timeout", MS)),
     "linger2": Setting(-1, 120, lambda c: c.user.linger2 // SECOND, _user("linger2", SECOND)),
-    "pacing": Setting(0, (1 << 64) - 1, lambda c: c.user.pacing, _user("pacing")),  # bytes/s; 0: no limit
     "notsent_lowat": Setting(0, 0xFFFFFFFF, lambda c: c.user.notsent_lowat, _user("notsent_lowat")),
     "keepalive": Setting(0, 1, lambda c: c.user.keepalive, _keeping("keepalive", 1)),
     "keep_idle": Setting(0, 32_767, lambda c: c.user.keep_idle // SECOND, _keeping("keep_idle", SECOND)),

@@ -195,3 +195,21 @@ def test_options_of_one_family_leave_the_other_alone(tcp: Tcp) -> None:
     for family, tos, ttl in ((4, 8, 9), (6, 16, 10)):
         s = tcp(family=family).passive(tos4=8, ttl4=9, tclass6=16, hops6=10)
         assert (s.conn.tos, s.conn.ttl) == (tos, ttl)
+
+
+def test_congestion_is_chosen_by_name_or_number(tcp: Tcp) -> None:
+    s = tcp().passive()
+    for wanted, name in (("bbr", "bbr"), (0, "reno")):
+        s.call("setopt", s.sock, "congestion", wanted)
+        assert s.conn.snd.cc.name == name
+    s.fails(errno.ENOENT, "setopt", s.sock, "congestion", "vegas")
+
+
+def test_a_listener_hands_its_congestion_control_on(tcp: Tcp) -> None:
+    s = tcp()
+    s.listen(options={"congestion": "bbr"})
+    s.rx("S", mss=1460)
+    s.tx("SA")
+    s.rx("A", seq=1, ack=1)
+    s.accept()
+    assert s.conn.snd.cc.name == "bbr"

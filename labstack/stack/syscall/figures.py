@@ -7,8 +7,9 @@
 from labstack.stack.host import Host
 from labstack.stack.syscall import files, info, knobs, sk
 from labstack.stack.syscall.files import Socket
-from labstack.tcp.info import MAX_SSTHRESH, NEVER, STATES, UNLIMITED
+from labstack.tcp.info import MAX_SSTHRESH, NEVER, STATES
 from labstack.tcp.info import tcp_info as of_connection
+from labstack.tcp.pace import UNLIMITED
 from labstack.tcp.rtt import INITIAL_RTO
 from labstack.tcp.states import CLOSED, LISTEN
 
@@ -46,6 +47,17 @@ def tcp_bytes(host: Host, s: Socket) -> bytes:
     return info.pack(info.TCP_INFO, tcp(host, s))
 
 
+def control(host: Host, s: Socket) -> dict[str, int]:
+    """What TCP_CC_INFO says: the figures of the connection's controller, if it has any."""
+    it = sk.conn(host, s)
+    return it.snd.cc.info() if it is not None else {}
+
+
+def control_bytes(host: Host, s: Socket) -> bytes:
+    it = sk.conn(host, s)
+    return info.pack(info.CC_INFO.get(it.snd.cc.name, ()), it.snd.cc.info()) if it is not None else b""
+
+
 def memory_bytes(host: Host, s: Socket) -> bytes:
     return info.pack(info.MEMINFO, memory(host, s))
 
@@ -54,4 +66,6 @@ def of(host: Host, fd: int) -> dict[str, int]:
     """All figures of a descriptor's socket, by name. Raises EBADF, ENOTSOCK."""
     s = files.socket(host.files, fd)
     found = info.unpack(info.MEMINFO, memory_bytes(host, s))
-    return found if s.type != sk.SOCK_STREAM else found | info.unpack(info.TCP_INFO, tcp_bytes(host, s))
+    if s.type != sk.SOCK_STREAM:
+        return found
+    return found | control(host, s) | info.unpack(info.TCP_INFO, tcp_bytes(host, s))

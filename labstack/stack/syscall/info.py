@@ -41,9 +41,11 @@ MEMINFO: Layout = _words(
     "SK_MEMINFO_RMEM_ALLOC SK_MEMINFO_RCVBUF SK_MEMINFO_WMEM_ALLOC SK_MEMINFO_SNDBUF SK_MEMINFO_FWD_ALLOC "
     "SK_MEMINFO_WMEM_QUEUED SK_MEMINFO_OPTMEM SK_MEMINFO_BACKLOG SK_MEMINFO_DROPS",
 )
+_DCTCP = (*_words(2, "dctcp_enabled dctcp_ce_state"), *_words(4, "dctcp_alpha dctcp_ab_ecn dctcp_ab_tot"))
 CC_INFO: dict[str, Layout] = {  # by the name of the congestion control
     "vegas": _words(4, "tcpv_enabled tcpv_rttcnt tcpv_rtt tcpv_minrtt"),
-    "dctcp": (*_words(2, "dctcp_enabled dctcp_ce_state"), *_words(4, "dctcp_alpha dctcp_ab_ecn dctcp_ab_tot")),
+    "dctcp": _DCTCP,
+    "dctcp-reno": _DCTCP,
     "bbr": _words(4, "bbr_bw_lo bbr_bw_hi bbr_min_rtt bbr_pacing_gain bbr_cwnd_gain"),
 }
 

@@ -17,6 +17,8 @@ from labstack.stack.syscall import files, poll, sk
 from labstack.stack.syscall.files import FOREVER, Socket, refused
 from labstack.stack.syscall.forms import IFNAMSIZ, SECOND
 from labstack.tcp import sndbuf as tcp_sndbuf
+from labstack.tcp.cc import table
+from labstack.tcp.pace import UNLIMITED
 from labstack.tcp.settings import SETTINGS
 from labstack.tcp.states import CLOSED, LISTEN
 
@@ -33,7 +35,6 @@ DATAGRAMS = 212_992  # bytes, Linux's wmem_default: ours go out at once
 ECN = 3  # bits of the TOS
 DEFAULT_MSS = 536
 CA_NAME_MAX = 16
-UNLIMITED = (1 << 64) - 1  # bytes/s
 
 
 def _within(value: int, least: int, most: int) -> int:
@@ -187,14 +188,20 @@ def keepalive(host: Host, s: Socket, value: int) -> None:
 
 
 def congestion(host: Host, s: Socket) -> bytes:
-    return b"reno".ljust(CA_NAME_MAX, b"\0")
+    it, names = sk.conn(host, s), SETTINGS["congestion"].names()
+    name = it.snd.cc.name if it is not None else names[s.wishes.get("congestion", host.env.config[table.SYSCTL])]
+    return name.encode().ljust(CA_NAME_MAX, b"\0")
 
 
 def set_congestion(host: Host, s: Socket, value: bytes) -> None:
+    """By name. Raises EINVAL for none at all, ENOENT for one that nobody has."""
     if not value:
         raise refused(errno.EINVAL)
-    if value[: CA_NAME_MAX - 1].partition(b"\0")[0] != b"reno":
+    name = value[: CA_NAME_MAX - 1].partition(b"\0")[0].decode("latin-1")
+    names = SETTINGS["congestion"].names()
+    if name not in names:
         raise refused(errno.ENOENT)
+    wish(host, s, "congestion", names.index(name))
 
 
 # buffers

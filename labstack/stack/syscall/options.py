@@ -99,7 +99,7 @@ _ROWS: tuple[Option, ...] = (
     _tcp(18, "TCP_USER_TIMEOUT", "user_timeout", 0, INT_MAX),
     Option(SOL_TCP, 23, "TCP_FASTOPEN", INT, opening.limit, opening.set_limit),
     Option(SOL_TCP, 25, "TCP_NOTSENT_LOWAT", INT, knobs.wished("notsent_lowat"), knobs.notsent_lowat),
-    Option(SOL_TCP, 26, "TCP_CC_INFO", BYTES, lambda host, s: b"", None),  # Reno has no figures of its own
+    Option(SOL_TCP, 26, "TCP_CC_INFO", BYTES, figures.control_bytes, None),
     Option(SOL_TCP, 30, "TCP_FASTOPEN_CONNECT", INT, opening.waits, opening.set_waits),
     Option(SOL_TCP, 33, "TCP_FASTOPEN_KEY", NAME, opening.key, opening.set_key),
     Option(SOL_TCP, 34, "TCP_FASTOPEN_NO_COOKIE", INT, opening.free, opening.set_free),

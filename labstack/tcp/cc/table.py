@@ -34,6 +34,11 @@ def default(config: Mapping[str, int]) -> str:
     return sysctls.SYSCTLS[SYSCTL].words[config[SYSCTL]]
 
 
+def number(cc: Controller) -> int:
+    """Which word of `tcp_congestion_control` it goes by; what there is instead of DCTCP without ECN, by DCTCP's."""
+    return sysctls.SYSCTLS[SYSCTL].words.index(Dctcp.name if isinstance(cc, WithoutEcn) else cc.name)
+
+
 def begin(cc: Controller, s: Sample, ecn: bool) -> Controller:
     """The connection is established, with ECN or without: start its controller, or the one that replaces it."""
     if cc.ecn and not ecn:
@@ -49,7 +54,7 @@ def switch(cc: Controller, name: str, config: Mapping[str, int], s: Sample, ecn:
 
 def _heir(new: Controller, old: Controller) -> Controller:
     new.cwnd, new.ssthresh, new.clamp = old.cwnd, old.ssthresh, old.clamp
-    new.credit, new.limited, new.pacing = old.credit, old.limited, old.pacing
+    new.credit, new.limited = old.credit, old.limited
     return new
 
 
