@@ -42,6 +42,7 @@ class Host(State):
     flows: dict[bytes, int] = field(default_factory=dict)  # a segment's addresses and ports: its connection
     bound: dict[Port, int] = field(default_factory=dict)  # listeners and datagram sockets
     next_sock: int = 1
+    turns: dict[int, int] = field(default_factory=dict)  # slot: how many ephemeral ports were tried (RFC 6056 §3.3.4)
     lingering: dict[int, None] = field(default_factory=dict)  # in TIME-WAIT without an owner, oldest first
     files: Files = field(default_factory=Files)  # of the system calls
     memory: Memory = field(default_factory=Memory)  # of servers, for Fast Open

@@ -4,7 +4,6 @@
 import errno
 from collections.abc import Iterator, Mapping
 
-from labstack.core.env import Env
 from labstack.core.errors import StackError
 from labstack.ip import route
 from labstack.ip.family import V4, V6, text
@@ -17,6 +16,8 @@ from labstack.tcp.settings import SETTINGS as OPTIONS
 from labstack.tcp.states import CLOSED
 
 MOST = "fs.file-max"
+
+TURNS, LEAP = 256, 8  # slots of the table of RFC 6056 §3.3.4; a choice moves its slot on by up to so many ports
 
 
 def fresh(host: Host, wanted: int = 0) -> int:
@@ -112,17 +113,24 @@ def ephemeral(host: Host, proto: str, local: bytes, remote: bytes, rport: int) -
 
 
 def candidates(host: Host, local: bytes, remote: bytes, rport: int) -> Iterator[int]:
-    """Ephemeral ports in the order of trying: a keyed offset per destination, then upwards (RFC 6056 §3.3.3)."""
+    """Ephemeral ports in the order of trying: a keyed offset per destination, then upwards (RFC 6056 §3.3.4).
+
+    Beside the offset counts how many were tried before for destinations of the same slot of a small table, so that who
+    sees our ports learns nothing of those towards others. As on Linux connections have every other port first, and
+    bind(), which has no destination, the rest.
+    """
     env = host.env
     low, high = env.config["net.ipv4.ip_local_port_range.min"], env.config["net.ipv4.ip_local_port_range.max"]
-    span = max(high - low + 1, 1)
-    start = env.rng.secret(b"port", local, remote, rport.to_bytes(2, "big")) + _turn(env)
-    return (low + (start + i) % span for i in range(span))
-
-
-def _turn(env: Env) -> int:
-    env.count["PortsChosen"] += 1
-    return env.count["PortsChosen"]
+    key = env.rng.secret(b"port", local, remote, rport.to_bytes(2, "big"))
+    slot = key % TURNS
+    turn = host.turns.get(slot, 0)
+    leap = env.rng.secret(b"turn", key.to_bytes(8, "big"), turn.to_bytes(8, "big")) % LEAP
+    first = low if remote else low + 1
+    for begin in (first, low + low + 1 - first):
+        half = range(begin, high + 1, 2)
+        for tried in range(len(half)):
+            host.turns[slot] = turn + max(tried, leap) + 1
+            yield half[((key >> 32) + turn + tried) % len(half)]
 
 
 def adopt(host: Host, conn: Conn) -> None:
