@@ -31,6 +31,7 @@ class Route(State):
     mtu: int = 0  # bytes of an IP packet; 0: what the interface takes
     lock: bool = False  # nobody can tell that it is less
     advmss: int = 0  # the MSS that TCP announces to there; 0: what fits the path
+    initcwnd: int = 0  # segments of TCP's initial window; 0: as everywhere
 
 
 class Path(NamedTuple):
@@ -48,7 +49,8 @@ class Path(NamedTuple):
     link_mtu: int  # of the interface: for who does not believe what was learnt of the path
     fixed: bool = False  # mtu is as configured, and nothing is learnt
     fragile: bool = False  # something on the way may have to fragment: no DF (IPv4)
-    advmss: int = 0
+    advmss: int = 0  # as in the route
+    initcwnd: int = 0
 
 
 class Learnt(NamedTuple):

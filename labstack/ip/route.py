@@ -83,9 +83,8 @@ def _path(net: Net, route: Route, nexthop: bytes, src: bytes, dst: bytes) -> Pat
         mtu, fragile = learnt.mtu, learnt.fragile
     family, group = of(dst), to_many(net, dst)
     sums = ones_sum(src + dst)
-    return Path(
-        family, route.dev, nexthop, src, dst, mtu, it.gso, sums, group, it.mtu, route.lock, fragile, route.advmss
-    )
+    given = route.lock, fragile, route.advmss, route.initcwnd
+    return Path(family, route.dev, nexthop, src, dst, mtu, it.gso, sums, group, it.mtu, *given)
 
 
 def add(
@@ -108,6 +107,24 @@ def add(
         raise StackError(errno.EINVAL, f"route {prefix}: say where it leads, with via= or dev=")
     index = iface(net, dev).index
     return insert(net, Route(ip, plen, hop, index, parse_addr(src) if src else b"", metric))
+
+
+def change(
+    net: Net,
+    prefix: str,
+    via: str,
+    dev: int | str,
+    mtu: int = 0,
+    lock: bool = False,
+    advmss: int = 0,
+    initcwnd: int = 0,
+) -> None:
+    """Put a route in the place of those to the same prefix, if there are any; for what it says of the path see Route.
+    Raises StackError EINVAL, ENODEV."""
+    hop = parse_addr(via) if via else b""
+    ip, plen = _prefix(prefix, hop)
+    net.routes = [r for r in net.routes if (r.prefix, r.plen) != (ip, plen)]
+    insert(net, Route(ip, plen, hop, iface(net, dev).index, mtu=mtu, lock=lock, advmss=advmss, initcwnd=initcwnd))
 
 
 def _prefix(prefix: str, hop: bytes) -> tuple[bytes, int]:

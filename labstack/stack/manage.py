@@ -66,6 +66,21 @@ def route_add(
     route.add(host.net, prefix, via or None, dev, src, metric)
 
 
+def route_change(
+    host: Host,
+    prefix: str,
+    via: str,
+    dev: int | str,
+    mtu: int = 0,
+    lock: bool = False,
+    advmss: int = 0,
+    initcwnd: int = 0,
+) -> None:
+    """Put a route in the place of those to a prefix. mtu: of the path, bytes; lock: whatever routers say;
+    advmss: what TCP announces; initcwnd: segments. Raises StackError EINVAL, ENODEV."""
+    route.change(host.net, prefix, via, dev, mtu=mtu, lock=lock, advmss=advmss, initcwnd=initcwnd)
+
+
 def route_del(host: Host, prefix: str, via: str = "", dev: int | str | None = None) -> None:
     """Remove the routes to a prefix. Raises StackError ESRCH."""
     route.remove(host.net, prefix, via or None, dev)
@@ -106,6 +121,7 @@ OPS: dict[str, Callable[..., Any]] = {
     "addr_add": addr_add,
     "addr_del": addr_del,
     "route_add": route_add,
+    "route_change": route_change,
     "route_del": route_del,
     "neigh_add": neigh_add,
     "sysctl": sysctl,

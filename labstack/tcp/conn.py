@@ -245,6 +245,7 @@ class Conn(State):
     soft: int = 0  # errno: the last trouble that was no reason to die (MUST-47)
     version: int = -1  # of the network layer, when mss, mtu and gso were last fitted to the path
     mtu: int = 0  # of the path, bytes of an IP packet
+    initcwnd: int = 0  # segments of the initial window, if the route says so
     gso: int = 0  # greatest super-segment on this path, bytes of payload; 0: one segment per frame
     pseudo: int = 0  # sum over the pseudo-header without the length
     approved: tuple[int, int] = (-1, 0)  # (Net.version, interface) for which IP found its addresses in order

@@ -70,8 +70,13 @@ def follow(env: Env, net: Net, conn: Conn) -> None:
     conn.gso = max(path.gso - path.family.header - TCP_HLEN, 0) if conn.acc is None else 0
     conn.df = whole(conn, path)
     conn.fq = net.ifaces[path.dev].qdisc == "fq"
-    if path.mtu != conn.mtu:
-        sync(env, conn, path.mtu)
+    if path.mtu == conn.mtu:
+        return
+    before = conn.snd.mss if path.mtu > conn.mtu else 0
+    sync(env, conn, path.mtu)
+    if conn.snd.mss < before:
+        # a path that grew is no reason for smaller segments, though `plpmtud` begins with small ones
+        conn.snd.mss = conn.snd.cc.mss = before
 
 
 def whole(conn: Conn, path: Path) -> bool:

@@ -90,6 +90,7 @@ def make(
         rcv=rcv,
         tally=tally.Tally(),
         mtu=path.mtu,
+        initcwnd=path.initcwnd,
         discover=mtu.DONT if family.no_pmtu and env.config[family.no_pmtu] else mtu.WANT,
         gso=max(path.gso - family.header - TCP_HLEN, 0),
         pseudo=checksum.add(path.sum, PROTO),
@@ -100,7 +101,7 @@ def make(
 
 def _controller(env: Env, mss: int) -> Controller:
     cc = table.make(table.default(env.config), env.config, mss, env.rng.below(1 << 32))
-    cc.cwnd = send.initial_window(env)
+    cc.cwnd = env.config["net.ipv4.tcp_init_cwnd"]
     return cc
 
 
@@ -224,6 +225,6 @@ def established(env: Env, conn: Conn) -> None:
 def first_flight(env: Env, conn: Conn) -> None:
     """RFC 6928 §2: one segment, if our SYN had to be sent again, and again. Then the controller begins."""
     snd = conn.snd
-    snd.cc.cwnd = 1 if conn.tally.retrans > 1 else send.initial_window(env)
+    snd.cc.cwnd = 1 if conn.tally.retrans > 1 else send.initial_window(env, conn)
     snd.full_at = env.now
     snd.cc = table.begin(snd.cc, rate.moment(env, snd), ecn=bool(conn.ecn))

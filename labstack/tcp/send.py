@@ -230,13 +230,13 @@ def _idle(env: Env, conn: Conn) -> None:
     idle = env.now - snd.sent_at
     if idle > snd.rtt.rto and not snd.cc.own and env.config["net.ipv4.tcp_slow_start_after_idle"]:
         env.note("5681/4.1/restart", conn.sock)
-        snd.cc.restart(idle, snd.rtt.rto, initial_window(env))
+        snd.cc.restart(idle, snd.rtt.rto, initial_window(env, conn))
         snd.full_at, snd.used, snd.sent_at = env.now, 0, env.now
 
 
-def initial_window(env: Env) -> int:
+def initial_window(env: Env, conn: Conn) -> int:
     """RFC 6928: ten segments."""
-    return env.config["net.ipv4.tcp_init_cwnd"]
+    return conn.initcwnd or env.config["net.ipv4.tcp_init_cwnd"]
 
 
 def _span(snd: Snd, seq: int, size: int) -> Span:
@@ -379,7 +379,7 @@ def _starved(env: Env, conn: Conn) -> None:
     if not env.config["net.ipv4.tcp_slow_start_after_idle"]:
         return
     if snd.loss.state == 0 and not snd.blocked:
-        used = max(snd.used, initial_window(env))
+        used = max(snd.used, initial_window(env, conn))
         if used < snd.cc.cwnd:
             snd.cc.ssthresh = snd.cc.worth(snd.loss.state)
             snd.cc.cwnd = (snd.cc.cwnd + used) // 2

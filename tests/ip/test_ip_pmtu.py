@@ -123,3 +123,14 @@ def test_ipv6_and_other_errors_are_always_heard() -> None:
     other = meaning(route.of(ip(MY4)), 3, 1, 0, 6, ip(MY4), ip(YOU4), bytes(8))
     assert pmtu.told(host.env, six) == six
     assert pmtu.told(host.env, other) == other
+
+
+def test_a_route_is_changed_in_its_place() -> None:
+    """`ip route change`."""
+    host = Host()
+    for size in (640, 1400):
+        route.change(host.net, YOU4, "", "eth0", mtu=size, lock=True, advmss=600, initcwnd=11)
+        path = route.lookup(host.env, host.net, ip(YOU4))
+        assert path is not None
+        assert (path.mtu, path.fixed, path.advmss, path.initcwnd) == (size, True, 600, 11)
+    assert len([r for r in host.net.routes if r.plen == 32 and len(r.prefix) == 4]) == 1

@@ -152,3 +152,21 @@ def test_black_holes_are_nobodys_business_without_probing(tcp: Tcp) -> None:
     """tcp_mtu_probing 0."""
     s = hole(tcp, 0)
     assert {s.soon().size for _ in range(10)} == {1460}
+
+
+def test_a_path_that_grew_makes_no_segment_smaller(tcp: Tcp) -> None:
+    """`ip route change`: the search begins below what is known to get through."""
+    s = tcp(sysctl={"net.ipv4.tcp_mtu_probing": 2, "net.ipv4.tcp_base_mss": 512})
+    s.call("route_change", s.peer, "", 1, 640, True, 600, 11)
+    s.listen()
+    s.rx("S", mss=1460)
+    assert s.tx("SA").mss == 600
+    s.rx("A")
+    s.accept()
+    assert (s.conn.snd.mss, s.conn.snd.cc.cwnd) == (600, 11)
+    s.call("route_change", s.peer, "", 1, 1500, True, 1460)
+    s.call("send", s.sock, bytes(4000))
+    assert [seg.size for seg in s.burst()] == [986, 600, 600, 600, 600, 600, 14]
+    s.rx("A")
+    s.call("send", s.sock, bytes(2000))
+    assert [seg.size for seg in s.burst()] == [986, 986, 28]

@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Callable
 from typing import NoReturn
 
+from labstack.core.errors import StackError
 from labstack.scenario.shell.commands import Action, Call, Done, inside
 from labstack.scenario.shell.words import refuse
 from labstack.stack.manage import QDISCS
@@ -20,6 +21,7 @@ ROUTE = ("route", "ro", "r")
 ACTIONS = ("add", "append", "change", "replace", "del", "delete")
 NUMBERS = ("metric", "advmss", "mtu", "initcwnd", "initrwnd", "window", "hoplimit", "quickack", "reordering", "cwnd")
 WORDS = ("via", "dev", "src", "rto_min", "congctl", "proto", "scope", "table", "features", "rtt", "rttvar", "ssthresh")
+METRICS = ("mtu", "advmss", "initcwnd")  # those of them that a host of ours has
 OFFLOADS = ("tso", "gso", "gro", "lro", "tx", "rx", "sg", "ufo", "tx-checksumming", "rx-checksumming", "scatter-gather")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/%]*")  # an address, a prefix, a name, a number
 
@@ -33,20 +35,42 @@ def ip(call: Call) -> Action:
     if what in ROUTE and words[1:] == ["flush", "cache"]:
         return _done(call, bare=True)
     if what in ROUTE and action in ACTIONS and rest and _WORD.fullmatch(rest[0]):
-        _route(call, rest[1:])
-        return _done(call, bare=False)
+        given = _route(call, rest[1:])
+        return _done(call, bare=False) if inside(call.session) is not None else _change(call, action, rest[0], given)
     return _refuse(call)
 
 
-def _route(call: Call, words: list[str]) -> None:
-    rest = list(reversed(words))
+def _route(call: Call, words: list[str]) -> dict[str, str]:
+    """What is said of a route: "mtu": "640"; "lock": what is locked."""
+    rest, given = list(reversed(words)), {}
     while rest:
         name = rest.pop()
         if name == "onlink":
             continue
         if rest and rest[-1] == "lock":
             rest.pop()
-        _value(call, rest, name in NUMBERS, name in NUMBERS or name in WORDS)
+            given["lock"] = name
+        given[name] = _value(call, rest, name in NUMBERS, name in NUMBERS or name in WORDS)
+    return given
+
+
+def _change(call: Call, action: str, prefix: str, given: dict[str, str]) -> Action:
+    """A host of ours has this route from now on."""
+    administer = getattr(call.session.target, "administer", None)
+    metrics = {name: int(given[name]) for name in METRICS if name in given}
+    known = given.keys() <= {"via", "dev", "lock", *METRICS} and given.get("lock", "mtu") == "mtu"
+    if administer is None or action not in ("change", "replace") or not known or "dev" not in given:
+        _refuse(call)
+    asked = prefix, given.get("via", ""), given["dev"], metrics.get("mtu", 0), "lock" in given
+
+    def run(stdin: str) -> Done:
+        try:
+            administer("route_change", *asked, metrics.get("advmss", 0), metrics.get("initcwnd", 0))
+        except StackError as error:
+            return Done(2, "", f"RTNETLINK answers: {error.strerror}\n")
+        return Done()
+
+    return run
 
 
 def tc(call: Call) -> Action:
