@@ -253,6 +253,7 @@ class Conn(State):
     sack: bool = False  # the same for selective acknowledgments (RFC 2018 §2)
     search: Search = Search()
     ecn: int = 0  # see `ecn`
+    earlier: tuple[tuple[int, bool], ...] = ()  # ACKs that DCTCP's receiver owes: RCV.NXT then, whether they echo
     acc: Accurate | None = None  # both sides use accurate ECN
     tstamp: Timestamps | None = None  # the same for timestamps (RFC 7323 §3.2)
     challenged: int = -(1 << 62)  # when the last rate-limited ACK went out

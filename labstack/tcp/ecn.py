@@ -8,7 +8,7 @@ things is Linux's, whose receiver acknowledges quickly while there is congestion
 
 from labstack.core.env import Env
 from labstack.tcp import accecn, ackgen
-from labstack.tcp.conn import Conn
+from labstack.tcp.conn import DELAYED, Conn
 from labstack.tcp.segment import ACK, AE, CWR, ECE, SYN, Segment
 
 NOT_ECT, ECT1, ECT0, CE = range(4)  # the two bits of the IP header
@@ -16,6 +16,7 @@ MARK = 3
 # Conn.ecn: agreed upon (until then: offered); we owe a CWR; the peer owes one; its packets are ECT
 ON, TELL, ECHO, SEEN = 1, 2, 4, 8
 ACCURATE = 16  # our SYN offers accurate ECN
+MARKED = 32  # DCTCP's receiver: the text that came last was marked
 OFFERING = (1, 3, 4)  # values of net.ipv4.tcp_ecn
 QUICK = 2  # acknowledgments that go at once when something was marked
 
@@ -87,6 +88,8 @@ def arrived(env: Env, conn: Conn, seg: Segment) -> None:
         conn.ecn &= ~ECHO
         ackgen.at_once(conn)  # cwnd may be one segment over there
     mark = seg.dgram.tos & MARK
+    if mark != NOT_ECT and conn.snd.cc.ecn:
+        _each(env, conn, mark == CE)
     if mark == CE:
         if not conn.ecn & ECHO:
             env.note("3168/6.1.3/marked", conn.sock)
@@ -96,6 +99,18 @@ def arrived(env: Env, conn: Conn, seg: Segment) -> None:
         conn.ecn |= SEEN
     elif conn.ecn & SEEN:
         ackgen.hurry(env, conn, QUICK)  # probably sent again
+
+
+def _each(env: Env, conn: Conn, marked: bool) -> None:
+    """DCTCP's receiver echoes each mark, whatever CWR says (RFC 8257 §3.2): when marks begin or end, what waits for its
+    ACK gets that with the echo of before, and this text at once."""
+    if bool(conn.ecn & MARKED) != marked:
+        env.note("8257/3.2/changed", conn.sock)
+        if conn.rcv.ack == DELAYED:
+            conn.earlier = (*conn.earlier, (conn.rcv.nxt, not marked))
+        ackgen.at_once(conn)
+    both = ECHO | MARKED
+    conn.ecn = conn.ecn | both if marked else conn.ecn & ~both
 
 
 def echoes(conn: Conn, seg: Segment) -> bool:

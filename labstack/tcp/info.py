@@ -9,7 +9,7 @@ from labstack.core.config import MS
 from labstack.core.env import Env
 from labstack.tcp import delivery, rate
 from labstack.tcp.conn import Accurate, Conn
-from labstack.tcp.ecn import ON, SEEN
+from labstack.tcp.ecn import MARKED, ON, SEEN
 from labstack.tcp.pace import UNLIMITED
 from labstack.tcp.states import (
     CLOSE_WAIT,
@@ -88,6 +88,14 @@ def _accurate(it: Accurate) -> dict[str, int]:
         "accecn_fail_mode": int(it.plain),
         "accecn_opt_seen": 2 * it.options,
     }
+
+
+def of_controller(conn: Conn) -> dict[str, int]:
+    """The fields of TCP_CC_INFO, by name; {} if the controller has none."""
+    found = conn.snd.cc.info()
+    if conn.snd.cc.ecn:
+        found["dctcp_ce_state"] = int(bool(conn.ecn & MARKED))
+    return found
 
 
 def _sender(env: Env, conn: Conn) -> dict[str, int]:

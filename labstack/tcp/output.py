@@ -35,6 +35,8 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         synack(env, net, conn)
         half.sent(env, conn, conn.half)
         ackgen.sent(env, conn)
+    if conn.earlier:
+        _earlier(env, net, conn)
     before, again = snd.nxt, _send(env, net, conn)
     if snd.una < snd.out.end + snd.fin and conn.state in SENDING:
         _watch(env, conn, snd.nxt > before)
@@ -52,6 +54,15 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         _bare(env, net, conn, send.ack_seq(snd), ACK, window.advertise(env, conn))
         ackgen.sent(env, conn)
     return False
+
+
+def _earlier(env: Env, net: Net, conn: Conn) -> None:
+    """ACKs of what came before marks began or ended, as they would have been then (RFC 8257 §3.2)."""
+    nxt, bits = conn.rcv.nxt, conn.ecn
+    for ack, echo in conn.earlier:
+        conn.rcv.nxt, conn.ecn = ack, bits | ecn.ECHO if echo else bits & ~ecn.ECHO
+        _bare(env, net, conn, send.ack_seq(conn.snd), ACK, window.advertise(env, conn))
+    conn.rcv.nxt, conn.ecn, conn.earlier = nxt, bits, ()
 
 
 def synack(env: Env, net: Net, conn: Conn) -> None:

@@ -164,6 +164,7 @@ RULES: dict[str, Rule] = {
     "3168/6.1.1.1/without": Rule("the SYN goes again without ECN: perhaps that was why it was lost", ("ECN-1",)),
     "3168/6.1.3/marked": Rule("the network marked it: every ACK says so until the peer has slowed down", ("ECN-3",)),
     "3168/6.1.3/answered": Rule("the peer has slowed down: no more echoes", ("ECN-3",)),
+    "8257/3.2/changed": Rule("DCTCP: marks begin or end here: acknowledge what was before, and this, each at once"),
     "3168/6.1.2/cwr": Rule("this segment says that we have slowed down", ("ECN-2",)),
     # accurate ECN (RFC 9768)
     "9768/3.1/agreed": Rule("both sides use accurate ECN: ACKs count the packets that were marked"),

@@ -207,3 +207,46 @@ def test_the_rest_of_tos_is_kept(tcp: Tcp) -> None:
     s.call("setopt", s.sock, "tos", 0x28)
     s.call("send", s.sock, b"x")
     s.tx("PA", tos=0x28 | ECT0)
+
+
+def dctcp(tcp: Tcp) -> Script:
+    """A receiver with DCTCP whose ACKs are delayed: its first ones, which go at once, are behind it."""
+    s = tcp(sysctl={**ECN, "net.ipv4.tcp_congestion_control": 3})
+    s.listen()
+    s.rx("SEW", mss=1460, tos=ECT0)
+    s.tx("SAE")
+    s.rx("A", tos=ECT0)
+    s.accept()
+    s.conn.rcv.quick, s.conn.rcv.ato, s.conn.rcv.heard = 0, 40_000_000, s.now
+    return s
+
+
+def test_dctcp_acknowledges_at_once_when_marks_begin(tcp: Tcp) -> None:
+    """RFC 8257 §3.2: what waited is acknowledged with the echo of before, then what was marked."""
+    s = dctcp(tcp)
+    s.rx("A", data=100, tos=ECT0)
+    s.nothing()
+    s.rx("A", data=100, tos=CE)
+    s.tx("A", ack=101)
+    s.tx("AE", ack=201)
+
+
+def test_dctcp_acknowledges_at_once_when_marks_end(tcp: Tcp) -> None:
+    """RFC 8257 §3.2."""
+    s = dctcp(tcp)
+    s.rx("A", data=100, tos=CE)
+    s.tx("AE", ack=101)
+    s.rx("A", data=100, tos=CE)
+    s.nothing()
+    s.rx("A", data=100, tos=ECT0)
+    s.tx("AE", ack=201)
+    s.tx("A", ack=301)
+
+
+def test_dctcp_echoes_marks_whatever_cwr_says(tcp: Tcp) -> None:
+    """RFC 8257 §3.2: the echo tells what was marked, and not that the sender should slow down."""
+    s = dctcp(tcp)
+    s.rx("A", data=100, tos=CE)
+    s.tx("AE", ack=101)
+    s.rx("AW", data=100, tos=CE)
+    s.tx("AE", ack=201)

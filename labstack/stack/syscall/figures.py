@@ -8,6 +8,7 @@ from labstack.stack.host import Host
 from labstack.stack.syscall import files, info, knobs, sk
 from labstack.stack.syscall.files import Socket
 from labstack.tcp.info import MAX_SSTHRESH, NEVER, STATES
+from labstack.tcp.info import of_controller
 from labstack.tcp.info import tcp_info as of_connection
 from labstack.tcp.pace import UNLIMITED
 from labstack.tcp.rtt import INITIAL_RTO
@@ -50,12 +51,12 @@ def tcp_bytes(host: Host, s: Socket) -> bytes:
 def control(host: Host, s: Socket) -> dict[str, int]:
     """What TCP_CC_INFO says: the figures of the connection's controller, if it has any."""
     it = sk.conn(host, s)
-    return it.snd.cc.info() if it is not None else {}
+    return of_controller(it) if it is not None else {}
 
 
 def control_bytes(host: Host, s: Socket) -> bytes:
     it = sk.conn(host, s)
-    return info.pack(info.CC_INFO.get(it.snd.cc.name, ()), it.snd.cc.info()) if it is not None else b""
+    return info.pack(info.CC_INFO.get(it.snd.cc.name, ()), of_controller(it)) if it is not None else b""
 
 
 def memory_bytes(host: Host, s: Socket) -> bytes:

@@ -71,7 +71,7 @@ class Dctcp(Reno):
         ce, total = self.latest_ce - self.total_ce, self.latest - self.total
         return {
             "dctcp_enabled": 1,
-            "dctcp_ce_state": 0,
+            "dctcp_ce_state": 0,  # the receiver knows, see `info.of_controller`
             "dctcp_alpha": self.alpha,
             "dctcp_ab_ecn": ce * self.mss,
             "dctcp_ab_tot": total * self.mss,
