@@ -133,7 +133,7 @@ def _congestion(env: Env, conn: Conn, value: int) -> None:
         return
     if conn.state in (CLOSED, SYN_SENT, SYN_RECEIVED):
         snd.cc = table.make(name, env.config, snd.cc.mss, snd.cc.seed)
-        snd.cc.cwnd = send.initial_window(env)
+        snd.cc.cwnd = send.initial_window(env, conn)
         return
     snd.loss.prior_ssthresh = 0
     snd.cc = table.switch(snd.cc, name, env.config, rate.moment(env, snd), ecn=bool(conn.ecn))
