@@ -14,11 +14,10 @@ from labstack.stack.host import TCP, UDP, Echo, Host
 from labstack.stack.syscall import datagram as datagrams
 from labstack.stack.syscall import errqueue
 from labstack.tcp import arrive as tcp
-from labstack.tcp import closing, cookies, listen, opening, output
+from labstack.tcp import closing, cookies, listen, opening, output, timewait
 from labstack.tcp import icmp as tcp_icmp
 from labstack.tcp.conn import Conn
-from labstack.tcp.segment import ACK, RST, SYN, Segment, parse
-from labstack.tcp.seq import unwrap
+from labstack.tcp.segment import Segment, parse
 from labstack.tcp.states import CLOSED, TIME_WAIT
 from labstack.udp import socket as udp
 from labstack.udp.socket import Udp
@@ -85,16 +84,15 @@ _LEAVING = frozenset({TIME_WAIT, CLOSED})
 
 
 def _makes_way(host: Host, conn: Conn, seg: Segment) -> bool:
-    """A connection that died a moment ago has no more say; one in TIME-WAIT gives way to a new SYN with a greater
-    sequence number (RFC 9293 §3.6.1)."""
+    """A connection that died a moment ago has no more say; one in TIME-WAIT gives way to a new SYN, if somebody listens
+    (RFC 9293 §3.6.1)."""
     if conn.state == CLOSED:
         ports.unlink(host, conn)
         return True
-    if seg.flags & (SYN | ACK | RST) != SYN or unwrap(seg.seq, conn.rcv.nxt) <= conn.rcv.nxt:
-        return False
     if ports.find(host, TCP, conn.local, conn.lport) not in host.listeners:
         return False
-    host.env.note("9293/3.6.1/reopen", conn.sock)
+    if not timewait.makes_way(host.env, conn, seg):
+        return False
     host.env.count["TcpExtTWRecycled"] += 1
     closing.finish(host.env, conn)
     ports.unlink(host, conn)  # the flush of this event forgets the rest, unless an application holds it

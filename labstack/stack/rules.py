@@ -8,7 +8,6 @@ from labstack.tcp.rules import RULES as TCP
 from labstack.udp.rules import RULES as UDP
 
 OWN: dict[str, Rule] = {
-    "9293/3.6.1/reopen": Rule("a new SYN beyond all that was received may replace the one in TIME-WAIT", ("SHLD-4",)),
     "linux/tcp_max_tw_buckets/oldest": Rule("too many connections in TIME-WAIT: the oldest ends early"),
     "1122/3.2.2.6/reply": Rule("echo reply {0} with {1} bytes for the ping socket"),
     "drop.tcp.closed": Rule("nobody has the port {0}"),

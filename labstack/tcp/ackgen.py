@@ -8,11 +8,13 @@ segments that were handled since (MUST-58, MUST-59).
 from labstack.core import kinds
 from labstack.core.config import MS, SECOND
 from labstack.core.env import Env
-from labstack.tcp import window
+from labstack.tcp import blocks, window
 from labstack.tcp.conn import DELAYED, NONE, NOW, Conn, Rcv
-from labstack.tcp.states import RECEIVING
+from labstack.tcp.segment import SYN, Segment
+from labstack.tcp.states import RECEIVING, SYN_RECEIVED, TIME_WAIT
 
 UNLIMITED = (1 << 31) - 1  # tcp_challenge_ack_limit
+SKIPPED = {SYN_RECEIVED: "TcpExtTCPACKSkippedSynRecv", TIME_WAIT: "TcpExtTCPACKSkippedTimeWait"}
 QUICKLY = 16  # acknowledgments at most that go out at once when a peer starts or starts again
 PATIENCE, SHORTER = 500 * MS, 200 * MS  # an acknowledgment never waits longer (MUST-40)
 
@@ -154,6 +156,20 @@ def throttled(env: Env, conn: Conn, skipped: str) -> bool:
     return False
 
 
+def answer(env: Env, conn: Conn, seg: Segment, skipped: str) -> bool:
+    """An unacceptable segment: tell the peer where we are, and what it sends again for nothing (tcp_send_dupack). False
+    if it is not answered: without text it may be such an answer itself."""
+    rcv = conn.rcv
+    if (seg.flags & SYN or not seg.len) and throttled(env, conn, skipped):
+        return False
+    rcv.ack = NOW
+    if seg.seq < rcv.nxt and seg.len and conn.state not in SKIPPED:
+        env.count["TcpExtDelayedACKLost"] += 1
+        quickly(env, conn)
+        blocks.before(env, conn, seg.seq, min(seg.seq + seg.len, rcv.nxt))
+    return True
+
+
 def challenge(env: Env, conn: Conn) -> None:
     """Ask the peer whether it meant that, with an ACK (RFC 5961 §3.2, §4.2, §5.2): seldom on each connection, and not
     too often on the whole host."""
@@ -164,6 +180,13 @@ def challenge(env: Env, conn: Conn) -> None:
         return
     env.count["TcpExtTCPChallengeACK"] += 1
     conn.rcv.ack = NOW
+
+
+def challenge_syn(env: Env, conn: Conn) -> None:
+    """A SYN inside a connection: the peer may have forgotten it, and then answers our ACK with a RST (RFC 5961 §4)."""
+    env.note("9293/3.10.7.4/syn/challenge", conn.sock)
+    env.count["TcpExtTCPSYNChallenge"] += 1
+    challenge(env, conn)
 
 
 def _allowance(env: Env) -> bool:
@@ -183,7 +206,7 @@ def _allowance(env: Env) -> bool:
 def sent(env: Env, conn: Conn) -> None:
     """A segment with an ACK has just left."""
     rcv = conn.rcv
-    rcv.acked = rcv.nxt
+    rcv.acked, rcv.twice = rcv.nxt, None
     if rcv.ack == NONE:
         return
     if rcv.quick:

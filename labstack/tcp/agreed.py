@@ -6,7 +6,7 @@ against the segment size, RFC 6691).
 """
 
 from labstack.core.env import Env
-from labstack.tcp import options, tstamp
+from labstack.tcp import blocks, options, tstamp
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import SYN, Segment
 
@@ -43,19 +43,31 @@ def always(conn: Conn) -> int:
 
 def options_size(conn: Conn) -> int:
     """Bytes of options of a segment that is sent now: those of `always`, and the SACK blocks that are to be told."""
-    return always(conn)
+    used = always(conn)
+    if _blocked(conn):
+        count = min(len(blocks.told(conn.rcv)), options.room_for_blocks(used))
+        used += (options.BLOCKS_HEAD + options.BLOCK * count) if count > 0 else 0
+    return used
 
 
-def block(env: Env, conn: Conn, flags: int) -> bytes:
-    """The options of a segment that is sent now."""
-    ts, stamps = None, conn.tstamp
-    if stamps is not None:
-        ts = (stamps.now(env.now), stamps.recent)
+def _blocked(conn: Conn) -> bool:
+    """Are there SACK blocks to tell?"""
+    return bool(conn.rcv.recent) or conn.rcv.twice is not None
+
+
+def block(env: Env, conn: Conn, flags: int, size: int) -> bytes:
+    """The options of a segment with so many bytes of data that is sent now. SACK blocks never make it longer than
+    SND.MSS allows."""
+    stamps = conn.tstamp
     if flags & SYN:
         shift = conn.rcv.shift if conn.scaling else None
+        ts = (stamps.in_syn(env.now), stamps.recent) if stamps is not None else None
         kind, cookie = fast_open(conn) or (options.FAST_OPEN, None)
         return options.of_syn(options.Offer(conn.rcv.mss, shift, conn.sack, ts, fo=cookie, fo_kind=kind))
-    return options.of_segment(ts, ())
+    ts = (stamps.now(env.now), stamps.recent) if stamps is not None else None
+    if not _blocked(conn):
+        return options.of_segment(ts, ())
+    return options.of_segment(ts, blocks.told(conn.rcv)[: max((conn.snd.mss - size - 4) // 8, 0) if size else None])
 
 
 def fast_open(conn: Conn) -> tuple[int, bytes] | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from labstack.core.env import Env
 from labstack.ip.net import Net
-from labstack.tcp import accecn, ackgen, acks, closing, ecn, half, listen, opening, output, receive, tally, urgent
+from labstack.tcp import accecn, ackgen, acks, closing, ecn, half, listen, opening, output, paws, receive, tally, urgent
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, FIN, RST, SYN, URG, Segment
 from labstack.tcp.seq import unwrap
@@ -73,6 +73,11 @@ def _syn_sent(env: Env, net: Net, conn: Conn, seg: Segment) -> None:
         _passes((sixth_urg, seventh_text, eighth_fin), env, net, conn, seg)
 
 
+def zeroth_timestamp(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
+    """Before all others: is it an old duplicate? (RFC 7323 §5.3 R1)"""
+    return DROPPED if paws.drops(env, conn, seg) else CONTINUE
+
+
 def first_sequence(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     """First, check the sequence number: is any of it inside the window?"""
     rcv, length = conn.rcv, seg.len
@@ -119,25 +124,13 @@ def _unacceptable(env: Env, conn: Conn, seg: Segment) -> int:
         closing.again(env, conn)
         return STOP
     env.drop("drop.tcp.outside_window", seg.seq - conn.rcv.nxt, seg.size)
-    if seg.flags & SYN and conn.state not in _SKIPPED:
-        _wrong_syn(env, conn)
+    if seg.flags & SYN and conn.state not in ackgen.SKIPPED:
+        ackgen.challenge_syn(env, conn)
         return DROPPED
     env.count["TcpExtBeyondWindow"] += seg.seq > conn.rcv.edge
-    if seg.flags & SYN or not seg.len or conn.state in _SKIPPED:
-        if ackgen.throttled(env, conn, _SKIPPED.get(conn.state, "TcpExtTCPACKSkippedSeq")):
-            return DROPPED
-        ackgen.at_once(conn)
-    elif seg.seq < conn.rcv.nxt:
-        env.count["TcpExtDelayedACKLost"] += 1
-        ackgen.quickly(env, conn)
-    else:
-        ackgen.at_once(conn)
-    env.note("9293/3.10.7.4/seq/ack", conn.sock)
+    if ackgen.answer(env, conn, seg, ackgen.SKIPPED.get(conn.state, "TcpExtTCPACKSkippedSeq")):
+        env.note("9293/3.10.7.4/seq/ack", conn.sock)
     return DROPPED
-
-
-# what counts answers that were not given; in the other states it is ...SkippedSeq
-_SKIPPED = {SYN_RECEIVED: "TcpExtTCPACKSkippedSynRecv", TIME_WAIT: "TcpExtTCPACKSkippedTimeWait"}
 
 
 def second_rst(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
@@ -147,6 +140,9 @@ def second_rst(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     if seg.seq != conn.rcv.nxt and not _behind_all(conn, seg):
         env.note("9293/3.10.7.4/rst/challenge", conn.sock, seg.seq - conn.rcv.nxt)
         ackgen.challenge(env, conn)
+    elif conn.state == TIME_WAIT and env.config["net.ipv4.tcp_rfc1337"]:
+        # DEVIATES: a RST ends TIME-WAIT in RFC 9293; if the user says so it does not, as RFC 1337 §3 (F1) asks
+        env.note("1337/3/ignored", conn.sock)
     else:
         env.count["TcpExtEmbryonicRsts"] += conn.half is not None and not conn.half.fast
         closing.was_reset(env, conn)
@@ -185,15 +181,8 @@ def fourth_syn(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         env.count["TcpExtEmbryonicRsts"] += 1
         closing.die(env, conn, errno.ECONNRESET)
         return STOP
-    _wrong_syn(env, conn)
+    ackgen.challenge_syn(env, conn)
     return STOP
-
-
-def _wrong_syn(env: Env, conn: Conn) -> None:
-    """A SYN inside a connection: the peer may have forgotten it, and then answers our ACK with a RST (RFC 5961 §4)."""
-    env.note("9293/3.10.7.4/syn/challenge", conn.sock)
-    env.count["TcpExtTCPSYNChallenge"] += 1
-    ackgen.challenge(env, conn)
 
 
 def fifth_acceptable(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
@@ -216,6 +205,7 @@ def fifth_ack(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         half.opened(env, conn, conn.half)
     if conn.state == SYN_RECEIVED:
         env.note("9293/3.10.7.4/ack/syn-received", conn.sock)
+        paws.learn(env, conn, seg)
         accecn.opened(env, conn, seg)
         acks.acknowledge(env, conn, seg)
         opening.established(env, conn)
@@ -229,6 +219,8 @@ def fifth_ack(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         env.drop("drop.tcp.ack_outside", seg.ack - snd.nxt)
         ackgen.challenge(env, conn)
         return DROPPED
+    if seg.ack >= snd.una:
+        paws.learn(env, conn, seg)
     acks.acknowledge(env, conn, seg)
     if conn.acc is not None:
         accecn.arrived(env, conn, conn.acc, seg)
@@ -278,6 +270,6 @@ def eighth_fin(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     return CONTINUE
 
 
-HALF_OPEN: tuple[Check, ...] = (first_sequence, second_rst, fourth_syn, fifth_acceptable)
+HALF_OPEN: tuple[Check, ...] = (zeroth_timestamp, first_sequence, second_rst, fourth_syn, fifth_acceptable)
 REST: tuple[Check, ...] = (fifth_ack, sixth_urg, seventh_text, eighth_fin)
 CHECKS: tuple[Check, ...] = (*HALF_OPEN, *REST)

@@ -69,7 +69,7 @@ def release(env: Env, conn: Conn) -> None:
         env.count["TcpExtTCPAbortOnLinger"] += 1
         abort(env, conn)
     elif conn.state == FIN_WAIT_2:
-        _linger(env, conn)
+        linger(env, conn)
 
 
 def abort(env: Env, conn: Conn, code: int = errno.ECONNABORTED) -> None:
@@ -109,7 +109,7 @@ def fin_acked(env: Env, conn: Conn) -> bool:
             finish(env, conn)
             return True
         if not conn.held:
-            _linger(env, conn)
+            linger(env, conn)
             env.wake(conn.sock, WAKE_CLOSED)
     elif conn.state == CLOSING:
         env.note("9293/3.10.7.4/ack/closing", conn.sock)
@@ -144,11 +144,11 @@ def time_wait(env: Env, conn: Conn) -> None:
     env.count["TcpExtTW"] += 1
     for kind in TIMERS:
         env.timers.stop((kind, conn.sock))
-    _linger(env, conn)
+    linger(env, conn)
     env.wake(conn.sock, WAKE_CLOSED)
 
 
-def _linger(env: Env, conn: Conn) -> None:
+def linger(env: Env, conn: Conn) -> None:
     """(Re)start the time in TIME-WAIT, or in FIN-WAIT-2 without an owner.
 
     DEVIATES: RFC 9293 §3.4.2 has 2 MSL = 4 min; Linux stays 60 s, and so do we.
@@ -163,7 +163,7 @@ def again(env: Env, conn: Conn) -> None:
     """In TIME-WAIT the peer's FIN came again: our last ACK was lost (RFC 9293 §3.10.7.4, eighth)."""
     env.note("9293/3.10.7.4/fin/time-wait", conn.sock)
     ackgen.at_once(conn)
-    _linger(env, conn)
+    linger(env, conn)
 
 
 def expire(env: Env, conn: Conn) -> None:

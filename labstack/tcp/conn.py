@@ -176,6 +176,8 @@ class Rcv(State):
     urgent: Urgent | None = None
     inline: bool = False  # SO_OOBINLINE: the urgent byte is part of the stream
     starved: bool = False  # there was no memory for a segment: tell it
+    recent: tuple[int, ...] = ()  # a place in each island that SACK blocks tell of, the latest first
+    twice: tuple[int, int] | None = None  # what came twice, until it is told (RFC 2883)
     fin: int | None = None  # where the peer's FIN stands
     ack: int = NONE  # is an acknowledgment due?
     acked: int = 0  # RCV.NXT in the last segment we sent

@@ -63,6 +63,8 @@ def restore(env: Env, conn: Conn, seg: Segment, mss: int) -> bool:
     if seg.ts is not None and not _told(conn, seg.ts, syn):
         return False
     opening.take_syn(env, conn, syn)
+    if conn.tstamp is not None and seg.ts is not None:
+        conn.tstamp.syn = (seg.ts[1], seg.ts[1])
     snd = conn.snd
     snd.iss = seg.ack - 1 & MASK
     snd.loss.high = snd.iss

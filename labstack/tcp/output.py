@@ -173,7 +173,7 @@ def _emit(
     tos = conn.tos
     if conn.ecn:
         flags, tos = ecn.marked(env, conn, seq, size, flags)
-    options = agreed.block(env, conn, flags)
+    options = agreed.block(env, conn, flags, min(size, conn.snd.mss))
     if conn.acc is not None:
         options += accecn.option(env, conn, conn.acc, flags, size, SPACE - len(options))
     pseudo = checksum.add(conn.pseudo, 20 + len(options) + size)

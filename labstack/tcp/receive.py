@@ -4,7 +4,7 @@
 from labstack.core.env import Env
 from labstack.core.event import READABLE
 from labstack.core.frame import Piece
-from labstack.tcp import ackgen, autotune, islands, memory
+from labstack.tcp import ackgen, autotune, blocks, islands, memory
 from labstack.tcp.conn import Conn, Rcv
 from labstack.tcp.segment import PSH, Segment
 
@@ -44,6 +44,8 @@ def _trim(
 ) -> tuple[int, int, tuple[Piece, ...]]:
     low, high = max(start, conn.rcv.nxt), min(end, edge)
     env.note("9293/3.10.7.4/text/trim", conn.sock, low - start, end - high)
+    if start < low:
+        blocks.before(env, conn, start, low)
     ackgen.quickly(env, conn)
     return low, high, tuple(islands.cut(pieces, low - start, high - start))
 
@@ -60,8 +62,10 @@ def advance(env: Env, conn: Conn, end: int, pieces: tuple[Piece, ...], push: boo
         # RFC 5681 §4.2: a segment that fills (part of) a gap is acknowledged at once
         env.note("5681/4.2/fill", conn.sock)
         ackgen.at_once(conn)
+        blocks.filled(env, conn, end)
         islands.insert(rcv.islands, rcv.nxt, end, pieces)
         _join(rcv)
+        blocks.tidy(rcv)
     else:
         _deliver(rcv, size, pieces)
     autotune.heard(env, rcv, size, cost, push, gso)
@@ -95,7 +99,9 @@ def _keep(env: Env, conn: Conn, start: int, end: int, pieces: tuple[Piece, ...],
         env.count["TcpExtTCPOFODrop"] += 1
         env.wake(conn.sock, READABLE)
         return
+    blocks.beyond(env, conn, start, end)
     new = islands.insert(rcv.islands, start, end, pieces)
+    blocks.tidy(rcv)
     env.note("9293/3.10.7.4/text/beyond", conn.sock, start - rcv.nxt)
     conn.tally.beyond_gap += -(-(end - start) // rcv.mss)
     env.count["TcpExtTCPOFOQueue"] += 1

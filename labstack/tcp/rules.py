@@ -21,6 +21,12 @@ RULES: dict[str, Rule] = {
         "our window is closed: {0} bytes of text are ignored, but the ACK counts", ("MUST-66",)
     ),
     "2018/2/agreed": Rule("both SYNs permit SACK: what arrives beyond a gap is told in blocks"),
+    "2883/4/duplicate": Rule("{0} to {1} came twice: tell it in a block of its own (D-SACK)"),
+    "7323/5.3/old": Rule("its timestamp is {0} ms older than the last one: an old duplicate, whatever its number is"),
+    "7323/3.2/echo": Rule("it echoes the timestamp {0}, which no SYN of ours had"),
+    "9293/3.6.1/reopen": Rule("a new SYN beyond all that was received may replace the one in TIME-WAIT", ("SHLD-4",)),
+    "6191/2/reopen": Rule("a SYN with a newer timestamp: TIME-WAIT gives way to a new connection", ("MAY-2", "SHLD-4")),
+    "1337/3/ignored": Rule("a RST does not end TIME-WAIT here (tcp_rfc1337): it may be an old one"),
     "7323/3.2/agreed": Rule("both SYNs have a timestamp: every segment carries one from now on"),
     "9293/3.7.1/mss": Rule("segments to this peer carry at most {0} bytes", ("MUST-14", "MUST-15", "MUST-16")),
     # opening
@@ -217,6 +223,8 @@ RULES: dict[str, Rule] = {
     "drop.tcp.syn_sent_nothing": Rule("SYN-SENT waits for a SYN, not for {0}"),
     "drop.tcp.rst_outside": Rule("a RST {0} bytes from RCV.NXT, outside the window"),
     "drop.tcp.outside_window": Rule("{1} bytes at {0} from RCV.NXT: nothing of it is inside the window"),
+    "drop.tcp.paws": Rule("its timestamp is too old: an old duplicate (PAWS)"),
+    "drop.tcp.tsecr": Rule("it echoes the timestamp {0}, which we have not sent"),
     "drop.tcp.no_ack": Rule("no ACK bit in {0}"),
     "drop.tcp.handshake_ack": Rule("it does not acknowledge our SYN"),
     "drop.tcp.ack_outside": Rule("it acknowledges {0} beyond SND.NXT, or something very old"),

@@ -20,6 +20,7 @@ class Timestamps(State):
     offset: int  # ms between our clock and TSval
     recent: int = 0  # TS.Recent (RFC 7323 §4.3): the peer's TSval that we echo
     recent_at: int = -1  # ns when it was taken; -1: never
+    syn: tuple[int, int] | None = None  # TSval of the first SYN that we sent, and of the last
 
     def now(self, now: int) -> int:
         """TSval at this moment."""
@@ -28,6 +29,17 @@ class Timestamps(State):
     def before(self, echo: int, at: int) -> bool:
         """Did we send what the peer echoes before this moment? (RFC 3522 §3.2) echo: 0 is none."""
         return echo != 0 and older(echo, self.now(at))
+
+    def in_syn(self, now: int) -> int:
+        """TSval for a SYN that is sent now."""
+        value = self.now(now)
+        self.syn = (self.syn[0] if self.syn else value, value)
+        return value
+
+    def sent_in_syn(self, echo: int) -> bool:
+        """Can that be the echo of a SYN that we sent?"""
+        first, last = self.syn or (0, 0)
+        return not older(echo, first) and not older(last, echo)
 
     def take(self, value: int, now: int) -> None:
         self.recent, self.recent_at = value, now

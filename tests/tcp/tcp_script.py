@@ -44,6 +44,8 @@ class Seg:
         self.sport, self.dport = tcp.sport, tcp.dport
         options = dict(tcp.options)
         self.mss, self.ws = options.get("MSS"), options.get("WScale")
+        self.ts = options.get("Timestamp")
+        self.sack: list[tuple[int, int]] = []  # blocks, relative
         self.options = [name for name, _ in tcp.options]
 
     def __repr__(self) -> str:
@@ -53,7 +55,7 @@ class Seg:
 
 class Script:
     """See the module's head. sport/dport of a segment: the peer's port and ours; sack, stamps: the options that our
-    side offers beside MSS and window scale."""
+    side offers beside MSS and window scale; our timestamps are the time in ms."""
 
     def __init__(
         self,
@@ -68,7 +70,7 @@ class Script:
         stamps: bool = False,
     ) -> None:
         self.family, self.mtu, self.now = family, mtu, 0
-        options = {"net.ipv4.tcp_sack": int(sack), "net.ipv4.tcp_timestamps": int(stamps)}
+        options = {"net.ipv4.tcp_sack": int(sack), "net.ipv4.tcp_timestamps": 2 * stamps}
         self.stack = make("h1", seed, Config().replace({**options, **(sysctl or {})}), tracing)
         self.stack.call("link_add", "tun0", b"", mtu, gso)
         self.us, self.peer = ADDRS[family]
@@ -125,6 +127,10 @@ class Script:
             options.append(("MSS", more["mss"]))
         if more.get("ws") is not None:
             options += [("NOP", None), ("WScale", more["ws"])]
+        if more.get("sack_ok"):
+            options.append(("SAckOK", b""))
+        if more.get("ts") is not None:
+            options += [("NOP", None), ("NOP", None), ("Timestamp", more["ts"])]
         bits = sum(1 << LETTERS.index(c) for c in flags)
         tcp = TCP(
             sport=more.get("sport", self.sport),
@@ -281,10 +287,14 @@ class Script:
 
     def passive(self, win: int = 65535, mss: int | None = 1460, ws: int | None = None, **options: int) -> "Script":
         """A connection that the peer opened and we accepted."""
-        self.listen(options=options)
-        self.rx("S", win=win, mss=mss, ws=ws)
+        return self.opened({"win": win, "mss": mss, "ws": ws}, options=options)
+
+    def opened(self, syn: dict[str, Any], ts: int = 0, options: dict[str, int] | None = None) -> "Script":
+        """The same, with a SYN that says this; ts: the peer's first timestamp, which then counts ms."""
+        self.listen(options=options or {})
+        self.rx("S", **syn, **({"ts": (ts, 0)} if ts else {}))
         self.tx("SA", seq=0, ack=1)
-        self.rx("A", win=win)
+        self.rx("A", win=syn.get("win", 65535), **({"ts": (ts, self.now // MS)} if ts else {}))
         self.accept()
         self.state("ESTABLISHED")
         return self
@@ -342,6 +352,8 @@ class Script:
         seq = (tcp.seq - (self.iss or 0)) & 0xFFFFFFFF if self.iss is not None else tcp.seq
         ack = (tcp.ack - self.irs) & 0xFFFFFFFF if tcp.flags & 16 else 0
         seg = Seg(tcp, data, seq, ack, self.now / MS, raw)
+        edges = [(edge - self.irs) & 0xFFFFFFFF for edge in dict(tcp.options).get("SAck", ())]
+        seg.sack = list(zip(edges[::2], edges[1::2], strict=True))
         end = seq + len(data) + (tcp.flags & 1)
         if not tcp.flags & 6:
             assert self.any_window or end <= self.edge + 1, f"{seg} is outside the window that the peer offered"
