@@ -16,6 +16,7 @@ from labstack.core.config import MS
 from labstack.sim.history import History
 from labstack.sim.wire import Delay, Loss
 from labstack.sim.world import World
+from labstack.tcp import sndbuf
 from labstack.tcp.conn import Conn
 
 STEP, STEP_GOAL = "step with history and trace", 60.0  # us
@@ -30,7 +31,7 @@ def busy() -> Conn:
     for _ in range(40):
         world.run(world.now + 2 * MS)
         conn = world.hosts["h1"].conns[client]
-        while len(conn.snd.out) + 500 < conn.snd.limit and len(conn.snd.out) < PIECES * 500:
+        while sndbuf.queued(conn.snd) < conn.snd.limit and len(conn.snd.out) < PIECES * 500:
             world.now_call("h1", "send", client, bytes(500))
         if world.now_call("h2", "readable", server):
             world.now_call("h2", "recv", server)

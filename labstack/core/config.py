@@ -140,10 +140,9 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.tcp_app_win": Sysctl(31, 0, 31, "1/2^n of the window is kept back; 31: nearly nothing"),
     "net.ipv4.tcp_shrink_window": Sysctl(0, 0, 1, "the window follows the memory, even back"),
     "net.ipv4.tcp_workaround_signed_windows": Sysctl(0, 0, 1, "no window above 32 KiB without scaling"),
-    "net.ipv4.tcp_wmem.min": Sysctl(4096, 1, BUFFER, "bytes of a TCP send buffer under memory pressure: unused"),
-    # Linux begins with 16384 and lets the buffer grow to the maximum; ours has its whole size from the start
-    "net.ipv4.tcp_wmem.default": Sysctl(1 << 20, 256, BUFFER, "bytes of a TCP send buffer"),
-    "net.ipv4.tcp_wmem.max": Sysctl(4_194_304, 256, BUFFER, "bytes to which a TCP send buffer may grow: ours does not"),
+    "net.ipv4.tcp_wmem.min": Sysctl(4096, 1, BUFFER, "bytes of a TCP send buffer that memory pressure leaves: unused"),
+    "net.ipv4.tcp_wmem.default": Sysctl(16_384, 256, BUFFER, "bytes of a TCP send buffer to begin with"),
+    "net.ipv4.tcp_wmem.max": Sysctl(4_194_304, 256, BUFFER, "bytes to which a TCP send buffer may grow"),
     "net.ipv4.tcp_notsent_lowat": Sysctl(
         0xFFFFFFFF, 0, 0xFFFFFFFF, "a socket with so many unsent bytes is not writable"
     ),

@@ -3,12 +3,15 @@
 
 from typing import Any, NamedTuple
 
+from labstack.core.config import Config
 from labstack.ip.family import text
 from labstack.lab.errors import LabError
 from labstack.sim.lan import MOST, lan
 from labstack.sim.wire import Delay
 from labstack.sim.world import World
 from labstack.stack.stack import Stack
+
+ROOM = {"net.ipv4.tcp_wmem.default": 1 << 20}  # what is said in one call fits, where a program would try again
 
 
 class Entry(NamedTuple):
@@ -29,7 +32,7 @@ def world(hosts: int, seed: int, delay: int) -> tuple[World, list[Entry]]:
     """So many hosts, the wire between them delaying by `delay` ns one way. Raises LabError."""
     if isinstance(hosts, bool) or not isinstance(hosts, int) or not 2 <= hosts <= MOST:
         raise LabError(f"hosts={hosts!r}: expected 2 to {MOST}")
-    made = lan(hosts, seed, Delay(delay))
+    made = lan(hosts, seed, Delay(delay), Config().replace(ROOM))
     made.trace()
     return made, [entry(i + 1) for i in range(hosts)]
 

@@ -119,12 +119,10 @@ def send(host: Host, sock: int, data: Piece) -> int:
         raise StackError(errno.EPIPE, f"socket {sock} is in {conn.state}: it was shut down for sending")
     if not isinstance(data, bytes) and not (isinstance(data, memoryview) and data.contiguous and data.format == "B"):
         data = bytes(data)
-    room = sndbuf.room(host.env, conn)
-    if not room:
-        snd.blocked = True
-        raise StackError(errno.EAGAIN, f"{len(snd.out)} bytes wait to be sent already")
-    size = min(room, len(data))
+    size = sndbuf.write(host.env, conn, len(data))
     snd.blocked = size < len(data)
+    if not size and data:
+        raise StackError(errno.EAGAIN, f"{len(snd.out)} bytes wait to be sent already")
     if size:
         snd.out.append(data if size == len(data) else memoryview(data)[:size], snd.nxt)
         host.env.dirty[sock] = None

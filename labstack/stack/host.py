@@ -66,6 +66,8 @@ class Host(State):
             _must(sock in self.conns, sock, "is gone and has a flow")
         for sock in self.bound.values():
             _must(sock in self.listeners or sock in self.udps, sock, "is gone and has a port")
+        held = sum(conn.memory for conn in self.conns.values())
+        _must(self.env.memory == held, 0, f"{self.env.memory} bytes of memory are counted, {held} are in use")
         if self.files.next_file > 1 or self.files.next_ticket > 1:  # else there never were any
             self._check_files()
 

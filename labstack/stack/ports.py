@@ -10,6 +10,7 @@ from labstack.ip.family import V4, V6, text
 from labstack.ip.net import Path
 from labstack.ip.net import local as is_local
 from labstack.stack.host import TCP, UDP, Host
+from labstack.tcp import memory
 from labstack.tcp.closing import TIMERS
 from labstack.tcp.conn import Conn
 from labstack.tcp.settings import SETTINGS as OPTIONS
@@ -193,6 +194,7 @@ def unlink(host: Host, conn: Conn) -> None:
 def forget(host: Host, conn: Conn) -> None:
     """Remove a connection and everything that leads to it."""
     host.conns.pop(conn.sock, None)
+    memory.forget(host.env, conn)
     host.lingering.pop(conn.sock, None)
     unlink(host, conn)
     for kind in TIMERS:

@@ -28,7 +28,7 @@ from labstack.stack import arguments, arrive, calls, manage, ports, shortcut, st
 from labstack.stack.contain import contain
 from labstack.stack.host import Host
 from labstack.stack.syscall import owed, parked
-from labstack.tcp import closing, eager, fastopen, listen, output
+from labstack.tcp import closing, eager, fastopen, listen, memory, output, sndbuf
 from labstack.tcp import timeouts as tcp_timeouts
 from labstack.tcp.conn import Conn
 from labstack.tcp.states import CLOSED, SYN_RECEIVED, TIME_WAIT
@@ -146,6 +146,7 @@ class Stack(Host):
                 try:
                     if output.flush(env, self.net, conn):
                         later.append(sock)
+                    memory.settle(env, conn, sndbuf.queued(conn.snd))
                     if sock in self.files.owing:
                         owed.settle(self, conn)
                     self._settle(conn)

@@ -200,6 +200,7 @@ def finish(env: Env, conn: Conn) -> None:
     for kind in TIMERS:
         env.timers.stop((kind, conn.sock))
     conn.snd.out.drop_before(conn.snd.out.end)
+    conn.snd.chunks.clear()
     forget(conn.snd.flight)
     tally.over(conn.tally, env.now)
     env.wake(conn.sock, WAKE_CLOSED | (FAILED if conn.error else 0))

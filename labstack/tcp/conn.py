@@ -83,7 +83,7 @@ class Snd(State):
     rtt: Rtt
     loss: Loss
     delivery: Delivery
-    limit: int  # bytes the application may have queued
+    limit: int  # bytes of memory that the send buffer may take
     mss: int  # Eff.snd.MSS: payload of a full-sized segment
     clamp: int  # the MSS that the peer announced, or less by the application's wish
     wnd: int = 0
@@ -118,6 +118,9 @@ class Snd(State):
     departs: int = 0  # when pacing lets the next segment go; 0: now
     up: int = 0  # SND.UP: behind the last urgent byte, if that is not acknowledged
     awaited: bool = False  # while we connect: the application waits to write more
+    locked: bool = False  # the application chose `limit`
+    chunks: deque[int] = field(default_factory=deque)  # where the buffers of what was not sent end (`sndbuf`)
+    oldest: tuple[int, int] = (0, 0)  # of those in flight, as it was sent: where it begins and ends
     blocked: bool = False  # the application found the buffer full
 
     @property

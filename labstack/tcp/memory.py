@@ -117,6 +117,32 @@ def end_at(rcv: Rcv, end: int) -> None:
     rcv.beyond = [(min(last, end), *rest) for last, *rest in rcv.beyond if rest[0] < end]  # type: ignore[misc]
 
 
+def settle(env: Env, conn: Conn, sending: int) -> None:
+    """What a connection's buffers take now, `sending` of it to be sent, in the host's account (tcp_mem, in pages)."""
+    total = conn.rcv.alloc + sending
+    env.memory += total - conn.memory
+    conn.memory = total
+    pages = env.memory // PAGE
+    if env.pressed and pages < env.config["net.ipv4.tcp_mem.min"]:
+        env.pressed = False
+    elif not env.pressed and pages > env.config["net.ipv4.tcp_mem.default"]:
+        env.note("linux/tcp_enter_memory_pressure", conn.sock, env.memory)
+        env.count["TcpExtTCPMemoryPressures"] += 1
+        env.pressed = True
+
+
+def forget(env: Env, conn: Conn) -> None:
+    """The connection is gone."""
+    env.memory -= conn.memory
+    conn.memory = 0
+
+
+def exhausted(env: Env, rcv: Rcv) -> bool:
+    """The host has no memory left for this buffer (sk_rmem_schedule); a little of it is always there."""
+    full = env.pressed and env.memory // PAGE >= env.config["net.ipv4.tcp_mem.max"]
+    return full and rcv.alloc >= env.config["net.ipv4.tcp_rmem.min"]
+
+
 def fits(env: Env, conn: Conn, start: int) -> bool:
     """The buffer is full: is there, or can there be made, room for a segment that begins here (tcp_prune_queue)?"""
     rcv = conn.rcv
@@ -125,7 +151,7 @@ def fits(env: Env, conn: Conn, start: int) -> bool:
         _stretch(env, rcv)
     elif env.pressed:
         rcv.ssthresh = min(rcv.ssthresh, 4 * rcv.mss)
-    if rcv.alloc <= rcv.limit or _prune(env, conn, start):
+    if not exhausted(env, rcv) and (rcv.alloc <= rcv.limit or _prune(env, conn, start)):
         return True
     env.count["TcpExtRcvPruned"] += 1
     return False

@@ -22,6 +22,7 @@ from labstack.tcp import (
     rate,
     rtt,
     send,
+    sndbuf,
     tally,
     timer,
     window,
@@ -211,6 +212,7 @@ def established(env: Env, conn: Conn) -> None:
     if not conn.owed:
         first_flight(env, conn)
     window.established(env, conn)
+    sndbuf.expand(env, conn)
     tally.opened(conn.tally, conn.passive and not conn.owed, env.now)
     conn.rcv.heard = conn.snd.ack_at = env.now
     keepalive.start(env, conn)

@@ -42,8 +42,8 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         _watch(env, conn, snd.nxt > before)
     if again:
         return True
-    if snd.blocked and sndbuf.writable(env, conn):
-        sndbuf.tell(env, conn)
+    if snd.blocked:
+        sndbuf.look(env, conn)
     if snd.probe or snd.poke:
         snd.probe = snd.poke = False
         if urgent.waits(snd):

@@ -54,7 +54,8 @@ def advance(env: Env, conn: Conn, end: int, pieces: tuple[Piece, ...], push: boo
     """The next bytes, and whatever islands they reach. gso: bytes of each segment, if several have come as one."""
     rcv = conn.rcv
     size = end - rcv.nxt
-    if rcv.alloc > rcv.limit and rcv.queued and not memory.fits(env, conn, rcv.nxt):
+    tight = rcv.alloc > rcv.limit or (env.pressed and memory.exhausted(env, rcv))
+    if tight and rcv.queued and not memory.fits(env, conn, rcv.nxt):
         memory.refuse(env, conn, size)
         return
     cost = memory.charge(rcv, end, size) if rcv.wanted else memory.truesize(size + rcv.headers)[0]
@@ -95,7 +96,8 @@ def _keep(env: Env, conn: Conn, start: int, end: int, pieces: tuple[Piece, ...],
     """Beyond a gap: keep it, and say at once what is missing (RFC 5681 §4.2)."""
     rcv = conn.rcv
     ackgen.at_once(conn)
-    if rcv.alloc > rcv.limit and not memory.fits(env, conn, start):
+    tight = rcv.alloc > rcv.limit or (env.pressed and memory.exhausted(env, rcv))
+    if tight and not memory.fits(env, conn, start):
         env.count["TcpExtTCPOFODrop"] += 1
         env.wake(conn.sock, READABLE)
         return

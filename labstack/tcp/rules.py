@@ -93,6 +93,7 @@ RULES: dict[str, Rule] = {
     "9293/3.8.5/here": Rule("the urgent byte has arrived", ("MUST-30",)),
     # the receiver
     "linux/tcp_prune_ofo_queue/last": Rule("what lies farthest beyond a gap makes room: {0} bytes of memory are free"),
+    "linux/tcp_enter_memory_pressure": Rule("TCP's buffers take {0} bytes, more than tcp_mem likes: none grows now"),
     "linux/tcp_data_queue/nomem": Rule("no memory for {0} bytes in order, {1} are in use: the window closes"),
     "linux/tcp_rcvbuf_grow/larger": Rule(
         "{0} bytes were read in a round trip, more than ever: the receive buffer grows to {1}"

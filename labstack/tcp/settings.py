@@ -75,7 +75,8 @@ def _clamp(env: Env, conn: Conn, value: int) -> None:
 
 
 def _sndbuf(env: Env, conn: Conn, value: int) -> None:
-    conn.snd.limit = value
+    """Doubled, too."""
+    conn.snd.limit, conn.snd.locked = 2 * value, True
 
 
 def _maxseg(env: Env, conn: Conn, value: int) -> None:
@@ -170,7 +171,7 @@ SETTINGS: dict[str, Setting] = {
     "oobinline": Setting(0, 1, lambda c: c.rcv.inline, _oobinline),
     "rcvlowat": Setting(1, INT_MAX, lambda c: c.rcv.lowat, _rcvlowat),
     "window_clamp": Setting(0, INT_MAX, lambda c: c.rcv.clamp, _clamp),  # 0: none
-    "sndbuf": Setting(256, BUFFER, lambda c: c.snd.limit, _sndbuf),
+    "sndbuf": Setting(256, BUFFER, lambda c: c.snd.limit // 2, _sndbuf),
     "maxseg": Setting(0, 32_767, lambda c: c.user.maxseg, _maxseg),  # bytes; 0: what the path takes
     "quickack": Setting(0, 3, lambda c: not c.rcv.pingpong, _quickack),
     "ttl": Setting(1, 255, lambda c: c.ttl, _ttl),

@@ -1,35 +1,101 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The send buffer: how much may be written now, and when it is worth telling whoever waits for room.
+"""The send buffer: how much may be written now, when it is worth telling whoever waits for room, and how it grows.
 
-Linux's rules: a writer is told when a third is free (sk_stream_is_writeable), and what is not sent yet may be bounded,
-too (TCP_NOTSENT_LOWAT: told below half of that).
+What is counted is memory, as in Linux (sk_wmem_queued): the bytes that are not acknowledged, and for each buffer that
+holds some of them `BUFFER` on top. A buffer is a record in flight, or a chunk of what was not sent: a write fills
+chunks of as many segments as may leave at once (`_goal`), and only where it begins another one it asks whether there is
+room. So a write may go beyond the limit by a chunk; and since a full chunk leaves during the write, as far as the
+windows let it, more fits than one would think. Scripts know these numbers (tcp_sendmsg_locked, tcp_push_one).
+
+A writer is told when a third of the buffer is free (sk_stream_is_writeable); what is not sent yet may be bounded, too
+(TCP_NOTSENT_LOWAT: told below half of that). Unless the application chose its size, the buffer holds two windows.
 """
 
 from labstack.core.env import Env
 from labstack.core.event import WRITABLE
-from labstack.tcp import tally
-from labstack.tcp.conn import Conn
+from labstack.tcp import agreed, tally
+from labstack.tcp.conn import Conn, Snd
+from labstack.tcp.states import SENDING
+
+BUFFER = 832  # bytes: descriptor, room for headers, bookkeeping
+HEADERS = 576  # of those, what is in one piece with the payload of a copy
+DESCRIPTOR = 256
+SUPER = 65_279  # bytes of payload that a super-segment may have
+SMALL_WINDOW = 536  # bytes: a window up to this size is not halved
+LEAST = 10  # segments that there is always room for, twice
 
 
-def room(env: Env, conn: Conn) -> int:
-    """Bytes that may be written now."""
-    snd = conn.snd
-    if _unsent(conn) >= _lowat(env, conn):
-        return 0
-    return max(snd.limit - len(snd.out), 0)
+def queued(snd: Snd) -> int:
+    """Memory that is in use."""
+    chunks = snd.chunks
+    while chunks and chunks[0] <= snd.nxt:
+        chunks.popleft()
+    queue, start = snd.flight.queue, snd.out.start
+    if queue and queue[0].segs == 1 and queue[0].seq > snd.iss:
+        # a single segment is not cut: all of it is kept until the last byte is acknowledged
+        if snd.oldest[1] != queue[0].end:
+            snd.oldest = queue[0].seq, queue[0].end
+        start = snd.oldest[0]
+    return snd.out.end - start + BUFFER * (len(queue) + len(chunks))
+
+
+def _goal(snd: Snd) -> int:
+    """Bytes of a chunk: whole segments, no more than half the largest window that the peer has offered."""
+    half = snd.max_wnd >> 1 if snd.max_wnd > SMALL_WINDOW else snd.max_wnd or SUPER
+    return max(min(half, SUPER) // snd.mss, 1) * snd.mss
+
+
+def write(env: Env, conn: Conn, size: int) -> int:
+    """How many of so many bytes may be written now; there are chunks for them from now on."""
+    snd, goal, lowat = conn.snd, _goal(conn.snd), _lowat(env, conn)
+    held, at, end, chunks = queued(snd), max(snd.nxt, snd.out.start), snd.out.end, snd.chunks
+    start = chunks[-2] if len(chunks) > 1 else at
+    whole = not chunks or bool(snd.out.stops and snd.out.stops[-1] == end)
+    free = snd.cc.cwnd - snd.flight.now if conn.state in SENDING else 0
+    stop = end + size
+    while end < stop:
+        if whole or end - start >= goal:
+            if held >= snd.limit or end - at >= lowat:
+                break
+            held, start, whole = held + BUFFER, end, False
+            chunks.append(end)
+        new = min(stop - end, goal - (end - start))
+        end, held, chunks[-1] = end + new, held + new, end + new
+        if free > 0 and start == at and end - start >= goal:
+            # it is full, and the first: off it goes, as far as it may; the rest of it takes more
+            burst = max(min(free, snd.cc.cwnd >> 1), 1)
+            gone = min(burst * snd.mss, end - start, max(snd.una + snd.wnd - at, 0))
+            free, start, at = free - burst, start + gone, at + gone
+            held, whole = held + BUFFER * (start < end), start == end
+    return end - snd.out.end
 
 
 def writable(env: Env, conn: Conn) -> bool:
     """Is there enough room to say so?"""
+    return 3 * queued(conn.snd) <= 2 * conn.snd.limit and 2 * _unsent(conn) < _lowat(env, conn)
+
+
+def look(env: Env, conn: Conn) -> None:
+    """The application found no room: is there some now (tcp_check_space)? The buffer grows with cwnd, unless that is
+    what stops the sender."""
+    if conn.snd.flight.now < conn.snd.cc.cwnd:
+        expand(env, conn)
+    if writable(env, conn):
+        conn.snd.blocked = False
+        tally.room(conn.tally, env.now)
+        env.wake(conn.sock, WRITABLE)
+
+
+def expand(env: Env, conn: Conn) -> None:
+    """Room for two windows, as if each segment had a buffer of its own (tcp_sndbuf_expand)."""
     snd = conn.snd
-    return 3 * len(snd.out) <= 2 * snd.limit and 2 * _unsent(conn) < _lowat(env, conn)
-
-
-def tell(env: Env, conn: Conn) -> None:
-    """The application found no room, and there is some now."""
-    conn.snd.blocked = False
-    tally.room(conn.tally, env.now)
-    env.wake(conn.sock, WRITABLE)
+    if snd.locked or env.pressed:
+        return
+    each = (1 << (snd.mss + agreed.always(conn) + HEADERS - 1).bit_length()) + DESCRIPTOR
+    windows = 3 if snd.cc.own else 2
+    wanted = windows * max(LEAST, snd.cc.cwnd, snd.loss.reordering + 1) * each
+    if snd.limit < wanted:
+        snd.limit = max(snd.limit, min(wanted, env.config["net.ipv4.tcp_wmem.max"]))
 
 
 def _unsent(conn: Conn) -> int:

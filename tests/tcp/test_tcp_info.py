@@ -211,14 +211,14 @@ def test_cwnd_is_not_the_peers_window(tcp: Tcp) -> None:
 
 def test_a_small_send_buffer_limits_once_everything_is_out_and_the_application_waits(tcp: Tcp) -> None:
     """Linux's tcp_cwnd_validate starts that watch, room in the buffer stops it."""
-    s = start(tcp(), sndbuf=3 * MSS)
+    s = tcp().passive(win=6 * MSS, nodelay=1, sndbuf=MSS)
     s.call("send", s.sock, bytes(20 * MSS))
     assert len(s.burst()) == 3
     s.wait(30)
     says(s, busy_time=30_000, sndbuf_limited=30_000)
-    s.rx("A", ack=1 + MSS)
+    s.rx("A", ack=1 + 3 * MSS)
     s.wait(20)
-    says(s, busy_time=50_000, sndbuf_limited=30_000)
+    says(s, busy_time=30_000, sndbuf_limited=30_000)
 
 
 def test_the_least_round_trip_time_is_forgotten_in_the_end(tcp: Tcp) -> None:

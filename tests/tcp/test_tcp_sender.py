@@ -8,6 +8,7 @@ import pytest
 from tcp_script import Script, pattern
 
 from labstack.core.event import CLOSED, FAILED, WRITABLE, Wake
+from labstack.tcp import sndbuf
 
 Tcp = Callable[..., Script]
 
@@ -281,16 +282,37 @@ def test_a_peer_that_answers_nothing_at_all_to_probes_is_given_up_in_the_end(tcp
 def test_a_full_send_buffer_takes_part_and_wakes_when_there_is_room(tcp: Tcp) -> None:
     """RFC 9293 §3.9.1.2: the caller is told how much was taken. Linux's sk_stream_min_wspace: a third must be free."""
     s = tcp().passive(win=65535, sndbuf=10_000, nodelay=1)
-    assert s.call("send", s.sock, bytes(25_000)) == 10_000
+    # a chunk of half the window, and what leaves of it during the write
+    assert s.call("send", s.sock, bytes(60_000)) == 22 * 1460 + 10 * 1460
     s.fails(errno.EAGAIN, "send", s.sock, b"x")
     s.burst()
     s.wakes.clear()
-    s.rx("A", ack=3334)
-    assert s.wakes == []
-    s.rx("A", ack=3335)
-    assert s.wakes == [Wake(s.sock, WRITABLE)]
+    for acked in range(1, 33):
+        s.rx("A", ack=1 + acked * 1460)
+        s.burst()
+        room = 3 * sndbuf.queued(s.conn.snd) <= 2 * 20_000
+        assert s.wakes == ([Wake(s.sock, WRITABLE)] if room else [])
+        if room:
+            break
     assert s.call("send", s.sock, b"x") == 1
-    s.tx("PA", data=b"x")
+    s.burst()
+
+
+def test_the_send_buffer_grows_with_cwnd_unless_its_size_was_chosen(tcp: Tcp) -> None:
+    """Linux's tcp_sndbuf_expand: two windows of full-sized segments, each in a buffer of its own."""
+    s, chosen = tcp().passive(ws=7), tcp().passive(ws=7, sndbuf=30_000)
+    assert (s.conn.snd.limit, chosen.conn.snd.limit) == (20 * 2304, 60_000)
+    for it in (s, chosen):
+        it.call("send", it.sock, bytes(1 << 20))
+        it.burst()
+        it.rx("A", ack=1 + 10 * 1460)
+        it.burst()
+        while it.conn.snd.nxt < it.conn.snd.out.end:
+            it.rx("A", ack=it.conn.snd.nxt - it.conn.snd.iss)
+            it.burst()
+        it.rx("A", ack=it.conn.snd.nxt - it.conn.snd.iss)
+    assert 20 * 2304 < s.conn.snd.limit <= 2 * s.conn.snd.cc.cwnd * 2304
+    assert chosen.conn.snd.limit == 60_000
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])

@@ -7,6 +7,7 @@
 from labstack.stack.host import Host
 from labstack.stack.syscall import files, info, knobs, sk
 from labstack.stack.syscall.files import Socket
+from labstack.tcp import sndbuf
 from labstack.tcp.info import MAX_SSTHRESH, NEVER, STATES
 from labstack.tcp.info import of_controller
 from labstack.tcp.info import tcp_info as of_connection
@@ -39,7 +40,7 @@ def memory(host: Host, s: Socket) -> dict[str, int]:
         "SK_MEMINFO_RMEM_ALLOC": received,
         "SK_MEMINFO_RCVBUF": knobs.rcvbuf(host, s),
         "SK_MEMINFO_SNDBUF": knobs.sndbuf(host, s),
-        "SK_MEMINFO_WMEM_QUEUED": len(it.snd.out) if it is not None and it.state != CLOSED else 0,
+        "SK_MEMINFO_WMEM_QUEUED": sndbuf.queued(it.snd) if it is not None and it.state != CLOSED else 0,
     }
 
 

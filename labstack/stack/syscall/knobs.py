@@ -208,6 +208,10 @@ def set_congestion(host: Host, s: Socket, value: bytes) -> None:
 
 
 def sndbuf(host: Host, s: Socket) -> int:
+    """A stream's grows with cwnd, if it was not set."""
+    it = sk.conn(host, s)
+    if it is not None:
+        return it.snd.limit
     stream = s.type == sk.SOCK_STREAM
     return s.options.get(SNDBUF, host.env.config["net.ipv4.tcp_wmem.default"] if stream else DATAGRAMS)
 
@@ -238,7 +242,7 @@ def rcvbuf(host: Host, s: Socket) -> int:
 
 
 def set_sndbuf(host: Host, s: Socket, value: int) -> None:
-    """Doubled, as Linux does, which counts memory: what its buffers take beside the bytes is about an eighth."""
+    """Doubled, as Linux does: what is counted is memory (tcp.sndbuf)."""
     _sndbuf(host, s, min(value & 0xFFFFFFFF, host.env.config["net.core.wmem_max"]))
 
 
@@ -248,7 +252,7 @@ def force_sndbuf(host: Host, s: Socket, value: int) -> None:
 
 def _sndbuf(host: Host, s: Socket, value: int) -> None:
     s.options[SNDBUF] = max(2 * value, MIN_SNDBUF)
-    wish(host, s, "sndbuf", min(s.options[SNDBUF] * 7 // 8, SETTINGS["sndbuf"].most))
+    wish(host, s, "sndbuf", min(s.options[SNDBUF] // 2, SETTINGS["sndbuf"].most))
 
 
 def set_rcvbuf(host: Host, s: Socket, value: int) -> None:
