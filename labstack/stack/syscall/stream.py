@@ -132,6 +132,7 @@ def send(
         if not early.connected(host, call, s, data, patience):
             return None
         if call.code:
+            owed.wrote(host, s, call.count, flags)
             return call.count
     it = sk.conn(host, s)
     guest = it is not None and it.half is not None  # Fast Open: it can write before the handshake is over
