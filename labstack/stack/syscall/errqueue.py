@@ -22,6 +22,7 @@ RECVERR, RECVERR6 = (SOL_IP, 11), (SOL_IPV6, 25)
 ORIGIN_LOCAL, ORIGIN_ICMP, ORIGIN_ICMP6 = 1, 2, 3
 UDP_HLEN = 8
 _ERROR = struct.Struct("<IBBBBII")
+STATS = 1, 54  # SCM_TIMESTAMPING_OPT_STATS
 _TIMES = struct.Struct("<qq32x")
 
 
@@ -73,10 +74,11 @@ def receive(host: Host, s: Socket, n: int | None) -> Got:
 
 
 def _stamp(s: Socket, it: Extended) -> tuple[Control, ...]:
-    """struct scm_timestamping: the software's time, and two that only hardware has."""
+    """struct scm_timestamping: the software's time, and two that only hardware has; and statistics, if there are any."""
     if it.at < 0 or not s.options.get(STAMPS, 0) & SOFTWARE:
         return ()
-    return ((*STAMPS, _TIMES.pack(*divmod(it.at, 1_000_000_000))),)
+    stats = ((*STATS, it.payload),) if it.stats else ()
+    return ((*STAMPS, _TIMES.pack(*divmod(it.at, 1_000_000_000))), *stats)
 
 
 def _message(s: Socket, it: Extended) -> Control:

@@ -52,6 +52,7 @@ class Extended(NamedTuple):
     offender: bytes = b""  # packed; b"": nobody
     address: tuple[bytes, int] | None = None  # where the offending packet was going
     at: int = -1  # ns, of a time stamp; -1: it is none
+    stats: bool = False  # the payload is statistics
 
 
 class Owed(NamedTuple):

@@ -11,7 +11,7 @@ import errno
 from itertools import accumulate
 
 from labstack.stack.host import Host
-from labstack.stack.syscall import files, poll, sk
+from labstack.stack.syscall import files, nla, poll, sk
 from labstack.stack.syscall.files import Extended, Owed, Socket, refused
 from labstack.tcp.conn import Conn
 from labstack.tcp.states import CLOSED, LISTEN
@@ -20,8 +20,8 @@ ZEROCOPY, STAMPS = (1, 60), (1, 37)  # SO_ZEROCOPY, SO_TIMESTAMPING
 MSG_ZEROCOPY = 0x400_0000
 ORIGIN_STAMP, ORIGIN_ZEROCOPY, COPIED = 4, 5, 1
 TX_SOFTWARE, SOFTWARE, OPT_ID, TX_SCHED, TX_ACK = 0x2, 0x10, 0x80, 0x100, 0x200
-OPT_CMSG, OPT_TSONLY, OPT_ID_TCP = 0x400, 0x800, 0x1_0000
-KNOWN = TX_SOFTWARE | SOFTWARE | OPT_ID | TX_SCHED | TX_ACK | OPT_CMSG | OPT_TSONLY | OPT_ID_TCP
+OPT_CMSG, OPT_TSONLY, OPT_STATS, OPT_ID_TCP = 0x400, 0x800, 0x1000, 0x1_0000
+KNOWN = TX_SOFTWARE | SOFTWARE | OPT_ID | TX_SCHED | TX_ACK | OPT_CMSG | OPT_TSONLY | OPT_STATS | OPT_ID_TCP
 SND, SCHED, ACK = 0, 1, 2  # SCM_TSTAMP_...
 TIMES = ((SCHED, TX_SCHED), (SND, TX_SOFTWARE), (ACK, TX_ACK))
 PAGE, FRAGMENTS = 4096, 17  # bytes, and pieces of memory in one packet
@@ -33,7 +33,7 @@ def set_stamps(host: Host, s: Socket, value: int) -> None:
     before = s.options.get(STAMPS, 0)
     if value & ~KNOWN or (s.type != sk.SOCK_STREAM and value):
         raise refused(errno.ENOPROTOOPT)
-    if value & OPT_ID_TCP and not value & OPT_ID:
+    if (value & OPT_ID_TCP and not value & OPT_ID) or (value & OPT_STATS and not value & OPT_TSONLY):
         raise refused(errno.EINVAL)
     if value & OPT_ID and not before & OPT_ID:
         it = sk.conn(host, s)
@@ -85,7 +85,7 @@ def settle(host: Host, it: Conn) -> None:
     for one in owed:
         if (it.snd.nxt if one.what in (SND, SCHED) else it.snd.una) >= one.end or (over and one.what == FREE):
             told = -1
-            _tell(host, s, one)
+            _tell(host, s, it, one)
         elif not over:
             s.owed.append(one)
     if told < 0:
@@ -94,11 +94,13 @@ def settle(host: Host, it: Conn) -> None:
         del host.files.owing[it.sock]
 
 
-def _tell(host: Host, s: Socket, one: Owed) -> None:
+def _tell(host: Host, s: Socket, it: Conn, one: Owed) -> None:
     """One entry of the error queue; a completion joins the one before it if it is the next."""
     if one.what != FREE:
-        keep(s, Extended(errno.ENOMSG, ORIGIN_STAMP, info=one.what, data=one.number, payload=one.text,
-                         at=host.env.now))  # fmt: skip
+        stats = bool(s.options.get(STAMPS, 0) & OPT_STATS)
+        text = nla.attributes(host.env, it) if stats else one.text
+        keep(s, Extended(errno.ENOMSG, ORIGIN_STAMP, info=one.what, data=one.number, payload=text, at=host.env.now,
+                         stats=stats))  # fmt: skip
         return
     last = s.errors[-1] if s.errors else None
     if last is not None and last.origin == ORIGIN_ZEROCOPY and last.data + 1 == one.number:
