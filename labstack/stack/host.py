@@ -43,6 +43,7 @@ class Host(State):
     bound: dict[Port, int] = field(default_factory=dict)  # listeners and datagram sockets
     next_sock: int = 1
     turns: dict[int, int] = field(default_factory=dict)  # slot: how many ephemeral ports were tried (RFC 6056 §3.3.4)
+    orphans: dict[int, None] = field(default_factory=dict)  # that nobody holds, and whose FIN is not acknowledged
     lingering: dict[int, None] = field(default_factory=dict)  # in TIME-WAIT without an owner, oldest first
     files: Files = field(default_factory=Files)  # of the system calls
     memory: Memory = field(default_factory=Memory)  # of servers, for Fast Open

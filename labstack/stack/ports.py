@@ -196,6 +196,7 @@ def forget(host: Host, conn: Conn) -> None:
     host.conns.pop(conn.sock, None)
     memory.forget(host.env, conn)
     host.lingering.pop(conn.sock, None)
+    host.orphans.pop(conn.sock, None)
     unlink(host, conn)
     for kind in TIMERS:
         host.env.timers.stop((kind, conn.sock))

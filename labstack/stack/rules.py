@@ -14,6 +14,7 @@ OWN: dict[str, Rule] = {
     "drop.tcp.group": Rule("TCP to a group address", ("MUST-57",)),
     "drop.udp.closed": Rule("nobody has the port {0}"),
     "drop.tcp.sockets": Rule("no socket is free for another connection"),
+    "linux/tcp_check_oom/orphans": Rule("{0} connections whose owner has gone are ending already: this one is reset"),
     "drop.tcp.no_route": Rule("a SYN, but no way back to {0}"),
 }
 RULES: dict[str, Rule] = {**LINK, **IP, **UDP, **TCP, **OWN}

@@ -31,10 +31,11 @@ from labstack.stack.syscall import owed, parked
 from labstack.tcp import closing, eager, fastopen, listen, memory, output, sndbuf
 from labstack.tcp import timeouts as tcp_timeouts
 from labstack.tcp.conn import Conn
-from labstack.tcp.states import CLOSED, SYN_RECEIVED, TIME_WAIT
+from labstack.tcp.states import CLOSED, CLOSING, FIN_WAIT_1, LAST_ACK, SYN_RECEIVED, TIME_WAIT
 
 OPS: dict[str, Callable[..., Any]] = {**calls.OPS, **manage.OPS, **status.OPS, **parked.OPS}
 SHAPES = {name: arguments.shape(op) for name, op in OPS.items()}
+ENDING = frozenset({FIN_WAIT_1, CLOSING, LAST_ACK})  # our FIN is on its way, or behind data that is
 LOOPS = 1000  # packets to itself that one drain takes in
 
 
@@ -169,14 +170,29 @@ class Stack(Host):
             listen.left(listener, conn.sock)
             if conn.state != CLOSED:
                 listener.ready.append(conn.sock)
-        if conn.state == TIME_WAIT and not conn.held:
-            self._linger(conn)
+        if not conn.held:
+            self._left_alone(conn)
         if conn.state != CLOSED:
             return
         if conn.held or (listener is not None and conn.sock in listener.ready):
             ports.unlink(self, conn)
         else:
             ports.forget(self, conn)
+
+    def _left_alone(self, conn: Conn) -> None:
+        """Nobody holds it: it costs memory until its peer has heard of its end. Beyond tcp_max_orphans it is reset."""
+        if conn.state == TIME_WAIT:
+            self._linger(conn)
+        if conn.state not in ENDING:
+            self.orphans.pop(conn.sock, None)
+        elif conn.sock not in self.orphans:
+            self.orphans[conn.sock] = None
+            if len(self.orphans) > self.env.config["net.ipv4.tcp_max_orphans"]:
+                del self.orphans[conn.sock]
+                self.env.count["TcpExtTCPAbortOnMemory"] += 1
+                self.env.note("linux/tcp_check_oom/orphans", conn.sock, len(self.orphans))
+                closing.abort(self.env, conn)
+                output.flush(self.env, self.net, conn)
 
     def _linger(self, conn: Conn) -> None:
         """Connections in TIME-WAIT cost memory: beyond tcp_max_tw_buckets the oldest ends early."""

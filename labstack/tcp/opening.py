@@ -3,7 +3,7 @@
 
 import errno
 
-from labstack.core.config import SECOND
+from labstack.core.config import MS, SECOND
 from labstack.core.env import Env
 from labstack.core.event import ACCEPTABLE, CONNECTED, WRITABLE
 from labstack.ip.family import of
@@ -29,7 +29,7 @@ from labstack.tcp import (
 )
 from labstack.tcp.cc import table
 from labstack.tcp.cc.controller import Controller
-from labstack.tcp.conn import Conn, Rcv, Snd
+from labstack.tcp.conn import RTO, Conn, Rcv, Snd
 from labstack.tcp.delivery import Delivery
 from labstack.tcp.loss import Loss
 from labstack.tcp.rtt import Rtt
@@ -40,6 +40,7 @@ from labstack.tcp.states import CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, bec
 from labstack.tcp.stream import Outbox
 from layers import checksum
 
+SOON = 8 * MS  # ns: two ticks of Linux's clock
 AFTER_LOST_SYN = 3 * SECOND
 
 
@@ -129,6 +130,10 @@ def syn_sent(env: Env, conn: Conn, seg: Segment) -> Segment | None:
     if seg.flags & ACK and not snd.iss < seg.ack <= snd.nxt:
         # first
         env.drop("drop.tcp.syn_sent_ack", seg.ack - snd.iss)
+        if not snd.retries and snd.flight.queue:
+            # RFC 9293 §3.5.1: a half-open connection of the peer; the RST ends it, and a SYN begins anew
+            env.note("linux/tcp_rcv_synsent_state_process/again", conn.sock)
+            timer.arm(env, conn, RTO, SOON)
         return None if seg.flags & RST else seg
     if seg.flags & ACK and _echoes_nothing_of_ours(env, conn, seg):
         env.count["TcpExtPAWSActive"] += 1

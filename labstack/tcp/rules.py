@@ -217,6 +217,9 @@ RULES: dict[str, Rule] = {
     "drop.tcp.accept_queue": Rule("{0} connections wait for accept already"),
     "drop.tcp.syn_queue": Rule("{0} connections are half open already"),
     "drop.tcp.cookie": Rule("what it acknowledges is no cookie of ours, or an old one"),
+    "linux/tcp_rcv_synsent_state_process/again": Rule(
+        "the peer is somewhere else: our SYN goes again when it has the RST"
+    ),
     "drop.tcp.defer_accept": Rule("an ACK of our SYN,ACK without data, for which its owner waits: {0} timeouts more"),
     "drop.tcp.syn_sent_ack": Rule("it acknowledges {0}, which we have not sent"),
     "drop.tcp.syn_sent_echo": Rule("its timestamp echoes none of ours"),

@@ -200,6 +200,50 @@ def test_the_round_trip_is_that_of_a_syn_ack_that_went_once(tcp: Tcp) -> None:
     assert (s.conn.snd.rtt.srtt, s.conn.snd.rtt.rto) == (0, 3_000_000_000)
 
 
+# ---- orphans, and a peer that is somewhere else ---------------------------------------------------------------------
+
+
+def test_too_many_orphans_are_reset(tcp: Tcp) -> None:
+    """Linux's tcp_max_orphans: who closes may not leave behind more connections than that."""
+    s = tcp(sysctl={"net.ipv4.tcp_max_orphans": 1})
+    s.listen()
+    for port in (4001, 4002):
+        knocks(s, port)
+        s.rx("A")
+        s.accept()
+        s.call("close", s.sock)
+        s.tx("FA", seq=1)
+    s.tx("RA", seq=2)
+    assert (s.count("TcpExtTCPAbortOnMemory"), len(s.stack.orphans), len(s.stack.conns)) == (1, 1, 1)
+
+
+def test_an_orphan_whose_fin_is_acknowledged_is_none_any_more(tcp: Tcp) -> None:
+    """Linux's tcp_max_orphans: in FIN-WAIT-2 and TIME-WAIT others count."""
+    s = tcp()
+    s.listen()
+    knocks(s, 4001)
+    s.rx("A")
+    s.accept()
+    s.call("close", s.sock)
+    s.tx("FA")
+    assert len(s.stack.orphans) == 1
+    s.rx("A")
+    assert len(s.stack.orphans) == 0
+
+
+def test_a_peer_that_is_somewhere_else_gets_a_reset_and_soon_another_syn(tcp: Tcp) -> None:
+    """RFC 9293 §3.5.1: recovery from a half-open connection; Linux does not wait a second for it."""
+    s = tcp()
+    s.connect()
+    s.tx("S")
+    s.rx("A", seq=777, ack=5000)
+    s.tx("R", seq=5000)
+    s.tx("S", after=8, seq=0)
+    s.rx("A", seq=777, ack=5000)
+    s.tx("R", seq=5000)
+    s.tx("S", after=1000, seq=0)
+
+
 # ---- ports ----------------------------------------------------------------------------------------------------------
 
 
