@@ -31,6 +31,14 @@ class WireControl(View):
         """So many bits a second; `queue` frames may wait."""
         return self._each(only, lambda old: wire.Rate(old, bits, queue))
 
+    def mark(self, bits: int, above: int = 5, queue: int = 100, only: str = "") -> "WireControl":
+        """The same, and what finds `above` frames or more in the queue is marked with CE, if it is ECN capable."""
+        return self._each(only, lambda old: wire.Mark(old, bits, queue, above=above))
+
+    def police(self, bits: int, burst: int = 15_000, only: str = "") -> "WireControl":
+        """So many bits a second pass, and `burst` bytes at once; the rest is dropped, nothing waits."""
+        return self._each(only, lambda old: wire.Police(old, bits, burst))
+
     def duplicate(self, chance: float, only: str = "") -> "WireControl":
         """Each frame arrives twice with this probability."""
         return self._each(only, lambda old: wire.Duplicate(old, chance))

@@ -17,6 +17,7 @@ from labstack.core.config import MS, SECOND
 from labstack.core.frame import Frame
 from labstack.core.rng import Rng
 from labstack.core.state import State, field, state
+from layers import checksum
 
 
 class Arrival(NamedTuple):
@@ -98,6 +99,46 @@ class Rate(Over):
         left = (leaves[-1] if leaves else at) + len(frame) * 8 * SECOND // self.bits
         leaves.append(left)
         return self.inner.carry(frame, left, rng)
+
+
+@state
+class Mark(Rate):
+    """A Rate that marks with CE what finds `above` frames or more before it in the queue, if it is ECN capable.
+
+    What AQMs for DCTCP do (RFC 8257 §3.1): a mark says how long the queue is now, not how long it has been for a while.
+    """
+
+    above: int = 5  # frames
+
+    def __post_init__(self) -> None:
+        Rate.__post_init__(self)
+        _at_least(0, above=self.above)
+
+    def carry(self, frame: Frame, at: int, rng: Rng) -> list[Arrival]:
+        arrivals = Rate.carry(self, frame, at, rng)
+        return [it._replace(frame=marked(it.frame)) for it in arrivals] if len(self.leaves) > self.above else arrivals
+
+
+@state
+class Police(Over):
+    """A token bucket: `bits` a second pass, and `burst` bytes at once; what exceeds that is dropped, nothing waits."""
+
+    bits: int  # per second
+    burst: int = 15_000  # bytes
+    tokens: int = -1  # bits * SECOND; -1: not used yet, full
+    seen: int = 0  # ns
+
+    def __post_init__(self) -> None:
+        _at_least(1, bits=self.bits, burst=self.burst)
+
+    def carry(self, frame: Frame, at: int, rng: Rng) -> list[Arrival]:
+        full, cost = self.burst * 8 * SECOND, len(frame) * 8 * SECOND
+        self.tokens = min(full, self.tokens + (at - self.seen) * self.bits) if self.tokens >= 0 else full
+        self.seen = at
+        if cost > self.tokens:
+            return [Arrival(at, frame, "policed")]
+        self.tokens -= cost
+        return self.inner.carry(frame, at, rng)
 
 
 @state
@@ -264,6 +305,22 @@ class Blackhole(Over):
 def cut(frame: Frame) -> list[Frame]:
     """The real frames of a super-segment. Their checksums were computed just now, so they count as verified."""
     return [Frame(raw, net=frame.net, sure=True) for raw in frame.cuts()]
+
+
+def marked(frame: Frame) -> Frame:
+    """The same frame with CE (RFC 3168 §5); itself if it is not ECN capable, or no IP."""
+    raw = bytearray(frame.cuts()[0])
+    at = frame.net
+    version = raw[at] >> 4 if len(raw) > at + 20 else 0
+    if version == 4 and raw[at + 1] & 3:
+        raw[at + 1] |= 3
+        raw[at + 10 : at + 12] = b"\0\0"
+        raw[at + 10 : at + 12] = checksum.checksum(bytes(raw[at : at + (raw[at] & 15) * 4])).to_bytes(2, "big")
+    elif version == 6 and raw[at + 1] >> 4 & 3:
+        raw[at + 1] |= 3 << 4
+    else:
+        return frame
+    return Frame(bytes(raw), net=frame.net, sure=frame.sure or frame.csum is not None)
 
 
 def damaged(raw: bytes, first: int, burst: int, rng: Rng) -> bytes:

@@ -17,7 +17,7 @@ from labstack.ip import icmp
 from labstack.ip.family import is_group, parse_addr, text
 from labstack.stack import dial, ports
 from labstack.stack.host import TCP, UDP, Echo, Host
-from labstack.tcp import ackgen, closing, fastopen, receive, sndbuf, urgent
+from labstack.tcp import ackgen, closing, fastopen, rate, receive, sndbuf, urgent
 from labstack.tcp.conn import Conn
 from labstack.tcp.listen import Listener
 from labstack.tcp.states import CAN_SEND, CLOSED, SYN_RECEIVED, SYN_SENT
@@ -119,6 +119,7 @@ def send(host: Host, sock: int, data: Piece) -> int:
         raise StackError(errno.EPIPE, f"socket {sock} is in {conn.state}: it was shut down for sending")
     if not isinstance(data, bytes) and not (isinstance(data, memoryview) and data.contiguous and data.format == "B"):
         data = bytes(data)
+    rate.check(snd)
     size = sndbuf.write(host.env, conn, len(data))
     snd.blocked = size < len(data)
     if not size and data:

@@ -20,14 +20,18 @@ from labstack.sim.wire import (
     Exactly,
     Loss,
     Lost,
+    Mark,
     Mtu,
+    Police,
     Rate,
     Reorder,
     Rule,
     Wire,
     cut,
     damaged,
+    marked,
 )
+from layers import IP, TCP, Ether, IPv6
 from layers.checksum import checksum
 
 INSTANT = Delay(0)
@@ -152,6 +156,33 @@ def test_an_mtu_counts_from_behind_the_link_header() -> None:
 
 def test_a_black_hole_has_a_beginning_and_an_end() -> None:
     assert fates(Blackhole(INSTANT, since=1 * MS, until=3 * MS), 4) == ["", "black hole", "black hole", ""]
+
+
+@pytest.mark.parametrize("packet", [IP(src="10.0.0.1", dst="10.0.0.2", tos=2), IPv6(src="::1", dst="::2", tc=2)])
+def test_a_mark_is_ce_and_nothing_else_changes(packet: IP | IPv6) -> None:
+    """RFC 3168 §5."""
+    raw, field = bytes(Ether() / packet / TCP()), "tos" if isinstance(packet, IP) else "tc"
+    found = Ether(marked(Frame(raw)).cuts()[0])
+    setattr(packet, field, 3)
+    assert bytes(found) == bytes(Ether() / packet / TCP())
+
+
+def test_what_is_not_ecn_capable_is_not_marked() -> None:
+    plain = Frame(bytes(Ether() / IP() / TCP()))
+    for frame in (plain, FRAME):
+        assert marked(frame) is frame
+
+
+def test_marks_begin_with_so_many_frames_in_the_queue() -> None:
+    wire, rng = Mark(INSTANT, bits=8_000, above=2), Rng(1)
+    raw = bytes(Ether() / IP(tos=1) / TCP())
+    seen = [wire.carry(Frame(raw), 0, rng)[0].frame.cuts()[0][15] & 3 for _ in range(4)]
+    assert seen == [1, 1, 3, 3]
+
+
+def test_a_policer_lets_a_burst_pass_and_then_a_rate() -> None:
+    wire = Police(INSTANT, bits=19 * 8 * 500, burst=38)  # a frame in 2 ms
+    assert fates(wire, 6) == ["", "", "", "policed", "", "policed"]
 
 
 def test_wires_compose_from_the_outside_in() -> None:

@@ -8,8 +8,7 @@ from labstack.stack.host import Host
 from labstack.stack.syscall import files, info, knobs, sk
 from labstack.stack.syscall.files import Socket
 from labstack.tcp import sndbuf
-from labstack.tcp.info import MAX_SSTHRESH, NEVER, STATES
-from labstack.tcp.info import of_controller
+from labstack.tcp.info import MAX_SSTHRESH, NEVER, STATES, of_controller
 from labstack.tcp.info import tcp_info as of_connection
 from labstack.tcp.pace import UNLIMITED
 from labstack.tcp.rtt import INITIAL_RTO
