@@ -14,7 +14,7 @@ from labstack.tcp.conn import Conn
 from labstack.tcp.segment import TCP_HLEN
 
 DONT, WANT, DO, PROBE, INTERFACE, OMIT = range(6)  # IP_MTU_DISCOVER
-UNLIMITED = 65_535  # bytes of MSS, before the peer has said anything
+UNLIMITED = 1 << 16  # bytes of MSS: the peer has not said anything yet
 SMALL_WND = 536  # a peer whose windows are no larger has no use for halves of them
 LEAST = 48  # bytes of a segment for such a peer
 
@@ -39,7 +39,7 @@ def mtu_of(conn: Conn, mss: int) -> int:
 
 def options(conn: Conn) -> int:
     """Bytes of the options that every segment has, once they are agreed upon."""
-    return agreed.always(conn) if conn.rcv.nxt else 0
+    return agreed.always(conn) if conn.snd.clamp < UNLIMITED else 0
 
 
 def sync(env: Env, conn: Conn, mtu: int) -> None:

@@ -11,6 +11,7 @@ from labstack.ip.family import parse_addr
 from labstack.ip.route import Route, insert
 from labstack.tcp import mtu
 from labstack.tcp.info import tcp_info
+from layers import TCP
 
 Tcp = Callable[..., Script]
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
@@ -173,3 +174,15 @@ def test_a_new_size_does_not_wait_for_data_in_flight_that_fits(tcp: Tcp) -> None
     s.too_big(raw, 600)
     s.nothing()
     assert s.conn.mtu == 600
+
+
+def test_timestamps_take_room_whatever_the_peers_first_number_is(tcp: Tcp) -> None:
+    """RFC 6691 §2: also where RCV.NXT is 0 when a SYN cookie comes back."""
+    s = tcp(irs=0xFFFFFFFF, stamps=True, sysctl={"net.ipv4.tcp_syncookies": 2})
+    s.listen()
+    s.rx("S", mss=1460, options=[("Timestamp", (1, 0))])
+    stamp = dict(TCP.parse(s.tx("SA").raw, 20, len(s.frames[-1].flat().head)).options)["Timestamp"][0]
+    s.rx("A", options=[("NOP", None), ("NOP", None), ("Timestamp", (2, stamp))])
+    s.accept()
+    s.call("send", s.sock, bytes(3000))
+    assert [seg.size for seg in s.burst()] == [1448, 1448, 104]
