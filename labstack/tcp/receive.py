@@ -155,3 +155,5 @@ def taken(env: Env, conn: Conn, size: int) -> None:
         autotune.drained(env, conn, min(rcv.charges[0][0], memory.unread(rcv) + size))
     rcv.queued -= size
     memory.release(rcv)
+    if env.pressed:
+        env.dirty[conn.sock] = None  # the host's account is to be settled
