@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The common frame: one unpack from link header to TCP window, one look-up, and the segment is where it belongs.
 
-Only plain TCP for a quiet connection passes here: no options, no padding, no fragments, addresses that the IP layer
-has approved for this flow. Everything else, and everything while a trace is kept, takes the long way through `arrive`,
+Only plain TCP for a quiet connection passes here: no options but timestamps as everybody writes them, no padding, no
+fragments, addresses that the IP layer has approved for this flow. Everything else, and everything while a trace is kept, takes the long way through `arrive`,
 which does the same in this case; a test compares the two on random frames.
 """
 
@@ -12,13 +12,15 @@ from labstack.core.frame import Frame
 from labstack.ip.family import TCP
 from labstack.stack.host import Host
 from labstack.tcp import predict, tally
+from labstack.tcp.options import STAMP_MAGIC
 from labstack.tcp.segment import PSH
 from layers import checksum
 
 _V4 = struct.Struct("!BBHHHBBH12sIIBBH")
 _V6 = struct.Struct("!IHBB36sIIBBH")
 _ETHERTYPES = {4: b"\x08\x00", 6: b"\x86\xdd"}
-TCP_HLEN = 20
+_STAMP = struct.Struct("!III")
+PLAIN, STAMPED = 0x50, 0x80  # data offsets: no options; NOP, NOP, timestamps (RFC 7323 appendix A)
 
 
 def taken(host: Host, dev: int, frame: Frame) -> bool:
@@ -35,31 +37,38 @@ def taken(host: Host, dev: int, frame: Frame) -> bool:
         return False
     if version == 4:
         vihl, _, total, _, frag, _, _, _, flow, seq, ack, offset, flags, wnd = _V4.unpack_from(buf, net_at)
-        at, size = net_at + 20, total - 20 - TCP_HLEN
+        at, size = net_at + 20, total - 20
         if vihl != 0x45 or frag & 0x3FFF or int.from_bytes(buf[net_at:at], "big") % 0xFFFF:
             return False
     elif version == 6 and len(buf) >= net_at + 60:
         _, length, _, _, flow, seq, ack, offset, flags, wnd = _V6.unpack_from(buf, net_at)
-        at, size = net_at + 40, length - TCP_HLEN
+        at, size = net_at + 40, length
     else:
         return False
     sock = host.flows.get(flow)
-    if sock is None or offset != TCP_HLEN // 4 << 4:
+    if sock is None:
         return False
-    conn = host.conns[sock]
+    conn, first, echo = host.conns[sock], at + 20, None
+    if offset == STAMPED and len(buf) >= at + 32:
+        magic, *echo = _STAMP.unpack_from(buf, first)
+        if magic != STAMP_MAGIC or not predict.newer(conn, echo[0]):
+            return False
+        first = at + 32
+    elif offset != PLAIN:
+        return False
     if conn.approved != (host.net.version, dev) or not predict.quiet(env, conn, seq, flags):
         return False
-    first = at + TCP_HLEN
+    size -= first - at
     have = len(buf) - first
     for piece in frame.body:
         have += len(piece)
-    if have != size or not (frame.sure or frame.csum is not None or _sum_holds(frame, at, flow, size)):
+    if have != size or not (frame.sure or frame.csum is not None or _sum_holds(frame, at, flow, first - at + size)):
         return False
     pieces = (memoryview(buf)[first:], *frame.body) if first < len(buf) else frame.body
     if size:
-        good = predict.text(env, conn, ack, wnd, size, pieces, flags & PSH != 0)
+        good = predict.text(env, conn, ack, wnd, size, pieces, flags & PSH != 0, frame.gso, echo)
     else:
-        good = predict.acknowledgment(env, conn, ack, wnd)
+        good = predict.acknowledgment(env, conn, ack, wnd, echo)
     if not good:
         return False
     if size and frame.gso is None:
@@ -90,5 +99,5 @@ def _ours(buf: bytes, start: int, net_at: int, mac: bytes, version: int) -> bool
 
 
 def _sum_holds(frame: Frame, at: int, flow: bytes, size: int) -> bool:
-    pseudo = checksum.ones_sum(flow[:-4], TCP + TCP_HLEN + size)
+    pseudo = checksum.ones_sum(flow[:-4], TCP + size)
     return checksum.sum_pieces((memoryview(frame.head)[at:], *frame.body), pseudo) == 0xFFFF

@@ -11,7 +11,6 @@ from labstack.core.config import MS
 from labstack.core.env import Env
 from labstack.tcp import window
 from labstack.tcp.conn import Conn, Rcv
-from labstack.tcp.segment import Segment
 from labstack.tcp.seq import HALF, MASK
 from labstack.tcp.tstamp import Timestamps
 
@@ -96,16 +95,15 @@ def _window_filled(env: Env, rcv: Rcv) -> None:
     rcv.trip = trip._replace(rtt=rtt, turn=rcv.nxt + rcv.edge - rcv.acked, turned=env.now)
 
 
-def echoed(env: Env, conn: Conn, stamps: Timestamps, seg: Segment) -> None:
+def echoed(env: Env, conn: Conn, stamps: Timestamps, echo: int, size: int) -> None:
     """A timestamp of ours came back with data: the first echo of each by a full-sized segment tells the round trip
     (tcp_rcv_rtt_measure_ts). Samples that are longer than what is known count while the application keeps up."""
     rcv, trip = conn.rcv, conn.rcv.trip
-    echo = seg.ts[1] if seg.ts is not None else 0
     if echo == trip.echo:
         return
     ticks = stamps.now(env.now) - echo & MASK
     rtt, sample = trip.rtt, ticks * MS
-    if seg.size >= rcv.seen and 0 < ticks < HALF:
+    if size >= rcv.seen and 0 < ticks < HALF:
         if not rtt or sample < rtt:
             rtt = sample
         elif not rcv.queued:

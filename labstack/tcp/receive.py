@@ -13,7 +13,7 @@ def text(env: Env, conn: Conn, seg: Segment) -> None:
     """Take the part of the text that is new and inside the window."""
     rcv = conn.rcv
     if seg.ts is not None and conn.tstamp is not None:
-        autotune.echoed(env, conn, conn.tstamp, seg)
+        autotune.echoed(env, conn, conn.tstamp, seg.ts[1], seg.size)
     start, pieces = seg.seq, seg.pieces
     end = start + seg.size
     edge = rcv.edge if rcv.fin is None else rcv.fin

@@ -34,9 +34,10 @@ class Link(NamedTuple):
             return Frame(bytes(Ether(src=MACS[0], dst=MACS[1]) / packet))
         return Frame(bytes(packet), net=0)
 
-    def connected(self, sack: bool = False) -> tuple[Stack, int]:
-        """A host with an accepted connection whose peer is at sequence number 1, and its socket."""
-        options = [("MSS", 1000), ("WScale", 7), *([("SAckOK", b"")] if sack else [])]
+    def connected(self, sack: bool = False, ts: int = 0) -> tuple[Stack, int]:
+        """A host with an accepted connection whose peer is at sequence number 1, and its socket; ts: its TSval."""
+        options: list[tuple[str, object]] = [("MSS", 1000), ("WScale", 7), *([("SAckOK", b"")] if sack else [])]
+        options += [("Timestamp", (ts, 0))] if ts else []
         host = make("h1")
         host.call("link_add", "eth0", MACS[1] if self.ether else b"", link_local=False)
         host.call("addr_add", 1, "fd00::1/64" if self.v6 else "10.0.0.1/24", False)
@@ -47,9 +48,14 @@ class Link(NamedTuple):
         (answer,) = host.drain(SECOND)
         ours = TCP.parse(answer.frame.cuts()[0], (14 if self.ether else 0) + (40 if self.v6 else 20))
         assert isinstance(ours, TCP)
-        host.handle(Rx(1, self.frame("A", 1, ours.seq + 1)), SECOND)
+        echo = dict(ours.options).get("Timestamp", (0, 0))[0]
+        host.handle(Rx(1, self.frame("A", 1, ours.seq + 1, options=stamp((ts, echo) if ts else None))), SECOND)
         host.drain(SECOND)
         return host, host.call("accept", listener)[0]
+
+
+def stamp(ts: tuple[int, int] | None) -> list[tuple[str, object]]:
+    return [("NOP", None), ("NOP", None), ("Timestamp", ts)] if ts is not None else []
 
 
 LINKS = [Link(v6, ether) for v6 in (False, True) for ether in (False, True)]
@@ -75,15 +81,17 @@ def both_ways(host: Stack, other: Stack, frame: Frame, now: int) -> None:
 
 @pytest.mark.parametrize("link", LINKS, ids=str)
 @pytest.mark.parametrize("partial", [False, True], ids=["whole", "with a body and a partial checksum"])
-def test_the_common_text_and_the_common_ack_take_it(link: Link, partial: bool) -> None:
-    host, sock = link.connected()
+@pytest.mark.parametrize("ts", [0, 5000], ids=["plain", "with timestamps"])
+def test_the_common_text_and_the_common_ack_take_it(link: Link, partial: bool, ts: int) -> None:
+    host, sock = link.connected(ts=ts)
     conn = host.conns[sock]
     assert host.handle(Call("send", (sock, b"x" * 300)), SECOND) == 300
     host.drain(SECOND)
-    ack = link.frame("A", 1, conn.snd.nxt)
+    options = stamp((ts, conn.tstamp.now(SECOND)) if conn.tstamp is not None else None)
+    ack = link.frame("A", 1, conn.snd.nxt, options=options)
     assert shortcut.taken(host, 1, ack)
     assert conn.snd.una == conn.snd.nxt
-    text = link.frame("PA", 1, conn.snd.nxt, b"hello")
+    text = link.frame("PA", 1, conn.snd.nxt, b"hello", options=options)
     if partial:
         at = text.net + (40 if link.v6 else 20)
         text = Frame(text.head[:-5], (b"he", b"llo"), None, (at, 16), 0, text.net)
@@ -110,7 +118,7 @@ def test_it_leaves_alone_what_is_unusual(link: Link) -> None:
     assert any("text/accept" in str(note) for note in host.take_trace())
 
 
-Segment = tuple[str, int, str, int, int, str, tuple[int, int] | None]
+Segment = tuple[str, int, str, int, int, str, tuple[int, int] | None, tuple[int, int] | None]
 segments = st.tuples(
     st.sampled_from(["A", "PA", "PA", "A", "FA", "R", "S", "UA", ""]),
     st.sampled_from([0, 0, 0, 0, 0, 0, 5, -3, 1000, 70_000, -70_000]),  # from RCV.NXT
@@ -119,18 +127,23 @@ segments = st.tuples(
     st.sampled_from([500, 500, 500, 400, 0]),
     st.sampled_from(["", "", "read", "send", "send", "wait", "long", "close"]),
     st.sampled_from([None, None, None, (0, 1000), (1000, 2000), (1000, 2500), (2500, 3500), (-500, 0)]),  # from SND.UNA
+    # TSval from the last one, TSecr from ours
+    st.sampled_from(
+        [(0, 0), (0, 0), (1, 0), (1, -1), (1, 1), (-1, 0), (-2, 0), (-(1 << 31), -5), (0, -(1 << 30)), None]
+    ),
 )
 WAITS = {"wait": 100_000_000, "long": SECOND}
 
 
 @settings(max_examples=150, deadline=None)
-@given(links, st.booleans(), st.lists(segments, max_size=14))
-def test_it_changes_nothing(link: Link, sack: bool, script: list[Segment]) -> None:
-    """With losses, too: SACK blocks take the long way on both hosts, what comes after them need not."""
-    host, sock = link.connected(sack)
+@given(links, st.booleans(), st.booleans(), st.lists(segments, max_size=14))
+def test_it_changes_nothing(link: Link, sack: bool, stamped: bool, script: list[Segment]) -> None:
+    """With losses, too: SACK blocks take the long way on both hosts, what comes after them need not. And with old and
+    new timestamps."""
+    host, sock = link.connected(sack, 0xFFFFFFFE if stamped else 0)
     other = host.clone()
     now = SECOND
-    for flags, seq, where, size, window, then, block in script:
+    for flags, seq, where, size, window, then, block, ts in script:
         conn = host.conns.get(sock)
         if conn is None:
             break
@@ -147,18 +160,24 @@ def test_it_changes_nothing(link: Link, sack: bool, script: list[Segment]) -> No
         assert host.drain(now) == other.drain(now)
         una, nxt = conn.snd.una, conn.snd.nxt
         ack = {"una": una, "nxt": nxt, "half": (una + nxt) // 2, "before": una - 1, "beyond": nxt + 1}[where]
-        more = {}
+        options: list[tuple[str, object]] = []
+        if conn.tstamp is not None and ts is not None:
+            mine, yours = conn.tstamp.recent + ts[0], conn.tstamp.now(now) + ts[1]
+            options = stamp((mine % 2**32, yours % 2**32))
         if block is not None and sack:
             blocks = tuple((una + at) % 2**32 for at in block)
-            more = {"options": [("NOP", None), ("NOP", None), ("SAck", blocks)]}
-        both_ways(host, other, link.frame(flags, conn.rcv.nxt + seq, ack, bytes(size), window, **more), now)
+            options += [("NOP", None), ("NOP", None), ("SAck", blocks)]
+        frame = link.frame(flags, conn.rcv.nxt + seq, ack, bytes(size), window, options=options)
+        both_ways(host, other, frame, now)
 
 
 @settings(max_examples=300, deadline=None)
 @given(links, st.data())
 def test_it_takes_no_broken_frame(link: Link, data: st.DataObject) -> None:
-    host, sock = link.connected()
-    whole = bytearray(link.frame("PA", 1, host.conns[sock].snd.nxt, b"hello, world").head)
+    ts = data.draw(st.sampled_from([0, 5000]))
+    host, sock = link.connected(ts=ts)
+    options = stamp((ts, 1) if ts else None)
+    whole = bytearray(link.frame("PA", 1, host.conns[sock].snd.nxt, b"hello, world", options=options).head)
     for _ in range(data.draw(st.integers(0, 2))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(whole)) | st.just(len(whole)))
