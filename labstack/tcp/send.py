@@ -188,7 +188,8 @@ def _allowed(env: Env, conn: Conn, ready: int, segs: int, force: bool) -> int | 
     if ready == 0:
         return 0 if usable > 0 else None
     if ready > mss and usable >= mss:
-        # (1) of RFC 9293 §3.8.6.2.1: full-sized segments, and the rest too, if Nagle has no objection
+        # (1) of RFC 9293 §3.8.6.2.1: full-sized segments. DEVIATES: and the rest of the window, if Nagle has no
+        # objection, as on Linux
         most, needed = segs * mss, min(ready, usable)
         if most <= needed:
             return most
