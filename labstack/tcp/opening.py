@@ -174,7 +174,7 @@ def _syn_arrived(env: Env, conn: Conn, seg: Segment) -> None:
         established(env, conn)
         if conn.fast is not None:
             eager.answered(env, conn, conn.fast, seg)
-        if conn.snd.awaited or conn.user.defer_accept:
+        if conn.snd.awaited or conn.user.defer_accept or ackgen.answers(env, conn.rcv):
             env.note("linux/tcp_rcv_synsent_state_process/save", conn.sock)
             ackgen.wait(env, conn)
         else:
