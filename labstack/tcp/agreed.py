@@ -41,13 +41,12 @@ def always(conn: Conn) -> int:
     return options.STAMP_SIZE if conn.tstamp is not None else 0
 
 
-def options_size(conn: Conn) -> int:
-    """Bytes of options of a segment that is sent now: those of `always`, and the SACK blocks that are to be told."""
-    used = always(conn)
-    if _blocked(conn):
-        count = min(len(blocks.told(conn.rcv)), options.room_for_blocks(used))
-        used += (options.BLOCKS_HEAD + options.BLOCK * count) if count > 0 else 0
-    return used
+def told(conn: Conn) -> int:
+    """Bytes of the SACK blocks of a segment that is sent now: so much shorter is its data."""
+    if not _blocked(conn):
+        return 0
+    count = min(len(blocks.told(conn.rcv)), options.room_for_blocks(always(conn)))
+    return options.BLOCKS_HEAD + options.BLOCK * count if count > 0 else 0
 
 
 def _blocked(conn: Conn) -> bool:

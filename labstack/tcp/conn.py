@@ -86,6 +86,7 @@ class Snd(State):
     limit: int  # bytes of memory that the send buffer may take
     mss: int  # Eff.snd.MSS: payload of a full-sized segment
     clamp: int  # the MSS that the peer announced, or less by the application's wish
+    fits: int = 0  # the same now: less while SACK blocks are told
     wnd: int = 0
     wl1: int = 0
     wl2: int = 0

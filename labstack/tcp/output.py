@@ -74,6 +74,7 @@ def _send(env: Env, net: Net, conn: Conn) -> bool:
     """Put on the wire what `send` allows. True if there may be more."""
     snd = conn.snd
     before, left = snd.nxt, False
+    snd.fits = snd.mss - agreed.told(conn)
     if before < snd.out.end:
         rate.update(env, conn)
     for _ in range(BURST):
@@ -97,7 +98,7 @@ def _watch(env: Env, conn: Conn, progress: bool) -> None:
     unsent = snd.out.end + snd.fin - snd.nxt
     kind = tally.BUSY
     if unsent:
-        need = snd.nxt + (unsent if unsent < snd.mss else snd.mss)
+        need = snd.nxt + (unsent if unsent < snd.fits else snd.fits)
         if need > snd.una + snd.wnd and snd.flight.now < snd.cc.cwnd:
             kind = tally.RWND_LIMITED
     elif progress and snd.blocked and not snd.cc.limited and conn.state in (ESTABLISHED, CLOSE_WAIT):
@@ -112,12 +113,12 @@ def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> None:
     if flags & SYN and conn.state != SYN_SENT:
         flags |= ACK
     wnd = window.advertise(env, conn, bool(flags & SYN))
-    most = conn.gso - conn.gso % conn.snd.mss if conn.gso > conn.snd.mss else conn.snd.mss
+    most = conn.gso - conn.gso % conn.snd.fits if conn.gso > conn.snd.fits else conn.snd.fits
     at, left = seq, size
     if whole:
         _emit(env, net, conn, seq, flags, size, conn.snd.out.slice(seq, size), wnd, whole)
         left = 0
-    elif size > conn.snd.mss:
+    elif size > conn.snd.fits:
         flags |= PSH  # the end of a burst: receivers that join segments need not wait for more, as with Linux
     while left > most:
         at, left = at + most, left - most
@@ -173,14 +174,14 @@ def _emit(
     tos = conn.tos
     if conn.ecn:
         flags, tos = ecn.marked(env, conn, seq, size, flags)
-    options = agreed.block(env, conn, flags, min(size, conn.snd.mss))
+    options = agreed.block(env, conn, flags, min(size, conn.snd.fits))
     if conn.acc is not None:
         options += accecn.option(env, conn, conn.acc, flags, size, SPACE - len(options))
     pseudo = checksum.add(conn.pseudo, 20 + len(options) + size)
     urg, pointer = urgent.flags(conn, seq) if conn.snd.up > conn.snd.una else (0, 0)
     ack = conn.rcv.nxt if flags & ACK else 0
     head = header(conn.lport, conn.rport, seq, ack, flags | urg, wnd, options, pseudo, pointer)
-    gso = conn.snd.mss if size > conn.snd.mss and not whole else None
+    gso = conn.snd.fits if size > conn.snd.fits and not whole else None
     env.count["TcpOutSegs"] += 1
     send_ip(env, net, path, PROTO, head, pieces, gso=gso, csum_at=CSUM_AT, ttl=conn.ttl, tos=tos, df=conn.df)
 

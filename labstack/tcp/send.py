@@ -93,16 +93,16 @@ def _fit(conn: Conn, index: int, room: int) -> Span | None:
     if available <= 0:
         if s.seq != snd.una:
             return None
-        available = snd.mss  # the window was shrunk to nothing: one segment serves as a probe
-    length = snd.mss * (1 if snd.loss.oldest else min(room, snd.burst))
+        available = snd.fits  # the window was shrunk to nothing: one segment serves as a probe
+    length = snd.fits * (1 if snd.loss.oldest else min(room, snd.burst))
     if length > available:
-        length = available // snd.mss * snd.mss or available
+        length = available // snd.fits * snd.fits or available
     if s.size > length:
-        cut(flight, index, s.seq + length, snd.mss)
-    elif s.mss != snd.mss and s.segs != segments(s.size, snd.mss):
-        replace(flight, index, index + 1, [s._replace(segs=segments(s.size, snd.mss), mss=snd.mss)])
-    elif s.segs == 1 and s.size < min(available, snd.mss):
-        _collapse(conn, index, min(available, snd.mss))
+        cut(flight, index, s.seq + length, snd.fits)
+    elif s.mss != snd.fits and s.segs != segments(s.size, snd.fits):
+        replace(flight, index, index + 1, [s._replace(segs=segments(s.size, snd.fits), mss=snd.fits)])
+    elif s.segs == 1 and s.size < min(available, snd.fits):
+        _collapse(conn, index, min(available, snd.fits))
     s = flight.queue[index]
     return Span(s.seq, s.size, s.flags | ACK, index)
 
@@ -135,14 +135,18 @@ def _tail(env: Env, conn: Conn) -> Span | None:
         snd.loss.tail = False
         return None
     ready = snd.out.end - snd.nxt
-    fits = snd.nxt + min(ready, snd.mss) + (ready == 0) <= snd.una + snd.wnd
+    fits = snd.nxt + min(ready, snd.fits) + (ready == 0) <= snd.una + snd.wnd
     if fits and (ready > 0 or (ready == 0 and snd.fin)):
-        return _span(snd, snd.nxt, min(ready, snd.mss, snd.out.stop_after(snd.nxt) - snd.nxt))
+        return _span(snd, snd.nxt, min(ready, snd.fits, snd.out.stop_after(snd.nxt) - snd.nxt))
     last = flight.queue[-1]
     if last.segs > 1 and last.size > (last.segs - 1) * last.mss:
         cut(flight, len(flight.queue) - 1, last.seq + (last.segs - 1) * last.mss)
         last = flight.queue[-1]
-    return Span(last.seq, last.size, last.flags | ACK, len(flight.queue) - 1)
+    index = len(flight.queue) - 1
+    if last.size > snd.fits:
+        cut(flight, index, last.seq + snd.fits, snd.fits)
+        last = flight.queue[index]
+    return Span(last.seq, last.size, last.flags | ACK, index)
 
 
 # what is new
@@ -184,7 +188,7 @@ def _burst(snd: Snd, room: int) -> int:
 def _allowed(env: Env, conn: Conn, ready: int, segs: int, force: bool) -> int | None:
     """How many of the ready bytes may go now, in at most so many segments; 0 is a FIN alone, None is nothing."""
     snd = conn.snd
-    mss, usable = snd.mss, snd.una + snd.wnd - snd.nxt
+    mss, usable = snd.fits, snd.una + snd.wnd - snd.nxt
     if ready == 0:
         return 0 if usable > 0 else None
     if ready > mss and usable >= mss:
@@ -291,11 +295,11 @@ def sent(env: Env, conn: Conn, span: Span) -> None:
 def _sent_new(env: Env, conn: Conn, span: Span, end: int) -> None:
     snd, loss = conn.snd, conn.snd.loss
     first = not snd.flight.queue
-    mss = span.size if span.whole else snd.mss
+    mss = span.size if span.whole else snd.fits
     seq, flags = span.seq, span.flags & (SYN | FIN | PSH)
     if flags & SYN and span.size:
         # Fast Open's data is a segment of its own, which can go again without the SYN
-        push(snd.flight, seq, seq + 1, SYN, snd.mss, env.now, _note(env, snd))
+        push(snd.flight, seq, seq + 1, SYN, snd.fits, env.now, _note(env, snd))
         seq, flags = seq + 1, PSH
     if conn.fast is not None:
         conn.fast.option = None  # a SYN that goes again is an ordinary one
@@ -310,7 +314,7 @@ def _sent_new(env: Env, conn: Conn, span: Span, end: int) -> None:
         env.note("9293/3.10.2/send", conn.sock, span.size)
         if span.whole:
             plpmtud.sent(env, conn, span.seq, end)
-        elif span.size % snd.mss and not span.flags & SYN:
+        elif span.size % snd.fits and not span.flags & SYN:
             snd.small = end
         ackgen.replied(env, conn)
         snd.sent_at = env.now
