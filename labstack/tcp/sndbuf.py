@@ -64,8 +64,8 @@ def write(env: Env, conn: Conn, size: int) -> int:
         if free > 0 and start == at and end - start >= goal:
             # it is full, and the first: off it goes, as far as it may; the rest of it takes more
             burst = max(min(free, snd.burst, snd.cc.cwnd >> 1), 1)
-            burst = min(burst, (snd.una + snd.wnd - at) // snd.mss)
-            gone = min(max(burst, 0) * snd.mss, end - start)
+            burst = max(min(burst, (snd.una + snd.wnd - at) // snd.mss), 0)
+            gone = min(burst * snd.mss, end - start)
             free, start, at = free - burst, start + gone, at + gone
             held, whole = held + BUFFER * (gone > 0 and start < end), start == end
     return end - snd.out.end

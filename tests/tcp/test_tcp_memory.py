@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What segments cost in memory, and what gives way when there is too little of it (Linux's tcp_prune_queue, tcp_mem)."""
+"""What segments cost in memory, and what gives way when there is too little (Linux's tcp_prune_queue, tcp_mem)."""
 
 from collections.abc import Callable
 
