@@ -41,6 +41,7 @@ class App:
         self.more = False  # it stopped to think, so that no wake will tell it to go on
         self.thinks = False  # it will act, and that is known
         self.reasons = 0  # why it was woken since it last acted
+        self.fragile = False  # the connection may end without anybody's fault
         self.deaf_until = 0  # ns
         self.error = 0  # errno that ended the connection
 

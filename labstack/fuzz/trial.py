@@ -25,6 +25,7 @@ from labstack.sim.world import outcome
 WITHIN = 600 * SECOND  # from calm to the end of all that is orderly: a timer may be at its 120 s
 PATIENCE = 100 * SECOND  # from calm until an application gives up a peer that may have died without a word
 REST = 1500 * SECOND  # from the last close until everything is forgotten
+ALWAYS = 2  # tcp_syncookies
 EVENTS = 60_000  # more is an endless run
 
 
@@ -60,6 +61,8 @@ class Trial:
         self._prepare()
         while not all(app.gone for app in self.apps):
             self._turn()
+        for change in self.plan.changes:  # those to come: in the end all is calm
+            self._rewire(change)
         for host, listener in self.listeners:
             self.call(host, "close", listener)
         end = self.world.now + REST
@@ -88,6 +91,7 @@ class Trial:
             places = [(number * 7919 + i * 524_287) % (len(POOL) // 4) for i in (0, 1)]
             pair = [App(self, *it) for it in zip(HOSTS, meeting.lives, places, strict=True)]
             pair[0].peer, pair[1].peer = pair[1], pair[0]
+            pair[0].fragile = pair[1].fragile = forgetful(self.plan, meeting)
             self.apps += pair
             if not meeting.both:
                 self._listen(meeting, pair[HOSTS.index(OTHER[meeting.caller])])
@@ -227,7 +231,14 @@ class Trial:
 
 def orderly(app: App) -> bool:
     """Both sides want to hear all that the other says."""
-    return app.life.end in (ORDERLY, LISTENS_FIRST) and app.peer.life.end in (ORDERLY, LISTENS_FIRST)
+    in_order = app.life.end in (ORDERLY, LISTENS_FIRST) and app.peer.life.end in (ORDERLY, LISTENS_FIRST)
+    return in_order and not app.fragile
+
+
+def forgetful(plan: Plan, meeting: Meeting) -> bool:
+    """A host that always sends SYN cookies cannot know a connection whose first ACK was lost: it may reset it."""
+    callees = HOSTS if meeting.both else (OTHER[meeting.caller],)
+    return any(plan.sysctls[HOSTS.index(host)].get("net.ipv4.tcp_syncookies") == ALWAYS for host in callees)
 
 
 def judged(trial: Trial) -> str:

@@ -62,7 +62,7 @@ def start(env: Env, conn: Conn) -> None:
 def established(env: Env, conn: Conn) -> None:
     """The connection is open: keep a segment's worth of the buffer back (tcp_init_buffer_space)."""
     rcv, whole, app = conn.rcv, full(conn.rcv), env.config["net.ipv4.tcp_app_win"]
-    rcv.mss -= agreed.always(conn)
+    rcv.mss = max(rcv.mss, TINIEST) - agreed.always(conn)
     rcv.headers += agreed.always(conn)
     mss = rcv.mss
     rcv.seen = max(min(mss, conn.snd.mss, (rcv.edge - rcv.acked) // 2, SMALLEST), TINIEST)
