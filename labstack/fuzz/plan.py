@@ -23,7 +23,8 @@ CLOCK = (1 << 32) * 4000  # ns in which the clock behind initial sequence number
 ORDERLY, LISTENS_FIRST, CLOSES, ABORTS, DIES = "orderly", "listens first", "closes", "aborts", "dies"
 ENDS = (ORDERLY,) * 12 + (LISTENS_FIRST,) * 2 + (CLOSES, ABORTS, DIES)
 
-# values worth trying, for those sysctls that there are; others of Linux's are defaults, or would end connections
+# values worth trying, for those sysctls that there are and within Linux's bounds; others are defaults, or would end
+# connections
 WORTH: dict[str, tuple[int, ...]] = {
     "tcp_sack": (0,),
     "tcp_dsack": (0,),
@@ -48,7 +49,7 @@ WORTH: dict[str, tuple[int, ...]] = {
     "tcp_workaround_signed_windows": (1,),
     "tcp_reflect_tos": (1,),
     "tcp_syncookies": (0, 2),
-    "tcp_rmem.default": (256, 600, 4096, 30_000, 1 << 20),
+    "tcp_rmem.default": (2304, 4096, 30_000, 1 << 20),
     "tcp_rmem.max": (4096, 65_536),
     "tcp_wmem.default": (256, 4096, 30_000),
     "tcp_wmem.max": (4096, 65_536),
@@ -75,15 +76,18 @@ WORTH: dict[str, tuple[int, ...]] = {
 OPTIONS: dict[str, tuple[int, ...]] = {
     "nodelay": (1,),
     "cork": (1,),
-    "rcvbuf": (256, 300, 700, 1500, 5000, 40_000, 500_000),
+    "rcvbuf": (1152, 1500, 2500, 5000, 40_000, 500_000),
     "sndbuf": (256, 1000, 5000, 100_000),
-    "maxseg": (1, 50, 88, 100, 536, 1000),
+    "maxseg": (88, 100, 300, 536, 1000),
     "quickack": (0, 1),
     "notsent_lowat": (1, 2000),
     "keepalive": (1,),
     "keep_idle": (1, 10),
     "window_clamp": (500, 5000),
     "congestion": (0, 1, 2, 3, 4),
+    "pacing": (50_000, 10_000_000),
+    "rcvlowat": (100,),
+    "discover": (0, 1, 2, 3),
 }
 
 

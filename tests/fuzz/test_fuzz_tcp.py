@@ -23,7 +23,7 @@ from labstack.stack.stack import Stack
 from labstack.tcp import islands, receive, window
 from labstack.tcp.stream import Outbox
 
-EACH = 40  # seeds of a test
+EACH = 25  # seeds of a test
 FEW = 60  # seeds within which a planted bug is found
 
 
