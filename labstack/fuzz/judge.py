@@ -81,7 +81,7 @@ class Judge:
         for it in record.trace:
             if type(it) is Note:
                 self.rules.add(it.rule)
-            elif type(it) is Became:
+            elif type(it) is Became and it.what == "tcp":
                 self.states.add(it.new)
 
     def end(self, world: World) -> None:
