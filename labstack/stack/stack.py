@@ -65,7 +65,9 @@ class Stack(Host):
         """What is to be done since the last drain. Acknowledgments and output are decided here, once for all events."""
         env = self.env
         env.now = now
-        self._guarded("ContainedFrames", Tick(), Stack._report)
+        for iface in self.net.ifaces.values():
+            if iface.neigh.failed:
+                self._guarded("ContainedFrames", Tick(), Stack._report)
         later = self._flush()
         for _ in range(LOOPS):
             if self.net.loop:

@@ -43,15 +43,10 @@ def always(conn: Conn) -> int:
 
 def told(conn: Conn) -> int:
     """Bytes of the SACK blocks of a segment that is sent now: so much shorter is its data."""
-    if not _blocked(conn):
+    if not conn.rcv.recent and conn.rcv.twice is None:
         return 0
     count = min(len(blocks.told(conn.rcv)), options.room_for_blocks(always(conn)))
     return options.BLOCKS_HEAD + options.BLOCK * count if count > 0 else 0
-
-
-def _blocked(conn: Conn) -> bool:
-    """Are there SACK blocks to tell?"""
-    return bool(conn.rcv.recent) or conn.rcv.twice is not None
 
 
 def block(env: Env, conn: Conn, flags: int, size: int) -> bytes:
@@ -63,9 +58,9 @@ def block(env: Env, conn: Conn, flags: int, size: int) -> bytes:
         ts = (stamps.in_syn(env.now), stamps.recent) if stamps is not None else None
         kind, cookie = fast_open(conn) or (options.FAST_OPEN, None)
         return options.of_syn(options.Offer(conn.rcv.mss, shift, conn.sack, ts, fo=cookie, fo_kind=kind))
+    if not conn.rcv.recent and conn.rcv.twice is None:  # no blocks, as nearly always
+        return options.stamped(stamps.now(env.now), stamps.recent) if stamps is not None else b""
     ts = (stamps.now(env.now), stamps.recent) if stamps is not None else None
-    if not _blocked(conn):
-        return options.of_segment(ts, ())
     return options.of_segment(ts, blocks.told(conn.rcv)[: max((conn.snd.mss - size - 4) // 8, 0) if size else None])
 
 

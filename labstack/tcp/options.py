@@ -145,11 +145,16 @@ def _fast_open(it: Offer, room: int) -> bytes:
     return out if len(out) <= room else b""
 
 
+def stamped(value: int, echo: int) -> bytes:
+    """Timestamps alone (RFC 7323 appendix A)."""
+    return _STAMP.pack(STAMP_MAGIC, value, echo)
+
+
 def of_segment(ts: tuple[int, int] | None, sack: Blocks, md5: bool = False) -> bytes:
     """The options of any other segment: as many of the blocks as fit behind the rest (RFC 7323 §3.2, RFC 2018 §3)."""
     out = _signature() if md5 else b""
     if ts is not None:
-        out += _STAMP.pack(STAMP_MAGIC, *ts)
+        out += stamped(*ts)
     sack = sack[: room_for_blocks(len(out))]
     if sack:
         out += bytes((NOP, NOP, SACK, 2 + BLOCK * len(sack)))
