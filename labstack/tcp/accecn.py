@@ -61,7 +61,7 @@ def opened(env: Env, conn: Conn, seg: Segment) -> None:
 
 
 def _check(env: Env, conn: Conn, it: Accurate, seg: Segment) -> None:
-    """Our SYN was Not-ECT. If something else came, marks mean nothing on this path (§3.2.2.3)."""
+    """Our SYN, or SYN,ACK, was Not-ECT. If something else came, marks mean nothing on this path (§3.2.2.3)."""
     if seg.flags & ACE != ECHOED[NOT_ECT]:
         env.note("9768/3.2.2.3/mangled", conn.sock)
         it.plain = True

@@ -176,7 +176,7 @@ RULES: dict[str, Rule] = {
     # accurate ECN (RFC 9768)
     "9768/3.1/agreed": Rule("both sides use accurate ECN: ACKs count the packets that were marked"),
     "9768/3.2.2.3/zeroed": Rule("something on the way clears the flags of accurate ECN: we use no ECT"),
-    "9768/3.2.2.3/mangled": Rule("our SYN was not ECT, and something else arrived: we use no ECT"),
+    "9768/3.2.2.3/mangled": Rule("our SYN, or SYN,ACK, was not ECT, and arrived as if it were: we use no ECT"),
     "9768/3.2.2.5.1/at-once": Rule("{0} marked packets were not told yet: acknowledge at once"),
     # the MTU of the path, found out (RFC 4821)
     "4821/7.2/probe": Rule("a segment of {0} bytes, larger than the others: does it arrive?", ("PLPMTU-1",)),
