@@ -110,7 +110,7 @@ def an_entry_that_nobody_uses_is_forgotten(t):
     t.expect(UDP() / b"2", within=0)
 
 
-@scenario(covers="MUST-20", **NEIGHBOURS)
+@scenario(covers="MUST-20", limit=180, **NEIGHBOURS)
 def a_connection_without_answers_doubts_the_neighbour(t):
     "After three timeouts (R1) the next hop is asked whether it is still there (RFC 9293 §3.8.3, RFC 4861 §7.3.1)."
     t.sysctl("net.ipv4.tcp_retries1", 3)
