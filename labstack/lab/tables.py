@@ -2,19 +2,24 @@
 """Tables of hosts, printed as `ss -ti`, `ip neigh`, `ip route` and `nstat` print them."""
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import Any
 
 from labstack.core import kinds
 from labstack.ip.family import parse_addr, text
+from labstack.lab import ss
 from labstack.lab.view import Line, Lines, Span, table
 from labstack.link.iface import Neighbour
-from labstack.tcp.cc.controller import INFINITE
 
+WIDTH = 80
+INDENT: dict[str, Any] = {
+    "initial_indent": " " * 6, "subsequent_indent": " " * 6, "break_on_hyphens": False, "break_long_words": False,
+}  # fmt: skip
 SS = {"ESTABLISHED": "ESTAB"}  # the words of ss, where they are not the RFC's
 
 
 def sockets(hosts: Sequence[Any]) -> Lines:
-    """Every socket of these hosts (lab.host.Host), with TCP's numbers on a second line."""
+    """Every socket of these hosts (lab.host.Host), with TCP's numbers below it."""
     rows: list[Sequence[str]] = []
     more: list[str] = []
     for host in hosts:
@@ -27,28 +32,15 @@ def sockets(hosts: Sequence[Any]) -> Lines:
     head, *lines = table(("Host", "Netid", "State", "Recv-Q", "Send-Q", "Local", "Peer"), rows, ("host", "", "state"))
     found = [head]
     for line, info in zip(lines, more, strict=True):
-        found += [line, [Span("      " + info, "dim")]] if info else [line]
+        found += [line, *([Span(it, "dim")] for it in wrap(info, WIDTH, **INDENT))]
     return Lines(found)
 
 
 def _tcp_info(it: dict[str, Any]) -> str:
-    """The numbers that `ss -ti` shows below a TCP socket; '' for others."""
-    if "rto" not in it:
+    """The numbers that `ss -tio` shows below a TCP socket; '' for others."""
+    if "info" not in it:
         return ""
-    timers = [f"timer:({name},{span(due * 1_000_000)})" for name, due in it["timers"].items()]
-    mss = it["mss"]
-    ssthresh = [f"ssthresh:{it['ssthresh']}"] * (it["ssthresh"] < INFINITE)
-    counts = [f"{name}:{it[name]}" for name in ("unacked", "retrans") if it[name]]
-    return " ".join(
-        [
-            *timers,
-            f"wscale:{it['wscale'][0]},{it['wscale'][1]}",
-            f"rto:{it['rto']:g} rtt:{it['rtt']:g}/{it['rttvar']:g} mss:{mss} cwnd:{it['cwnd']}",
-            *ssthresh,
-            *counts,
-            f"snd_wnd:{it['snd_wnd']} rcv_wnd:{it['rcv_wnd']}",
-        ]
-    )
+    return " ".join(ss.words({**it["info"], **{name: it[name] for name in ("cc", "control", "timers")}}))
 
 
 class Neighbours(Lines):

@@ -12,10 +12,12 @@ from labstack.ip.family import text
 from labstack.stack.host import Host
 from labstack.tcp import castate
 from labstack.tcp.conn import Conn
+from labstack.tcp.info import of_controller, tcp_info
 
 
 def status(host: Host, sock: int) -> dict[str, Any]:
-    """A dict as `ss -ti` would say it; times in ms, sizes in bytes. Raises StackError EBADF."""
+    """A dict as `ss -ti` would say it; times in ms, sizes in bytes; info and control are TCP_INFO and TCP_CC_INFO, in
+    Linux's units. Raises StackError EBADF."""
     if sock in host.conns:
         return _tcp(host, host.conns[sock])
     if sock in host.listeners:
@@ -83,6 +85,8 @@ def _tcp(host: Host, conn: Conn) -> dict[str, Any]:
         "retrans": snd.retries,
         "congestion": castate.NAMES[snd.loss.state],
         "islands": len(rcv.islands),
+        "info": tcp_info(host.env, conn),
+        "control": of_controller(conn),
     }
 
 
