@@ -213,5 +213,46 @@ def test_an_application_that_writes_little_does_not_change_what_bbr_believes() -
     assert path.control(flow).bw * 1448 * 8 * 1e6 / (1 << 24) > 0.95 * BITS * PAYLOAD
 
 
+def test_a_connection_under_way_that_gets_bbr_no_longer_minds_losses() -> None:
+    """TCP_CONGESTION on a live connection: the window goes on, what is made of losses does not."""
+    flow = Flow("cubic")
+    path = Path(bottleneck(Loss(Delay(ONE_WAY), 0.03)), flow)
+    path.run(2 * SECOND)
+    before, flow.got = flow.got, 0
+    path.world.now_call("h1", "setopt", flow.sock, "congestion", "bbr")
+    path.go(4 * SECOND)
+    assert flow.got > 1.2 * before
+    assert flow.got * 8 / 2 > 0.8 * BITS * PAYLOAD
+
+
+@pytest.mark.parametrize("control", ["reno", "cubic"])
+def test_after_a_pause_no_more_leaves_at_once_than_in_the_beginning(control: str) -> None:
+    """RFC 5681 §4.1: for seconds cwnd was no measure of anything."""
+    flow = Flow(control)
+    path = Path(bottleneck(queue=1000), flow)
+    path.full = False
+    path.run(SECOND // 10)
+    for _ in range(20):
+        path.write(flow, 60_000)
+        path.go(path.world.now + 100 * MS)
+    assert path.control(flow).cwnd > 20
+    path.go(path.world.now + 3 * SECOND)
+    path.write(flow, 60_000)
+    assert path.world.hosts["h1"].conns[flow.sock].snd.flight.out == 10
+
+
+def test_bbr_paces_what_others_send_in_bursts() -> None:
+    """Of a window that is there at once, BBR sends what its rate gives time for."""
+    flow = Flow("bbr")
+    path = Path(bottleneck(), flow)
+    path.full = False
+    path.run(SECOND // 10)
+    for _ in range(10):
+        path.write(flow, 60_000)
+        path.go(path.world.now + 200 * MS)
+    path.write(flow, 60_000)
+    assert path.world.hosts["h1"].conns[flow.sock].snd.flight.out <= 4
+
+
 def test_the_names_of_controllers_are_those_of_the_sysctl() -> None:
     assert {*ALL, "dctcp"} < set(SYSCTLS[CONTROL].words)
