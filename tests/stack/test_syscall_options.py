@@ -181,7 +181,7 @@ def test_the_unsent_low_water_mark_bounds_what_is_written(peer: Peer) -> None:
     """TCP_NOTSENT_LOWAT: told below half of it, refused at the whole of it."""
     fd = peer.passive(win=2000, ws=None)
     option(peer, fd, SOL_TCP, 25, 1000)
-    assert peer.send(fd, 1460, 1040, 500) == 1460 + 1040
+    assert peer.send(fd, 1460, 1040, 500) == 1460 + 1000  # a whole segment of it, which is half the peer's window
     assert peer.target.poll([(fd, 4)], 0).data == [0]
     peer.rx("A", 1, 1461, win=800)
     assert peer.target.poll([(fd, 4)], 0).data == [0]
