@@ -2,8 +2,8 @@
 """The common frame: one unpack from link header to TCP window, one look-up, and the segment is where it belongs.
 
 Only plain TCP for a quiet connection passes here: no options but timestamps as everybody writes them, no padding, no
-fragments, addresses that the IP layer has approved for this flow. Everything else, and everything while a trace is kept, takes the long way through `arrive`,
-which does the same in this case; a test compares the two on random frames.
+fragments, addresses that the IP layer has approved for this flow. Everything else, and everything while a trace is
+kept, takes the long way through `arrive`, which does the same in this case; a test compares the two on random frames.
 """
 
 import struct
