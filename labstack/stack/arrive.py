@@ -14,7 +14,7 @@ from labstack.stack.host import TCP, UDP, Echo, Host
 from labstack.stack.syscall import datagram as datagrams
 from labstack.stack.syscall import errqueue
 from labstack.tcp import arrive as tcp
-from labstack.tcp import closing, cookies, listen, opening, output, timewait
+from labstack.tcp import closing, cookies, listen, md5, opening, output, timewait
 from labstack.tcp import icmp as tcp_icmp
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import Segment, parse
@@ -64,7 +64,9 @@ def _tcp(host: Host, d: Datagram) -> None:
     used: int | None = None
     if sock is not None:
         conn = host.conns[sock]
-        conn.approved = (host.net.version, d.iface.index)
+        if (conn.keys or seg.md5 is not None) and conn.state not in _LEAVING and not md5.admits(env, conn.keys, seg):
+            return
+        conn.approved = (host.net.version, d.iface.index) if not conn.keys else NOBODY
         if conn.state not in _LEAVING or not _makes_way(host, conn, seg):
             half = conn.half is not None and not conn.half.fast
             tcp.arrive(env, host.net, conn, seg, host.listeners.get(conn.parent) if half else None)
@@ -73,13 +75,15 @@ def _tcp(host: Host, d: Datagram) -> None:
     listener = host.listeners.get(ports.find(host, TCP, d.dst, seg.dport))
     if listener is None:
         env.drop("drop.tcp.closed", seg.dport)
-        output.refuse(env, host.net, seg)
-    else:
+        if seg.md5 is None:  # or else our answer would have to be signed, too
+            output.refuse(env, host.net, seg)
+    elif md5.admits(env, md5.unpack(int(listener.options.get("md5", 0))), seg):
         fate = listen.wants(env, host.net, listener, seg)
         if fate != listen.DROP:
             _accept(host, listener, seg, used, fate)
 
 
+NOBODY = (-1, 0)  # of a connection with signatures no segment takes the shortcut
 _LEAVING = frozenset({TIME_WAIT, CLOSED})
 
 

@@ -8,7 +8,9 @@ against the segment size, RFC 6691).
 from labstack.core.env import Env
 from labstack.tcp import blocks, options, tstamp
 from labstack.tcp.conn import Conn
-from labstack.tcp.segment import SYN, Segment
+from labstack.tcp.md5 import find
+from labstack.tcp.segment import ACK, SYN, Segment
+from labstack.tcp.states import SYN_SENT
 
 
 def offer(env: Env, conn: Conn) -> None:
@@ -29,16 +31,28 @@ def settle(env: Env, conn: Conn, seg: Segment) -> None:
     conn.sack = conn.sack and seg.sack_ok
     if conn.sack:
         env.note("2018/2/agreed", conn.sock)
-    if conn.tstamp is not None and seg.ts is not None:
+    if conn.tstamp is not None and seg.ts is not None and not _crowded(conn):
         conn.tstamp.take(seg.ts[0], env.now)
         env.note("7323/3.2/agreed", conn.sock)
     else:
         conn.tstamp = None
 
 
+def _crowded(conn: Conn) -> bool:
+    """A signature leaves no room for SACK blocks beside timestamps: our SYN then offers none, and a SYN,ACK takes no
+    timestamps up if it takes SACK up, as on Linux."""
+    return bool(signs(conn)) and (conn.sack or conn.state == SYN_SENT)
+
+
 def always(conn: Conn) -> int:
     """Bytes of options that every segment carries; SND.MSS is without them."""
-    return options.STAMP_SIZE if conn.tstamp is not None else 0
+    size = options.STAMP_SIZE if conn.tstamp is not None else 0
+    return size + options.MD5_SIZE if signs(conn) else size
+
+
+def signs(conn: Conn) -> bytes:
+    """The key that signs segments to this peer, b"" if none does."""
+    return find(conn.keys, conn.remote) if conn.keys else b""
 
 
 def told(conn: Conn) -> int:
@@ -52,16 +66,19 @@ def told(conn: Conn) -> int:
 def block(env: Env, conn: Conn, flags: int, size: int) -> bytes:
     """The options of a segment with so many bytes of data that is sent now. SACK blocks never make it longer than
     SND.MSS allows."""
-    stamps = conn.tstamp
+    stamps, md5 = conn.tstamp, bool(conn.keys and signs(conn))
     if flags & SYN:
+        if md5 and not flags & ACK:
+            stamps = None
         shift = conn.rcv.shift if conn.scaling else None
         ts = (stamps.in_syn(env.now), stamps.recent) if stamps is not None else None
         kind, cookie = fast_open(conn) or (options.FAST_OPEN, None)
-        return options.of_syn(options.Offer(conn.rcv.mss, shift, conn.sack, ts, fo=cookie, fo_kind=kind))
-    if not conn.rcv.recent and conn.rcv.twice is None:  # no blocks, as nearly always
+        return options.of_syn(options.Offer(conn.rcv.mss, shift, conn.sack, ts, md5, cookie, kind))
+    if not conn.rcv.recent and conn.rcv.twice is None and not md5:  # no blocks, as nearly always
         return options.stamped(stamps.now(env.now), stamps.recent) if stamps is not None else b""
     ts = (stamps.now(env.now), stamps.recent) if stamps is not None else None
-    return options.of_segment(ts, blocks.told(conn.rcv)[: max((conn.snd.mss - size - 4) // 8, 0) if size else None])
+    room = max((conn.snd.mss - size - options.BLOCKS_HEAD) // options.BLOCK, 0) if size else None
+    return options.of_segment(ts, blocks.told(conn.rcv)[:room], md5)
 
 
 def fast_open(conn: Conn) -> tuple[int, bytes] | None:

@@ -13,6 +13,7 @@ from labstack.core.state import State, field, state
 from labstack.tcp.cc.controller import Controller
 from labstack.tcp.delivery import Delivery
 from labstack.tcp.loss import Loss
+from labstack.tcp.md5 import Keys
 from labstack.tcp.rtt import Rtt
 from labstack.tcp.sent import Flight
 from labstack.tcp.stream import Outbox
@@ -261,6 +262,7 @@ class Conn(State):
     ecn: int = 0  # see `ecn`
     earlier: tuple[tuple[int, bool], ...] = ()  # ACKs that DCTCP's receiver owes: RCV.NXT then, whether they echo
     acc: Accurate | None = None  # both sides use accurate ECN
+    keys: Keys = ()  # who must sign, and with what (RFC 2385)
     tstamp: Timestamps | None = None  # the same for timestamps (RFC 7323 §3.2)
     challenged: int = -(1 << 62)  # when the last rate-limited ACK went out
     ttl: int = 0  # 0: the default

@@ -67,7 +67,7 @@ def follow(env: Env, net: Net, conn: Conn) -> None:
     path = route.lookup(env, net, conn.remote, conn.local, conn.dev)
     if path is None:
         return
-    conn.gso = max(path.gso - path.family.header - TCP_HLEN, 0) if conn.acc is None else 0
+    conn.gso = max(path.gso - path.family.header - TCP_HLEN, 0) if conn.acc is None and not conn.keys else 0
     conn.df = whole(conn, path)
     conn.fq = net.ifaces[path.dev].qdisc == "fq"
     if path.mtu == conn.mtu:

@@ -11,9 +11,9 @@ from labstack.ip.icmp import scope
 from labstack.ip.net import Net
 from labstack.ip.send import send as send_ip
 from labstack.link import neighbour
-from labstack.tcp import accecn, ackgen, agreed, ecn, half, mtu, persist, rate, send, sndbuf, tally, urgent, window
+from labstack.tcp import accecn, ackgen, agreed, ecn, half, md5, mtu, persist, rate, send, sndbuf, tally, urgent, window
 from labstack.tcp.conn import NOW, Conn
-from labstack.tcp.options import SPACE
+from labstack.tcp.options import SPACE, of_segment
 from labstack.tcp.segment import ACK, CSUM_AT, FIN, PROTO, PSH, RST, SYN, Segment, header
 from labstack.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, SENDING, SYN_SENT
 from layers import checksum
@@ -181,6 +181,8 @@ def _emit(
     urg, pointer = urgent.flags(conn, seq) if conn.snd.up > conn.snd.una else (0, 0)
     ack = conn.rcv.nxt if flags & ACK else 0
     head = header(conn.lport, conn.rport, seq, ack, flags | urg, wnd, options, pseudo, pointer)
+    if conn.keys and (secret := agreed.signs(conn)):
+        head = md5.signed(secret, conn.local, conn.remote, head, pieces)
     gso = conn.snd.fits if size > conn.snd.fits and not whole else None
     env.count["TcpOutSegs"] += 1
     send_ip(env, net, path, PROTO, head, pieces, gso=gso, csum_at=CSUM_AT, ttl=conn.ttl, tos=tos, df=conn.df)
@@ -206,5 +208,8 @@ def reset(env: Env, net: Net, seg: Segment, seq: int, ack: int, flags: int) -> N
         return
     env.count["TcpOutSegs"] += 1
     env.count["TcpOutRsts"] += 1
-    head = header(seg.dport, seg.sport, seq, ack, flags, 0, b"", checksum.add(path.sum, PROTO + 20))
+    options = of_segment(None, (), md5=True) if seg.secret else b""
+    head = header(seg.dport, seg.sport, seq, ack, flags, 0, options, checksum.add(path.sum, PROTO + 20 + len(options)))
+    if seg.secret:
+        head = md5.signed(seg.secret, d.dst, d.src, head, ())
     send_ip(env, net, path, PROTO, head, csum_at=CSUM_AT)

@@ -26,7 +26,7 @@ _FLAGS = 0x1FF  # nine bits, AE being the topmost (RFC 9768 §3.1)
 class Segment(options.Options):
     """One arriving segment; seq, ack and the SACK blocks become absolute when its connection takes it up."""
 
-    __slots__ = ("ack", "dgram", "dport", "flags", "gso", "pieces", "seq", "size", "sport", "urg", "wnd")
+    __slots__ = ("ack", "dgram", "dport", "flags", "gso", "pieces", "secret", "seq", "size", "sport", "urg", "wnd")
 
     def __init__(self, dgram: Datagram, sport: int, dport: int, seq: int, ack: int, flags: int, wnd: int) -> None:
         super().__init__()
@@ -40,6 +40,7 @@ class Segment(options.Options):
         self.urg = 0  # the urgent pointer, if the URG flag is set
         self.size = 0  # bytes of payload
         self.pieces: tuple[Piece, ...] = ()
+        self.secret = b""  # the key with which it is signed, once that is known to be right (`md5`)
         self.gso = dgram.frame.gso
 
     @property

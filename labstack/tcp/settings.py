@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from labstack.core.config import CONGESTION, MS, SECOND, SYSCTLS
 from labstack.core.env import Env
-from labstack.tcp import ackgen, keepalive, pace, rate, send, window
+from labstack.tcp import ackgen, keepalive, md5, mtu, pace, rate, send, window
 from labstack.tcp.cc import table
 from labstack.tcp.conn import DELAYED, Conn
 from labstack.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT
@@ -140,6 +140,14 @@ def _congestion(env: Env, conn: Conn, value: int) -> None:
     snd.cc = table.switch(snd.cc, name, env.config, rate.moment(env, snd), ecn=bool(conn.ecn))
 
 
+def _md5(env: Env, conn: Conn, value: int) -> None:
+    """TCP_MD5SIG: segments are signed from now on, one by one, and each takes the long way in."""
+    conn.keys = md5.unpack(value)
+    conn.version, conn.approved = -1, (-1, 0)
+    if not _unsent(conn):
+        mtu.sync(env, conn, conn.mtu)
+
+
 def _reuse(env: Env, conn: Conn, value: int) -> None:
     conn.reuse = bool(value)
 
@@ -172,6 +180,7 @@ SETTINGS: dict[str, Setting] = {
     "rcvlowat": Setting(1, INT_MAX, lambda c: c.rcv.lowat, _rcvlowat),
     "window_clamp": Setting(0, INT_MAX, lambda c: c.rcv.clamp, _clamp),  # 0: none
     "sndbuf": Setting(256, BUFFER, lambda c: c.snd.limit // 2, _sndbuf),
+    "md5": Setting(0, md5.MOST, lambda c: md5.pack(c.keys), _md5),
     "maxseg": Setting(0, 32_767, lambda c: c.user.maxseg, _maxseg),  # bytes; 0: what the path takes
     "quickack": Setting(0, 3, lambda c: not c.rcv.pingpong, _quickack),
     "ttl": Setting(1, 255, lambda c: c.ttl, _ttl),

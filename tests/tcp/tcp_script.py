@@ -12,6 +12,7 @@ frame that leaves is verified (lengths, checksums, the peer's window); `end()` w
 quarantined and balanced counters.
 """
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -44,6 +45,7 @@ class Seg:
         self.sport, self.dport = tcp.sport, tcp.dport
         options = dict(tcp.options)
         self.mss, self.ws = options.get("MSS"), options.get("WScale")
+        self.md5 = options.get("MD5")
         self.ts = options.get("Timestamp")
         self.sack: list[tuple[int, int]] = []  # blocks, relative
         self.options = [name for name, _ in tcp.options]
@@ -127,6 +129,8 @@ class Script:
             options.append(("MSS", more["mss"]))
         if more.get("ws") is not None:
             options += [("NOP", None), ("WScale", more["ws"])]
+        if more.get("md5") is not None:
+            options = [("NOP", None), ("NOP", None), ("MD5", bytes(16)), *options]
         if more.get("sack_ok"):
             options.append(("SAckOK", b""))
         if more.get("ts") is not None:
@@ -143,7 +147,16 @@ class Script:
             options=options,
         )
         ip = self.ip(more.get("tos", 0))
-        return bytes(ip / tcp / data) if data else bytes(ip / tcp)
+        raw = bytes(ip / tcp / data) if data else bytes(ip / tcp)
+        return raw if more.get("md5") is None else self.sealed(raw, seal(raw, self.family, more["md5"]))
+
+    def sealed(self, raw: bytes, signature: bytes) -> bytes:
+        """The packet with this signature (RFC 2385), and the right checksum again."""
+        at = HLEN[self.family]
+        tcp = raw[at : at + 16] + bytes(2) + raw[at + 18 : at + 24] + signature + raw[at + 40 :]
+        pseudo = raw[12:20] if self.family == 4 else raw[8:40]
+        checksum = 0xFFFF - ones_sum(pseudo + b"\0\6" + len(tcp).to_bytes(2, "big") + tcp)
+        return raw[:at] + tcp[:16] + checksum.to_bytes(2, "big") + tcp[18:]
 
     def ip(self, tos: int = 0) -> Any:
         src, dst = self.peer, self.us
@@ -382,6 +395,17 @@ def verify(raw: bytes, family: int, mtu: int) -> TCP:
     if not tcp.flags & 2:
         assert not {"MSS", "WScale", "SAckOK"} & {name for name, _ in tcp.options}, "an option of SYNs alone"
     return tcp
+
+
+def seal(raw: bytes, family: int, secret: bytes) -> bytes:
+    """RFC 2385 §2.0, for IPv6 with its own pseudo-header: the signature that a packet must have."""
+    tcp = raw[HLEN[family] :]
+    size = len(tcp)
+    if family == 4:
+        pseudo = raw[12:20] + b"\0\x06" + size.to_bytes(2, "big")
+    else:
+        pseudo = raw[8:40] + size.to_bytes(4, "big") + b"\0\0\0\x06"
+    return hashlib.md5(pseudo + tcp[:16] + b"\0\0" + tcp[18:20] + tcp[(tcp[12] >> 4) * 4 :] + secret).digest()
 
 
 def pattern(at: int, size: int) -> bytes:

@@ -19,7 +19,6 @@ NOT_YET: dict[tuple[int, int], tuple[str, str]] = {
     (1, 50): ("SO_ATTACH_BPF", "no packet filters"),
     (1, 57): ("SO_COOKIE", "sockets have numbers"),
     (1, 61): ("SO_TXTIME", "no packet is sent at a set time"),
-    (6, 14): ("TCP_MD5SIG", "no signatures (RFC 2385)"),
     (6, 16): ("TCP_THIN_LINEAR_TIMEOUTS", "timeouts always double"),
     (6, 17): ("TCP_THIN_DUPACK", "Linux ignores it, too"),
     (6, 19): ("TCP_REPAIR", "a connection cannot be made out of numbers"),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from labstack.stack.host import Host
-from labstack.stack.syscall import binding, datagram, figures, files, forms, knobs, opening, owed, sk
+from labstack.stack.syscall import binding, datagram, figures, files, forms, knobs, opening, owed, signing, sk
 from labstack.stack.syscall.files import Back, Socket, refused
 from labstack.stack.syscall.forms import BYTES, INT, INT6, NAME, OCTET, Form
 from labstack.stack.syscall.knobs import INT_MAX, INT_MIN, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_TCP, SOL_UDP, Get, Set
@@ -96,11 +96,13 @@ _ROWS: tuple[Option, ...] = (
     Option(SOL_TCP, 11, "TCP_INFO", BYTES, figures.tcp_bytes, None),
     Option(SOL_TCP, 12, "TCP_QUICKACK", INT, knobs.wished("quickack", 1), knobs.quickack),
     Option(SOL_TCP, 13, "TCP_CONGESTION", NAME, knobs.congestion, knobs.set_congestion),
+    Option(SOL_TCP, 14, "TCP_MD5SIG", NAME, None, signing.sign),
     _tcp(18, "TCP_USER_TIMEOUT", "user_timeout", 0, INT_MAX),
     Option(SOL_TCP, 23, "TCP_FASTOPEN", INT, opening.limit, opening.set_limit),
     Option(SOL_TCP, 25, "TCP_NOTSENT_LOWAT", INT, knobs.wished("notsent_lowat"), knobs.notsent_lowat),
     Option(SOL_TCP, 26, "TCP_CC_INFO", BYTES, figures.control_bytes, None),
     Option(SOL_TCP, 30, "TCP_FASTOPEN_CONNECT", INT, opening.waits, opening.set_waits),
+    Option(SOL_TCP, 32, "TCP_MD5SIG_EXT", NAME, None, signing.sign_prefix),
     Option(SOL_TCP, 33, "TCP_FASTOPEN_KEY", NAME, opening.key, opening.set_key),
     Option(SOL_TCP, 34, "TCP_FASTOPEN_NO_COOKIE", INT, opening.free, opening.set_free),
     _kept(SOL_TCP, 36, "TCP_INQ", 0, 1),
