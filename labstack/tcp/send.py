@@ -39,8 +39,7 @@ def poll(env: Env, conn: Conn) -> Span | None:
     if conn.state not in SENDING and not (conn.half is not None and conn.half.fast):
         return None
     if snd.departs > env.now and not loss.oldest:
-        _wait(env, conn)
-        return None
+        return _paced(env, conn)
     if loss.tail:
         return _tail(env, conn)
     if loss.fresh:
@@ -57,11 +56,19 @@ def poll(env: Env, conn: Conn) -> Span | None:
     return _new(env, conn, force=snd.probe or snd.push)
 
 
-def _wait(env: Env, conn: Conn) -> None:
-    """The pace has not come to the next segment yet: a timer will tell."""
+def _paced(env: Env, conn: Conn) -> Span | None:
+    """The pace has not come to the next segment yet: a timer will tell. A tail loss probe goes all the same if it is a
+    segment once more, but new data does not, and then the timeout is what is left (tcp_send_loss_probe)."""
     snd = conn.snd
+    if snd.loss.tail:
+        span = _tail(env, conn)
+        if span is not None and span.again != NEW:
+            return span
+        snd.loss.tail = False
+        timer.rearm(env, conn)
     if snd.nxt < snd.out.end + snd.fin or snd.flight.lost > snd.flight.retrans:
         env.timers.set((kinds.TCP_PACING, conn.sock), snd.departs)
+    return None
 
 
 def departs(env: Env, conn: Conn) -> None:
