@@ -53,6 +53,7 @@ class Path:
         self.world, self.flows, self.calm, self.bits = lan(2, 1, wire, config), flows, calm, bits
         self.world.rewire(("h2", 1), Delay(ONE_WAY))
         self.queue = self.losses = 0
+        self.answers: list[int] = []  # ns, when a segment said that its sender has slowed down (CWR)
         self.served: dict[int, Flow] = {}
         self.listeners: dict[int, Flow] = {}
         self.full = True  # write whatever there is room for
@@ -89,6 +90,11 @@ class Path:
 
     def _look(self, record: Record) -> None:
         self.losses += sum(bool(it.fate) for it in record.sent)
+        if record.host == "h1":
+            heads = [it.frame.cuts()[0] for it in record.sent]
+            self.answers += [
+                record.at for head in heads if head[23] == 6 and head[46] & 0xF0 == 0x80 and head[47] & 0x80
+            ]
         wire = self.world.net.wires["h1", 1]
         if isinstance(wire, Rate) and self.world.now > self.calm:
             self.queue = max(self.queue, sum(it > self.world.now for it in wire.leaves))
@@ -190,6 +196,15 @@ def test_marks_slow_down_without_losses(control: str) -> None:
     assert it.losses == 0
     assert it.rates[0] > 0.9
     assert it.conn(flow).snd.loss.marks > 0
+
+
+@pytest.mark.parametrize("control", [*ALL, "dctcp"])
+def test_marks_are_answered_once_in_a_round_trip(control: str) -> None:
+    """RFC 3168 §6.1.2, whatever the controller makes of them: every packet is marked here."""
+    path = Path(Mark(Delay(ONE_WAY), BITS, QUEUE, above=0), Flow(control), tcp_ecn=1)
+    path.run(SECOND)
+    assert len(path.answers) > 10
+    assert all(later - sooner >= 2 * ONE_WAY for sooner, later in zip(path.answers, path.answers[1:], strict=False))
 
 
 @pytest.mark.parametrize("control", ALL)
