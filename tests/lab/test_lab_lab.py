@@ -256,7 +256,10 @@ def test_wire_rules_act_on_what_matches_and_are_undone_by_back() -> None:
     assert served.recv() == b"x" * 100
 
 
-FAULTS = {"delay": "1ms", "loss": 0.1, "rate": 1_000_000, "duplicate": 0.5, "reorder": 0.5, "corrupt": 0.2}
+FAULTS = {
+    "delay": "1ms", "loss": 0.1, "rate": 1_000_000, "mark": 1_000_000, "police": 1_000_000, "duplicate": 0.5,
+    "reorder": 0.5, "corrupt": 0.2,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("change", FAULTS)
