@@ -4,6 +4,7 @@
 import errno
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -33,7 +34,7 @@ def right(s: Script, seg: Seg, secret: bytes = SECRET) -> Seg:
     return seg
 
 
-def opened(tcp: Tcp, family: int = 4, **more: object) -> Script:
+def opened(tcp: Tcp, family: int = 4, **more: Any) -> Script:
     s = tcp(family=family, **more)
     s.listen(options=wish(s))
     s.rx("S", mss=1460, md5=SECRET)

@@ -2,6 +2,7 @@
 """The SACK blocks that we tell: what came beyond a gap, and what came twice (RFC 2018, RFC 2883)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,13 +16,13 @@ SYN = {"mss": 1460, "sack_ok": True}
 BLOCK = 1000
 
 
-def opened(tcp: Tcp, ts: int = 0, **more: object) -> Script:
+def opened(tcp: Tcp, ts: int = 0, **more: Any) -> Script:
     s = tcp(sack=True, stamps=bool(ts), **more)
     s.wait(1000)
     return s.opened(SYN, ts)
 
 
-def block(s: Script, n: int, **more: object) -> None:
+def block(s: Script, n: int, **more: Any) -> None:
     """The n-th thousand bytes of the peer's stream."""
     s.rx("A", seq=1 + n * BLOCK, data=BLOCK, **more)
 
@@ -211,8 +212,9 @@ def test_whatever_comes_blocks_tell_the_truth(pieces: list[tuple[int, int]], sta
     """RFC 2018 §4, RFC 2883 §4: every block is disjoint and was received; the latest segment is in the first."""
     s = opened(lambda **more: Script(tracing=False, **more), 5000 if stamped else 0)
     have: set[int] = set()
+    more: dict[str, Any] = {"ts": (5000, 1000)} if stamped else {}
     for start, size in pieces:
-        s.rx("A", seq=1 + start, data=size, **({"ts": (5000, 1000)} if stamped else {}))
+        s.rx("A", seq=1 + start, data=size, **more)
         new = set(range(1 + start, 1 + start + size))
         twice, have = have & new, have | new
         acks = s.burst()

@@ -2,6 +2,7 @@
 """Timestamps: who offers them, what is echoed, what is too old, and what they do for TIME-WAIT (RFC 7323, RFC 6191)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ DAY = 86_400_000  # ms
 SYN = {"mss": 1460, "sack_ok": True}
 
 
-def opened(tcp: Tcp, ts: int = 5000, **more: object) -> Script:
+def opened(tcp: Tcp, ts: int = 5000, **more: Any) -> Script:
     """A connection with timestamps and SACK, one second after we were started; ours are the time in ms."""
     s = tcp(sack=True, stamps=True, **more)
     s.wait(1000)
@@ -298,7 +299,7 @@ def test_a_syn_ack_echoes_what_our_syn_said(tcp: Tcp, echo: int, fine: bool) -> 
 # ---- TIME-WAIT ------------------------------------------------------------------------------------------------------
 
 
-def lingering(tcp: Tcp, **more: object) -> Script:
+def lingering(tcp: Tcp, **more: Any) -> Script:
     s = opened(tcp, **more)
     s.call("close", s.sock)
     s.tx("FA")
