@@ -27,7 +27,10 @@ class Rtt(State):
 
 
 def least(env: Env) -> int:
-    """The least variance term, ns."""
+    """The least variance term, ns.
+
+    DEVIATES: RFC 6298 (2.4) has at least 1 s for the whole RTO. Linux's 200 ms on top of SRTT repair a loss sooner.
+    """
     return env.config["net.ipv4.tcp_rto_min_us"] * US
 
 

@@ -123,6 +123,8 @@ def test_bytes_at_the_wrong_place_are_seen_when_they_are_read(monkeypatch: pytes
 def test_an_acknowledgment_of_what_never_came_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     def lies(rcv: Any, size: int, pieces: Any) -> None:
         rcv.nxt += size + 1
+        rcv.alloc = 0
+        rcv.charges.clear()
 
     with broken(monkeypatch, receive, "_deliver", lies):
         assert why(SERVER + "+.1 < P. 1:101(100) ack 1 win 100") == "it acknowledged what never came"
@@ -147,9 +149,9 @@ def test_a_window_that_shrinks_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
     advertise = window.advertise
 
-    def shrinks(rcv: Any, syn: bool = False) -> int:
-        rcv.edge -= 0 if syn else 1000
-        return advertise(rcv, syn)
+    def shrinks(env: Any, conn: Any, syn: bool = False) -> int:
+        conn.rcv.edge -= 0 if syn else 1000
+        return advertise(env, conn, syn)
 
     with broken(monkeypatch, window, "advertise", shrinks):
         told = why(SERVER + "+.1 < P. 1:101(100) ack 1 win 100")
