@@ -83,7 +83,6 @@ NOT_YET: dict[str, str] = {
     "tcp_fack": "forward acknowledgment; Linux ignores it, too",
     "tcp_autocorking": "small writes that wait for earlier ones to leave the device",
     "tcp_thin_linear_timeouts": "thin streams without back-off",
-    "tcp_tw_reuse": "a port in TIME-WAIT for a new connection of ours",
     "tcp_reflect_tos": "a SYN,ACK with the TOS of the SYN",
     "tcp_plb_enabled": "protective load balancing",
 }
@@ -187,6 +186,10 @@ SYSCTLS: dict[str, Sysctl] = {
         0, 0, 1 << 30, "seconds without Fast Open as a client after it was seen to be swallowed; 0: never"
     ),
     "net.ipv4.tcp_max_tw_buckets": Sysctl(16_384, 0, 1 << 20, "connections in TIME-WAIT"),
+    "net.ipv4.tcp_tw_reuse": Sysctl(
+        2, 0, 2, "connections of ours may begin where one with timestamps is in TIME-WAIT: 1 always, 2 on loopback"
+    ),
+    "net.ipv4.tcp_tw_reuse_delay": Sysctl(1000, 1, 60_000, "ms in TIME-WAIT before that"),
     "net.ipv4.tcp_rfc1337": Sysctl(0, 0, 1, "resets do not end TIME-WAIT (RFC 1337)"),
     "net.ipv4.tcp_rto_min_us": Sysctl(200_000, 1, 120_000_000, "least retransmission timeout, us"),
     "net.ipv4.tcp_rto_max_ms": Sysctl(120_000, 1000, 120_000, "greatest retransmission timeout, ms"),

@@ -10,7 +10,7 @@ from labstack.ip.family import text
 from labstack.ip.net import Path
 from labstack.stack import ports
 from labstack.stack.host import Host
-from labstack.tcp import eager, opening
+from labstack.tcp import closing, eager, opening, timewait
 from labstack.tcp.conn import Conn, Fast
 
 
@@ -31,9 +31,16 @@ def dial(
     something could go with it.
     """
     number = ports.fresh(host, sock)
-    conn = opening.make(host.env, number, path, path.src, lport, path.dst, port, dev)
-    if conn.key in host.flows:
+    key = path.dst + path.src + port.to_bytes(2, "big") + lport.to_bytes(2, "big")
+    old = host.conns[host.flows[key]] if key in host.flows else None
+    if old is not None and not timewait.replaceable(old):
         raise StackError(errno.EADDRINUSE, f"there is a connection from port {lport} to {text(path.dst)} port {port}")
+    used = old.snd.nxt if old is not None else None
+    conn = opening.make(host.env, number, path, path.src, lport, path.dst, port, dev, used)
+    if old is not None:
+        timewait.replace(host.env, old, conn)
+        closing.finish(host.env, old)
+        ports.unlink(host, old)
     ports.set_options(host, conn, options)
     ports.adopt(host, conn)
     if may_wait and eager.possible(host.env, host.memory, conn):

@@ -10,7 +10,7 @@ from labstack.ip.family import V4, V6, text
 from labstack.ip.net import Path
 from labstack.ip.net import local as is_local
 from labstack.stack.host import TCP, UDP, Host
-from labstack.tcp import memory
+from labstack.tcp import memory, timewait
 from labstack.tcp.closing import TIMERS
 from labstack.tcp.conn import Conn
 from labstack.tcp.settings import SETTINGS as OPTIONS
@@ -107,10 +107,16 @@ def ephemeral(host: Host, proto: str, local: bytes, remote: bytes, rport: int) -
         if proto == UDP and not find(host, UDP, local, port) and (proto, port) not in host.files.ports:
             return port
         key = remote + local + rport.to_bytes(2, "big") + port.to_bytes(2, "big")
-        free = key not in host.flows and not find(host, TCP, local, port)
+        free = _free(host, key) and not find(host, TCP, local, port)
         if proto == TCP and free and (proto, port) not in host.files.ports:
             return port
     raise StackError(errno.EADDRNOTAVAIL, f"no free port towards {text(remote)} port {rport}")
+
+
+def _free(host: Host, key: bytes) -> bool:
+    """Is there no connection with these addresses and ports, or one that may be replaced?"""
+    sock = host.flows.get(key)
+    return sock is None or timewait.free(host.env, host.conns[sock])
 
 
 def candidates(host: Host, local: bytes, remote: bytes, rport: int) -> Iterator[int]:

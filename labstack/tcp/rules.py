@@ -26,6 +26,9 @@ RULES: dict[str, Rule] = {
     "7323/3.2/echo": Rule("it echoes the timestamp {0}, which no SYN of ours had"),
     "9293/3.6.1/reopen": Rule("a new SYN beyond all that was received may replace the one in TIME-WAIT", ("SHLD-4",)),
     "6191/2/reopen": Rule("a SYN with a newer timestamp: TIME-WAIT gives way to a new connection", ("MAY-2", "SHLD-4")),
+    "linux/tcp_twsk_unique/reuse": Rule(
+        "ours takes the place of one in TIME-WAIT: timestamps tell their segments apart"
+    ),
     "1337/3/ignored": Rule("a RST does not end TIME-WAIT here (tcp_rfc1337): it may be an old one"),
     "7323/3.2/agreed": Rule("both SYNs have a timestamp: every segment carries one from now on"),
     "9293/3.7.1/mss": Rule("segments to this peer carry at most {0} bytes", ("MUST-14", "MUST-15", "MUST-16")),

@@ -305,9 +305,9 @@ class Script:
     def opened(self, syn: dict[str, Any], ts: int = 0, options: dict[str, int] | None = None) -> "Script":
         """The same, with a SYN that says this; ts: the peer's first timestamp, which then counts ms."""
         self.listen(options=options or {})
-        self.rx("S", **syn, **({"ts": (ts, 0)} if ts else {}))
+        self.rx("S", **syn, ts=(ts, 0) if ts else None)
         self.tx("SA", seq=0, ack=1)
-        self.rx("A", win=syn.get("win", 65535), **({"ts": (ts, self.now // MS)} if ts else {}))
+        self.rx("A", win=syn.get("win", 65535), ts=(ts, self.now // MS) if ts else None)
         self.accept()
         self.state("ESTABLISHED")
         return self

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Timestamps: who offers them, what is echoed, what is too old, and what they do for TIME-WAIT (RFC 7323, RFC 6191)."""
 
+import errno
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,9 @@ from tcp_script import Script
 from labstack.core.config import MS, Config
 from labstack.core.counters import drops
 from labstack.core.env import Env
+from labstack.core.errors import StackError
 from labstack.core.rng import Rng
+from labstack.stack import make
 from labstack.tcp import tstamp
 from labstack.tcp.tstamp import Timestamps
 
@@ -352,6 +355,89 @@ def test_a_reset_ends_time_wait_unless_rfc1337_is_on(tcp: Tcp, strict: int) -> N
         assert s.noted("1337/3/ignored") in (0, 1)
     else:
         s.gone()
+
+
+PORTS = {"net.ipv4.ip_local_port_range.min": 40_000, "net.ipv4.ip_local_port_range.max": 40_000}
+
+
+def waiting(tcp: Tcp, stamps: bool = True, reuse: int = 2) -> Script:
+    """A connection that we opened and closed first, from the only port that there is."""
+    s = tcp(stamps=stamps, sysctl={**PORTS, "net.ipv4.tcp_tw_reuse": reuse})
+    s.wait(1000)
+    s.connect()
+    s.tx("S")
+    s.rx("SA", mss=1460, ts=(5000, 1000) if stamps else None)
+    s.tx("A")
+    s.call("close", s.sock)
+    s.tx("FA")
+    s.rx("FA", ts=(5010, 1000) if stamps else None)
+    s.tx("A")
+    s.state("TIME_WAIT")
+    return s
+
+
+@pytest.mark.parametrize(
+    ("stamps", "reuse", "after", "free"),
+    [
+        (True, 1, 1001, True),
+        (True, 1, 1000, False),
+        (True, 2, 5000, False),
+        (True, 0, 5000, False),
+        (False, 1, 5000, False),
+    ],
+)
+def test_a_port_in_time_wait_is_one_to_choose_from_if_timestamps_guard_it(
+    tcp: Tcp, stamps: bool, reuse: int, after: int, free: bool
+) -> None:
+    """tcp_tw_reuse (2: on loopback) and its delay; RFC 6191 §2 for who opens; the new numbers begin beyond the old."""
+    s = waiting(tcp, stamps, reuse)
+    s.wait(after)
+    if not free:
+        s.fails(errno.EADDRNOTAVAIL, "connect", s.peer, 4000)
+        s.state("TIME_WAIT")
+        return
+    old = s.iss
+    s.connect()
+    seg = s.tx("S")
+    assert s.iss is not None
+    assert old is not None
+    assert 0 < (s.iss - old) % (1 << 32) < 1 << 31
+    assert seg.ts == (1000 + after, 5010)
+    assert ext(s) == {"TW": 1, "TWRecycled": 1}
+
+
+def test_an_application_that_insists_gets_its_port_at_once(tcp: Tcp) -> None:
+    """Linux's tcp_twsk_unique: a bound port needs no delay, only timestamps."""
+    for stamps in (True, False):
+        s = waiting(tcp, stamps, reuse=0)
+        if stamps:
+            s.call("connect", s.peer, 4000, 0, b"", 40_000)
+            s.tx("S")
+        else:
+            s.fails(errno.EADDRINUSE, "connect", s.peer, 4000, 0, b"", 40_000)
+
+
+def test_on_loopback_ports_come_back_after_a_second() -> None:
+    """tcp_tw_reuse = 2, the default."""
+    stack, now = make("h", config=Config().replace(PORTS)), 1000 * MS
+
+    def call(*args: Any) -> Any:
+        back = stack.call(*args, now=now)
+        for _ in range(4):
+            stack.drain(now)
+        return back
+
+    call("listen", 80)
+    one = call("connect", "127.0.0.1", 80)
+    call("close", one)
+    call("close", call("accept", 1)[0])
+    assert [it.state for it in stack.conns.values()] == ["TIME_WAIT"]
+    now += 1000 * MS
+    with pytest.raises(StackError):
+        call("connect", "127.0.0.1", 80)
+    now += MS
+    call("connect", "127.0.0.1", 80)
+    assert stack.env.count["TcpExtTWRecycled"] == 1
 
 
 # ---- the clock ------------------------------------------------------------------------------------------------------
