@@ -2,7 +2,18 @@
 """Ping: an echo request comes back as it was sent, and what must not be answered is answered by silence."""
 
 from labstack.scenario import scenario, size
-from layers import ICMP, IP, UDP, Ether, ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest, IPv6, IPv6ExtHdrFragment, Raw
+from layers import (
+    ICMP,
+    IP,
+    UDP,
+    Ether,
+    ICMPv6DestUnreach,
+    ICMPv6EchoReply,
+    ICMPv6EchoRequest,
+    IPv6,
+    IPv6ExtHdrFragment,
+    Raw,
+)
 
 
 def ping(t, data=b"", number=7, seq=1):
@@ -114,7 +125,7 @@ def an_answer_larger_than_the_link_goes_in_fragments(t):
 
 @scenario(ip="ipv4")
 def times_and_masks_are_asked_in_vain(t):
-    "Timestamp, address mask and information are questions of another age, and tell strangers too much (RFC 6633, 6918)."
+    "Timestamp, address mask and information are questions of another age, and tell strangers too much (RFC 6918)."
     for kind in (15, 17):
         t.send(t.IP() / ICMP(type=kind, id=7))
         t.silence("50ms")
@@ -145,7 +156,7 @@ def a_ping_from_nobody_is_not_answered(t):
 
 @scenario(covers="ICMP4-3 ICMP6-4", ip="ipv4 ipv6", target="lab")  # Linux rations with a bit of chance
 def errors_to_everybody_are_rationed(t):
-    "However many packets nobody waits for, only so many errors leave in a second (RFC 1812 §4.3.2.8, RFC 4443 §2.4 (f))."
+    "However many packets nobody waits for, so many errors leave in a second (RFC 1812 §4.3.2.8, RFC 4443 §2.4 (f))."
     t.sysctl("net.ipv4.icmp_msgs_per_sec", 1)
     t.sysctl("net.ipv4.icmp_msgs_burst", 10)
     for n in range(1, 21):

@@ -3,7 +3,7 @@
 
 from labstack.core.errors import StackError
 from labstack.scenario import scenario
-from layers import ICMP, TCP, UDP, Ether, ICMPv6MLReport, IP, IPv6
+from layers import ICMP, IP, TCP, UDP, Ether, ICMPv6MLReport, IPv6
 
 
 def refused(host, *call):

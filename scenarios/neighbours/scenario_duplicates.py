@@ -108,10 +108,11 @@ def detection_can_be_switched_off(lab):
 
 @scenario(hosts=2)
 def a_neighbour_entered_by_hand_is_not_moved_by_what_is_said(lab):
-    "A permanent entry is the administrator's: an advertisement changes nothing (RFC 4861 §7.2.5 has only learned ones)."
+    "A permanent entry is the administrator's: an advertisement changes nothing (RFC 4861 §7.2.5 is of learned ones)."
     lab.h1.now("neigh_add", "eth0", lab.h2.ip6, lab.h2.mac)
     claim = ICMPv6ND_NA(R=0, S=1, O=1, tgt=lab.h2.ip6) / Target(lladdr="02:00:00:00:00:99")
     lab.inject(Ether(dst=lab.h1.mac, src=lab.h2.mac) / IPv6(src=lab.h2.ip6, dst=lab.h1.ip6, hlim=255) / claim, to="h1")
     server, client = lab.h2.listen(80), lab.h1.connect(lab.h2.ip6, 80)
     lab.run("1s")
-    assert client.state == "ESTABLISHED" and server.accept()
+    assert client.state == "ESTABLISHED"
+    assert server.accept()

@@ -278,7 +278,9 @@ def a_message_without_a_whole_target_says_nothing(t):
 def cut(t, message):
     """A shorter message with a good checksum, so that it is its length that is judged."""
     header = IPv6(src=t.peer.ip, dst=t.ip, hlim=255, nh=58)
-    total = ones_sum(message[:2] + bytes(2) + message[4:], pseudo6(header.build()[8:24], header.build()[24:40], 58, len(message)))
+    ends = header.build()
+    start = pseudo6(ends[8:24], ends[24:40], 58, len(message))
+    total = ones_sum(message[:2] + bytes(2) + message[4:], start)
     return header / Raw(load=message[:2] + (0xFFFF - total).to_bytes(2, "big") + message[4:])
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Memory is what a receiver's buffer counts, not bytes: small segments cost as much as large ones (Linux's truesize)."""
+"""A receiver's buffer counts memory, not bytes: small segments cost as much as large ones (Linux's truesize)."""
 
 from labstack.scenario import scenario
 from layers import TCP

@@ -31,7 +31,9 @@ def a_little_room_is_not_offered(t):
     t.check(offered >= 1000, f"a window of {offered} bytes is worth a segment")
 
 
-@scenario(covers="MUST-66", sysctls=SMALL, xfail={"kernel": "Linux 6.18 drops all of a segment that goes beyond the window"})
+@scenario(
+    covers="MUST-66", sysctls=SMALL, xfail={"kernel": "Linux 6.18 drops all of a segment that goes beyond the window"}
+)
 def a_closed_window_takes_no_text_but_hears_the_rest(t):
     "Text beyond a closed window is dropped and answered; what it acknowledges counts, and a reset is heard."
     c = t.accepts(80, mss=1000)

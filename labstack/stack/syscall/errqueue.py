@@ -74,7 +74,7 @@ def receive(host: Host, s: Socket, n: int | None) -> Got:
 
 
 def _stamp(s: Socket, it: Extended) -> tuple[Control, ...]:
-    """struct scm_timestamping: the software's time, and two that only hardware has; and statistics, if there are any."""
+    """struct scm_timestamping, the software's time and two that only hardware has; and statistics, if there are any."""
     if it.at < 0 or not s.options.get(STAMPS, 0) & SOFTWARE:
         return ()
     stats = ((*STATS, it.payload),) if it.stats else ()
