@@ -147,8 +147,10 @@ def test_all_acknowledged_stops_the_timer(tcp: Tcp) -> None:
 
 
 def test_r2_ends_a_connection_that_gets_no_answer(tcp: Tcp) -> None:
-    """RFC 9293 §3.8.3, MUST-20 (b), SHLD-11: as long as 15 retransmissions take at least, 924.6 s from the first on, then
-    ETIMEDOUT. Without a round trip that is a little more than 15 of them."""
+    """RFC 9293 §3.8.3, MUST-20 (b), SHLD-11: as long as 15 retransmissions take at least, 924.6 s from the first on.
+
+    Then ETIMEDOUT. Without a round trip that is a little more than 15 of them.
+    """
     s = tcp().passive()
     s.call("send", s.sock, b"x")
     s.tx()
