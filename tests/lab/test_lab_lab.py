@@ -113,7 +113,7 @@ def test_a_send_that_did_not_fit_says_how_much_did() -> None:
     client.send(b"x" * 1_000_000)
     client.send(b"x" * 1_000_000)
     lab.step(2)
-    assert "only 48576 bytes fitted" in str(lab.why())
+    assert "only 33872 bytes fitted" in str(lab.why())
 
 
 def test_a_send_that_can_never_fit_is_refused_with_what_to_do() -> None:
