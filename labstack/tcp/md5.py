@@ -44,12 +44,14 @@ def pack(keys: Keys) -> int:
 
 
 def unpack(number: int) -> Keys:
-    """The keys that `pack` made a number of."""
+    """The keys that `pack` made a number of. Raises ValueError if it did not."""
     raw = number.to_bytes((number.bit_length() + 7) // 8, "big")[1:]
     keys, at = [], 0
     while at < len(raw):
         size, prefix, length = raw[at : at + 3]
         at += 3 + size + length
+        if at > len(raw) or size not in (4, 16) or not length:
+            raise ValueError("no list of keys")
         keys.append(Key(raw[at - size - length : at - length], prefix, raw[at - length : at]))
     return tuple(keys)
 

@@ -4,11 +4,13 @@
 Linux's socket options (TCP_MAXSEG, TCP_CORK, ...) and the in-process call `setopt` both end here.
 """
 
+import errno
 from collections.abc import Callable
 from typing import NamedTuple
 
 from labstack.core.config import CONGESTION, MS, SECOND, SYSCTLS
 from labstack.core.env import Env
+from labstack.core.errors import StackError
 from labstack.tcp import ackgen, keepalive, md5, mtu, pace, rate, send, window
 from labstack.tcp.cc import table
 from labstack.tcp.conn import DELAYED, Conn
@@ -142,7 +144,10 @@ def _congestion(env: Env, conn: Conn, value: int) -> None:
 
 def _md5(env: Env, conn: Conn, value: int) -> None:
     """TCP_MD5SIG: segments are signed from now on, one by one, and each takes the long way in."""
-    conn.keys = md5.unpack(value)
+    try:
+        conn.keys = md5.unpack(value)
+    except ValueError as error:
+        raise StackError(errno.EINVAL, "md5: that is no list of keys; use TCP_MD5SIG, which makes one") from error
     conn.version, conn.approved = -1, (-1, 0)
     if not _unsent(conn):
         mtu.sync(env, conn, conn.mtu)

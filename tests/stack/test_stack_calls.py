@@ -31,6 +31,7 @@ GOOD: dict[str, list[Any]] = {
     "sendto": [3, b"x", "192.0.2.2", 5], "recvfrom": [3], "ping": ["192.0.2.2", b"x"], "setopt": [2, "ttl", 5],
     "readable": [2], "status": [2], "sockets": [], "link_add": ["eth9", "02:00:00:00:00:09"], "link_set": [1, True],
     "addr_add": [1, "10.1.1.1/24"], "addr_del": [1, "192.0.2.1"], "route_add": ["10.0.0.0/8", "192.0.2.2"],
+    "route_change": ["192.0.2.0/24", "", 1], "metrics_flush": [], "qdisc_set": [1, "fq"],
     "route_del": ["192.0.2.0/24"], "neigh_add": [1, "10.0.0.1", "02:00:00:00:00:01"],
     "sysctl": ["net.ipv4.tcp_rmem.default"], "sys": ["socket", 2, 1, 0], "sys_result": [1],
 }  # fmt: skip

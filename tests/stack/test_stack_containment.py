@@ -101,7 +101,7 @@ FRAMES: dict[str, tuple[str, Callable[[Script], bytes]]] = {
     "labstack.stack.arrive.datagram": ("stack", lambda s: s.packet("S")),
     "labstack.stack.arrive._tcp": ("tcp", lambda s: s.packet("S")),
     "labstack.stack.arrive.parse": ("segment", lambda s: s.packet("S")),
-    "labstack.stack.arrive._accept_syn": ("syn", lambda s: s.packet("S")),
+    "labstack.stack.arrive._accept": ("syn", lambda s: s.packet("S")),
     "labstack.tcp.listen.passive": ("listen", lambda s: s.packet("S")),
     "labstack.tcp.opening.make": ("make", lambda s: s.packet("S")),
     "labstack.tcp.output.refuse": ("refuse", lambda s: s.packet("S", dport=81)),
@@ -235,6 +235,11 @@ def test_a_timer_of_a_connection(monkeypatch: pytest.MonkeyPatch, kind: int) -> 
     elif kind == kinds.TCP_KEEPALIVE:
         s.call("setopt", s.sock, "keep_idle", 10)
         s.call("setopt", s.sock, "keepalive", 1)
+    elif kind == kinds.TCP_PACING:
+        s.call("setopt", s.sock, "pacing", 10_000)
+        s.call("send", s.sock, bytes(60_000))
+        s.burst()
+        s.rx("A", ack=1 + s.conn.snd.flight.out * s.conn.snd.mss)
     else:
         s.call("shutdown", s.sock, 1)
         s.rx("FA", ack=2)
@@ -288,7 +293,8 @@ ARGS: dict[str, tuple[Any, ...]] = {
     "sendto": (2, b"x"), "recvfrom": (2,), "ping": ("192.0.2.2",), "setopt": (2, "ttl", 1), "readable": (2,),
     "status": (2,), "sockets": (), "link_add": ("e",), "link_set": (1, True), "addr_add": (1, "10.0.0.1"),
     "addr_del": (1, "10.0.0.1"), "route_add": ("default",), "route_del": ("default",),
-    "neigh_add": (1, "10.0.0.1", HERE), "sysctl": ("x",),
+    "neigh_add": (1, "10.0.0.1", HERE), "sysctl": ("x",), "qdisc_set": (1, "fq"),
+    "route_change": ("default", "", 1), "metrics_flush": (),
     "sys": ("socket", 2, 1, 0), "sys_result": (1,),
 }  # fmt: skip
 

@@ -414,7 +414,13 @@ def pattern(at: int, size: int) -> bytes:
 
 
 def _short(args: tuple[Any, ...]) -> str:
-    return "(" + ", ".join(f"<{len(a)} bytes>" if isinstance(a, bytes) and len(a) > 20 else repr(a) for a in args) + ")"
+    return "(" + ", ".join(_said(a) for a in args) + ")"
+
+
+def _said(arg: Any) -> str:
+    if isinstance(arg, bytes) and len(arg) > 20:
+        return f"<{len(arg)} bytes>"
+    return f"<{arg.bit_length()} bits>" if isinstance(arg, int) and arg >> 100 else repr(arg)
 
 
 __all__ = ["ICMP", "RENO", "Script", "Seg", "pattern", "verify"]
