@@ -142,7 +142,7 @@ def stored(page: str) -> dict[Cell, float]:
 
 HEAD = """# Goodput in virtual time
 
-Made by `labstack bench goodput > docs/goodput.md`, which takes a few minutes. One connection sends 10 MiB, or for 60 s
+Made by `labstack bench goodput > docs/goodput.md`, which takes ten minutes. One connection sends 10 MiB, or for 60 s
 of virtual time; frames are lost at random in both directions, and the wire has no other limit; buffers are those of
 both sides. A cell is what arrived at the application, in kB/s from the SYN to the last byte. From 10 % loss on a cell
 is the mean of three seeds. Nothing here depends on the machine, so a cell that changes is a change of TCP: tests/bench
