@@ -381,7 +381,7 @@ def finished(env: Env, conn: Conn, before: int) -> None:
         snd.used = max(snd.used, flight.out)
         if not cc.own and env.now - snd.full_at >= snd.rtt.rto:
             _starved(env, conn)
-    if snd.nxt > before:
+    if snd.nxt > before and snd.loss.tail_end != snd.nxt:  # a probe is followed by the timeout, not by another
         tlp.burst_over(env, conn)
 
 
