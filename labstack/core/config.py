@@ -148,6 +148,9 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.tcp_window_scaling": Sysctl(1, 0, 1, "offer window scaling (RFC 7323)"),
     "net.ipv4.tcp_sack": Sysctl(1, 0, 1, "offer selective acknowledgments (RFC 2018)"),
     "net.ipv4.tcp_dsack": Sysctl(1, 0, 1, "tell what came twice in a SACK block (RFC 2883)"),
+    "net.ipv4.tcp_comp_sack_nr": Sysctl(44, 0, 255, "duplicate ACKs for one gap that one may stand for; 0: none"),
+    "net.ipv4.tcp_comp_sack_delay_ns": Sysctl(1_000_000, 0, SECOND, "ns that such ACKs wait at most"),
+    "net.ipv4.tcp_comp_sack_slack_ns": Sysctl(100_000, 0, SECOND, "ns that Linux's timer for it may be late"),
     "net.ipv4.tcp_timestamps": Sysctl(
         1, 0, 2, "offer timestamps (RFC 7323): 1 with a random offset for each pair of addresses, 2 without"
     ),

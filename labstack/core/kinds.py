@@ -12,6 +12,7 @@ TCP_TIMEWAIT = 13  # also FIN-WAIT-2 of a socket nobody holds
 TCP_KEEPALIVE = 14
 TCP_SYNACK = 15  # tcp.half
 TCP_PACING = 16
+TCP_COMPRESS = 17  # tcp.compress
 
 NAMES = {
     NEIGHBOUR: "neighbour",
@@ -25,4 +26,5 @@ NAMES = {
     TCP_KEEPALIVE: "keepalive",
     TCP_PACING: "pacing",
     TCP_SYNACK: "synack",
+    TCP_COMPRESS: "compress",
 }

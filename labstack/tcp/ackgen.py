@@ -58,6 +58,11 @@ def in_order(env: Env, conn: Conn) -> None:
         delay(env, conn)
 
 
+def urgent(env: Env, rcv: Rcv) -> bool:
+    """The reasons of `in_order` not to wait."""
+    return (rcv.nxt - rcv.acked > rcv.seen and _moves(env, rcv)) or (rcv.quick > 0 and not answers(env, rcv))
+
+
 def _moves(env: Env, rcv: Rcv) -> bool:
     """The right edge goes with it, or the application waits for more; else its reading will bring the ACK."""
     return rcv.queued < rcv.lowat or window.choose(env, rcv) >= rcv.edge - rcv.acked
@@ -207,6 +212,10 @@ def sent(env: Env, conn: Conn) -> None:
     """A segment with an ACK has just left."""
     rcv = conn.rcv
     rcv.acked, rcv.twice = rcv.nxt, None
+    if rcv.held.waiting:
+        env.count["TcpExtTCPAckCompressed"] += rcv.held.waiting
+        rcv.held = rcv.held._replace(waiting=0)
+        env.timers.stop((kinds.TCP_COMPRESS, conn.sock))
     if rcv.ack == NONE:
         return
     if rcv.quick:

@@ -14,11 +14,21 @@ from labstack.tcp.options import Blocks
 MOST = 4  # blocks in one option (RFC 2018 §3)
 
 
-def beyond(env: Env, conn: Conn, start: int, end: int) -> None:
-    """[start, end) has come, beyond a gap, and is about to become an island, or part of one."""
-    if conn.sack:
-        _overlap(env, conn, start, end, "TcpExtTCPDSACKOfoSent")
-        conn.rcv.recent = (start, *conn.rcv.recent)
+def beyond(env: Env, conn: Conn, start: int, end: int) -> int:
+    """[start, end) has come, beyond a gap, and is about to become an island, or part of one. Returns how many blocks
+    were told before the one that it will be part of."""
+    rcv = conn.rcv
+    if not conn.sack:
+        return 0
+    _overlap(env, conn, start, end, "TcpExtTCPDSACKOfoSent")
+    ahead = 0
+    for place in rcv.recent:
+        low, high, _ = rcv.islands[_island(rcv, place)]
+        if low <= end and start <= high:
+            break
+        ahead += 1
+    rcv.recent = (start, *rcv.recent)
+    return ahead
 
 
 def tidy(rcv: Rcv) -> None:

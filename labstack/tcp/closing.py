@@ -36,6 +36,7 @@ TIMERS = (
     kinds.TCP_KEEPALIVE,
     kinds.TCP_PACING,
     kinds.TCP_SYNACK,
+    kinds.TCP_COMPRESS,
 )
 
 

@@ -154,6 +154,14 @@ class Trip(NamedTuple):
     echo: int = -1  # the last timestamp of ours that came back with data
 
 
+class Held(NamedTuple):
+    """Duplicate ACKs for one gap (`compress`), which stands at nxt: how many were sent at once, and are held back."""
+
+    nxt: int = -1
+    told: int = 0
+    waiting: int = 0
+
+
 @state
 class Rcv(State):
     """The receive sequence space (RFC 9293 §3.3.1, figure 4)."""
@@ -182,6 +190,7 @@ class Rcv(State):
     inline: bool = False  # SO_OOBINLINE: the urgent byte is part of the stream
     starved: bool = False  # there was no memory for a segment: tell it
     recent: tuple[int, ...] = ()  # a place in each island that SACK blocks tell of, the latest first
+    held: Held = Held()
     twice: tuple[int, int] | None = None  # what came twice, until it is told (RFC 2883)
     fin: int | None = None  # where the peer's FIN stands
     ack: int = NONE  # is an acknowledgment due?

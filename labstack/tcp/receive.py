@@ -4,7 +4,7 @@
 from labstack.core.env import Env
 from labstack.core.event import READABLE
 from labstack.core.frame import Piece
-from labstack.tcp import ackgen, autotune, blocks, islands, memory
+from labstack.tcp import ackgen, autotune, blocks, compress, islands, memory
 from labstack.tcp.conn import Conn, Rcv
 from labstack.tcp.segment import PSH, Segment
 
@@ -95,13 +95,13 @@ def _join(rcv: Rcv) -> None:
 def _keep(env: Env, conn: Conn, start: int, end: int, pieces: tuple[Piece, ...], push: bool) -> None:
     """Beyond a gap: keep it, and say at once what is missing (RFC 5681 §4.2)."""
     rcv = conn.rcv
-    ackgen.at_once(conn)
     tight = rcv.alloc > rcv.limit or (env.pressed and memory.exhausted(env, rcv))
     if tight and not memory.fits(env, conn, start):
+        ackgen.at_once(conn)
         env.count["TcpExtTCPOFODrop"] += 1
         env.wake(conn.sock, READABLE)
         return
-    blocks.beyond(env, conn, start, end)
+    compress.beyond(env, conn, blocks.beyond(env, conn, start, end))
     new = islands.insert(rcv.islands, start, end, pieces)
     blocks.tidy(rcv)
     env.note("9293/3.10.7.4/text/beyond", conn.sock, start - rcv.nxt)

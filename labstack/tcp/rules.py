@@ -21,6 +21,7 @@ RULES: dict[str, Rule] = {
         "our window is closed: {0} bytes of text are ignored, but the ACK counts", ("MUST-66",)
     ),
     "2018/2/agreed": Rule("both SYNs permit SACK: what arrives beyond a gap is told in blocks"),
+    "linux/tcp_ack_snd_check/compress": Rule("the sender knows of the loss: one ACK for what comes in {0:.0f} us"),
     "2883/4/duplicate": Rule("{0} to {1} came twice: tell it in a block of its own (D-SACK)"),
     "7323/5.3/old": Rule("its timestamp is {0} ms older than the last one: an old duplicate, whatever its number is"),
     "7323/3.2/echo": Rule("it echoes the timestamp {0}, which no SYN of ours had"),

@@ -13,6 +13,7 @@ from labstack.core.env import Env
 from labstack.tcp import (
     ackgen,
     closing,
+    compress,
     eager,
     keepalive,
     patience,
@@ -137,4 +138,5 @@ _EXPIRE: dict[int, Callable[[Env, Conn], None]] = {
     kinds.TCP_TIMEWAIT: closing.expire,
     kinds.TCP_KEEPALIVE: keepalive.expire,
     kinds.TCP_PACING: send.departs,
+    kinds.TCP_COMPRESS: compress.expire,
 }

@@ -37,7 +37,7 @@ def start(
     s.rx("S", win=60_000, mss=MSS + 12 * stamps, ws=4, options=options)
     s.tx("SA")
     s.wait(RTT)
-    ack(s, 0)
+    ack(s, 0, echo=1000)
     s.accept()
     assert s.conn.snd.mss == MSS
     if cwnd is not None:

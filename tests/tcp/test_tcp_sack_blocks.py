@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tcp_script import Script
 
+from labstack.core.config import MS
 from labstack.core.counters import drops
 
 Tcp = Callable[..., Script]
@@ -16,7 +17,9 @@ SYN = {"mss": 1460, "sack_ok": True}
 BLOCK = 1000
 
 
-def opened(tcp: Tcp, ts: int = 0, **more: Any) -> Script:
+def opened(tcp: Tcp, ts: int = 0, squeeze: int = 0, **more: Any) -> Script:
+    """squeeze: how many duplicate ACKs one may stand for."""
+    more["sysctl"] = {"net.ipv4.tcp_comp_sack_nr": squeeze, **more.get("sysctl", {})}
     s = tcp(sack=True, stamps=bool(ts), **more)
     s.wait(1000)
     return s.opened(SYN, ts)
@@ -201,6 +204,68 @@ def test_nothing_is_told_twice_if_dsack_is_off(tcp: Tcp) -> None:
     block(s, 0)
     assert s.burst()[-1].sack == []
     assert ext(s) == {"DelayedACKLost": 1}
+
+
+# ---- one ACK for many -----------------------------------------------------------------------------------------------
+
+
+def test_of_the_duplicate_acks_for_a_gap_three_go_at_once(tcp: Tcp) -> None:
+    """Linux's ACK compression: the others wait a twentieth of the round trip, 1 ms at most, and 0.1 ms of slack."""
+    s = opened(tcp, 5000, squeeze=44)
+    s.conn.snd.rtt.srtt = 100 * MS
+    s.wait(100)
+    for n in range(1, 9):
+        block(s, n, ts=(5000, 1000))
+    assert [seg.sack[0][1] for seg in s.burst()] == [2001, 3001, 4001]
+    assert s.soon().sack == [(1001, 9001)]
+    assert s.now == 1_101_100_000
+    s.nothing(100)
+    assert ext(s) == {"TCPOFOQueue": 8, "TCPAckCompressed": 4}
+
+
+def test_an_ack_that_goes_anyhow_stands_for_those_that_wait(tcp: Tcp) -> None:
+    """Data takes them along; what fills the gap ends the matter."""
+    s = opened(tcp, 5000, squeeze=44)
+    s.wait(100)
+    for n in range(1, 7):
+        block(s, n, ts=(5000, 1000))
+    s.burst()
+    s.call("send", s.sock, b"x")
+    assert s.tx("PA").sack == [(1001, 7001)]
+    block(s, 7, ts=(5000, 1000))
+    s.nothing()
+    block(s, 0, ts=(5000, 1000))
+    assert s.tx("A", ack=8001).sack == []
+    assert ext(s) == {"TCPOFOQueue": 7, "TCPAckCompressed": 4}
+    s.nothing(100)
+
+
+def test_after_so_many_one_goes_at_once(tcp: Tcp) -> None:
+    """tcp_comp_sack_nr."""
+    s = opened(tcp, 5000, squeeze=2)
+    s.wait(100)
+    for n in range(1, 9):
+        block(s, n, ts=(5000, 1000))
+    assert [seg.sack[0][1] for seg in s.burst()] == [2001, 3001, 4001, 7001]
+
+
+def test_what_changes_a_block_far_behind_lets_the_others_go(tcp: Tcp) -> None:
+    """Linux's TCP_SACK_BLOCKS_EXPECTED: the peer may know nothing of it yet."""
+    s = opened(tcp, 5000, squeeze=44)
+    s.wait(100)
+    for n in (1, 3, 5, 6):
+        block(s, n, ts=(5000, 1000))
+    s.burst()
+    block(s, 8, ts=(5000, 1000))
+    assert s.tx("A").sack == [(8001, 9001), (5001, 7001), (3001, 4001)]
+
+
+def test_without_sack_each_duplicate_ack_goes_at_once(tcp: Tcp) -> None:
+    """RFC 5681 §4.2: they are all that the peer has to go by."""
+    s = tcp().passive()
+    for n in range(1, 9):
+        block(s, n)
+    assert len(s.burst()) == 8
 
 
 # ---- whatever comes -------------------------------------------------------------------------------------------------
