@@ -10,7 +10,7 @@ from labstack.tcp.conn import Conn, Snd
 from labstack.tcp.ecn import echoes
 from labstack.tcp.loss import CWR, OPEN, RECOVERY
 from labstack.tcp.segment import ACK, FIN, PSH, SYN, Segment
-from labstack.tcp.sent import EVER, LOST, RETRANS, SACKED, Sent, cut
+from labstack.tcp.sent import EVER, LOST, RETRANS, SACKED, Sent, cut, drop, find
 from labstack.tcp.states import ESTABLISHED
 from labstack.tcp.told import Told
 
@@ -105,15 +105,8 @@ def _arrived(env: Env, conn: Conn, told: Told) -> None:
     snd = conn.snd
     queue, una = snd.flight.queue, snd.una
     if una > queue[0].seq:
-        gone = 0
-        for s in queue:
-            if s.end > una:
-                break
-            _gone(env, conn, s, told)
-            gone += 1
-        del queue[:gone]
-        if queue and queue[0].seq < una:
-            _partly(env, conn, told)
+        for s in _passed(conn):
+            _told(env, conn, s, told)
     if queue and queue[0].marks & SACKED:
         told.reneged = True
     sampled = _timed(env, conn, told)
@@ -130,36 +123,31 @@ def _arrived(env: Env, conn: Conn, told: Told) -> None:
         told.timer = True
 
 
-def _gone(env: Env, conn: Conn, s: Sent, told: Told) -> None:
-    """A record is acknowledged as a whole."""
-    flight, marks = conn.snd.flight, s.marks
-    flight.out -= s.segs
-    if marks & SACKED:
-        flight.sacked -= s.segs
-    if marks & LOST:
-        flight.lost -= s.segs
-    if marks & RETRANS:
-        flight.retrans -= s.segs
-    _told(env, conn, s, s.segs, told)
+def _passed(conn: Conn) -> list[Sent]:
+    """The records that SND.UNA has passed leave the queue, all at once, before anything is made of them."""
+    flight, una = conn.snd.flight, conn.snd.una
+    if flight.queue[-1].end <= una:
+        return drop(flight, len(flight.queue))
+    index = find(flight, una)
+    return drop(flight, index if flight.queue[index].seq == una else _partly(conn, index))
 
 
-def _partly(env: Env, conn: Conn, told: Told) -> None:
-    """A super-segment is acknowledged in part: whole segments of it count, and of a segment a part does not."""
-    snd = conn.snd
-    flight = snd.flight
-    first = flight.queue[0]
-    at = snd.una if first.segs == 1 else first.seq + (snd.una - first.seq) // first.mss * first.mss
-    if first.seq < at < first.end and first.segs > 1:
-        cut(flight, 0, at)
-        done = flight.queue.pop(0)
-        _gone(env, conn, done, told)
-        first = flight.queue[0]
-    if first.seq < snd.una:
-        rest = Sent(snd.una, first.end, first.segs, first.marks, first.at, first.flags & ~SYN, first.mss, first.note)
-        flight.queue[0] = rest
+def _partly(conn: Conn, index: int) -> int:
+    """A super-segment is acknowledged in part: whole segments of it count, and of a segment a part does not. Returns
+    the index of what is left."""
+    flight, una = conn.snd.flight, conn.snd.una
+    s = flight.queue[index]
+    at = s.seq + (una - s.seq) // s.mss * s.mss
+    if s.segs > 1 and s.seq < at < s.end:
+        cut(flight, index, at)
+        index += 1
+        s = flight.queue[index]
+    if s.seq < una:
+        flight.queue[index] = Sent(una, s.end, s.segs, s.marks, s.at, s.flags & ~SYN, s.mss, s.note)
+    return index
 
 
-def _told(env: Env, conn: Conn, s: Sent, segs: int, told: Told) -> None:
+def _told(env: Env, conn: Conn, s: Sent, told: Told) -> None:
     """What the acknowledgment of a record tells."""
     snd, marks = conn.snd, s.marks
     loss = snd.loss
@@ -174,7 +162,7 @@ def _told(env: Env, conn: Conn, s: Sent, segs: int, told: Told) -> None:
         if s.end <= loss.high:
             told.original = True
     if not marks & SACKED and conn.sack:
-        loss.delivered += segs
+        loss.delivered += s.segs
         if not rack.superfluous(conn, s, told.echo):
             rack.advance(env, conn, s, told.echo)
     if not marks & SACKED:
@@ -184,7 +172,7 @@ def _told(env: Env, conn: Conn, s: Sent, segs: int, told: Told) -> None:
         loss.resent_at = -1
     else:
         told.text = True
-    told.acked += segs
+    told.acked += s.segs
 
 
 def _uncounted(env: Env, conn: Conn, told: Told) -> None:

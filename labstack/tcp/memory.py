@@ -90,14 +90,14 @@ def unread(rcv: Rcv) -> int:
     return (rcv.nxt if rcv.fin is None or rcv.nxt <= rcv.fin else rcv.fin) - rcv.queued
 
 
-def release(rcv: Rcv) -> None:
-    """The application has read: buffers that are empty now cost nothing any more."""
+def release(rcv: Rcv, size: int) -> None:
+    """The application reads so many bytes: buffers that are empty then cost nothing any more."""
     charges = rcv.charges
-    if not rcv.queued:
+    if size == rcv.queued:
         rcv.alloc = sum(it[2] for it in rcv.beyond) if rcv.beyond else 0
         charges.clear()
         return
-    at = unread(rcv)
+    at = unread(rcv) + size
     while charges and charges[0][0] <= at:
         rcv.alloc -= charges.popleft()[1]
 

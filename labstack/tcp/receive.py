@@ -128,14 +128,22 @@ def peek(rcv: Rcv, most: int) -> list[Piece]:
 
 
 def take(env: Env, conn: Conn, most: int) -> list[Piece]:
-    """Hand the application at most `most` bytes, as pieces that were never copied."""
+    """Hand the application at most `most` bytes, as pieces that were never copied. The accounts are settled first: what
+    fails there costs nothing."""
     rcv = conn.rcv
-    if most >= rcv.queued:
+    size = min(most, rcv.queued)
+    if rcv.charges:
+        # one that keeps up may get larger buffers
+        autotune.drained(env, conn, min(rcv.charges[0][0], memory.unread(rcv) + size))
+    memory.release(rcv, size)
+    if env.pressed:
+        env.dirty[conn.sock] = None  # the host's account is to be settled
+    rcv.queued -= size
+    if not rcv.queued:
         out = list(rcv.ready)
         rcv.ready.clear()
-        taken(env, conn, rcv.queued)
         return out
-    out, rest = [], most
+    out, rest = [], size
     while rest and len(rcv.ready[0]) <= rest:
         piece = rcv.ready.popleft()
         rest -= len(piece)
@@ -144,16 +152,4 @@ def take(env: Env, conn: Conn, most: int) -> list[Piece]:
         view = memoryview(rcv.ready[0])
         out.append(view[:rest])
         rcv.ready[0] = view[rest:]
-    taken(env, conn, most)
     return out
-
-
-def taken(env: Env, conn: Conn, size: int) -> None:
-    """The application has read so many bytes: buffers are free again, and one that keeps up may get larger ones."""
-    rcv = conn.rcv
-    if rcv.charges:
-        autotune.drained(env, conn, min(rcv.charges[0][0], memory.unread(rcv) + size))
-    rcv.queued -= size
-    memory.release(rcv)
-    if env.pressed:
-        env.dirty[conn.sock] = None  # the host's account is to be settled

@@ -126,6 +126,19 @@ def replace(it: Flight, first: int, stop: int, new: list[Sent]) -> None:
     it.queue[first:stop] = new
 
 
+def drop(it: Flight, count: int) -> list[Sent]:
+    """Take so many records from the front; the counts follow."""
+    gone = it.queue[:count]
+    del it.queue[:count]
+    for s in gone:
+        it.out -= s.segs
+        if s.marks:
+            it.sacked -= s.segs if s.marks & SACKED else 0
+            it.lost -= s.segs if s.marks & LOST else 0
+            it.retrans -= s.segs if s.marks & RETRANS else 0
+    return gone
+
+
 def cut(it: Flight, index: int, at: int, mss: int = 0) -> None:
     """Cut a record in two at a sequence number inside it. mss: of the first half, if it is no longer what it was."""
     old = it.queue[index]
