@@ -90,6 +90,7 @@ def _names_write(names: Any) -> bytes:
 
 class _Option(Header):
     short = TRUNCATED
+
     def _above(self, buf: bytes, at: int, end: int) -> Next:
         return pick(buf, at, end), end
 

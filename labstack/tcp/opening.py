@@ -235,3 +235,4 @@ def first_flight(env: Env, conn: Conn) -> None:
     snd.cc.cwnd = 1 if conn.tally.retrans > 1 else send.initial_window(env, conn)
     snd.full_at = env.now
     snd.cc = table.begin(snd.cc, rate.moment(env, snd), ecn=bool(conn.ecn))
+    rate.update(env, conn)

@@ -100,7 +100,7 @@ def test_the_hosts_names_follow_the_lab(env: dict[str, str]) -> None:
 
 
 def test_scapys_names_are_there_and_speak_to_the_hosts(env: dict[str, str]) -> None:
-    out = piped(env, 'sr1(IP(dst=h2.ip)/ICMP(), timeout=5, verbose=0).src', "IPv6(dst=h2.ip6)/TCP()", "verbs")
+    out = piped(env, "sr1(IP(dst=h2.ip)/ICMP(), timeout=5, verbose=0).src", "IPv6(dst=h2.ip6)/TCP()", "verbs")
     assert "'10.0.0.2'" in out
     assert "<IPv6" in out
     assert "continue" in out

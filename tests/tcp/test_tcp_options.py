@@ -231,9 +231,9 @@ def test_a_header_that_cannot_be_is_dropped(tcp: Tcp, size: int, offset: int, re
     assert s.count("TcpInErrs") == 1
 
 
-def test_reserved_bits_and_ecn_flags_change_nothing(tcp: Tcp) -> None:
+def test_reserved_bits_change_nothing_nor_do_ecn_flags_where_it_is_off(tcp: Tcp) -> None:
     """RFC 9293 §3.1: must be ignored by those that do not implement them."""
-    s = tcp()
+    s = tcp(sysctl={"net.ipv4.tcp_ecn": 0})
     s.listen()
     tcp_header = TCP(sport=4000, dport=80, seq=s.irs, flags=2 | 0x1C0, reserved=7, window=5000, options=[("MSS", 700)])
     s.frame(bytes(s.ip() / tcp_header))
