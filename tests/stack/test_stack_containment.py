@@ -235,6 +235,8 @@ def test_a_timer_of_a_connection(monkeypatch: pytest.MonkeyPatch, kind: int) -> 
     elif kind == kinds.TCP_KEEPALIVE:
         s.call("setopt", s.sock, "keep_idle", 10)
         s.call("setopt", s.sock, "keepalive", 1)
+    elif kind == kinds.TCP_COMPRESS:  # that it is armed by itself is test_tcp_sack_blocks'
+        s.stack.env.timers.set((kind, s.sock), s.now + 10**6)
     elif kind == kinds.TCP_PACING:
         s.call("setopt", s.sock, "pacing", 10_000)
         s.call("send", s.sock, bytes(60_000))
