@@ -21,6 +21,7 @@ def beyond(env: Env, conn: Conn, start: int, end: int) -> int:
     if not conn.sack:
         return 0
     _overlap(env, conn, start, end, "TcpExtTCPDSACKOfoSent")
+    tidy(rcv)  # islands that were filled or given up have no place any more
     ahead = 0
     for place in rcv.recent:
         low, high, _ = rcv.islands[_island(rcv, place)]

@@ -294,3 +294,14 @@ def test_whatever_comes_blocks_tell_the_truth(pieces: list[tuple[int, int]], sta
             if blocks and start + 1 > seg.ack:
                 assert blocks[0][0] <= start + 1 < blocks[0][1]
     s.stack.check()
+
+
+def test_a_block_that_was_given_up_is_forgotten(tcp: Tcp) -> None:
+    """RFC 2018 §8: what lay beyond the peer's FIN is thrown away, and the next block stands alone."""
+    s = opened(tcp)
+    block(s, 3)
+    s.tx(sack=told(3))
+    s.rx("FA", seq=1 + 2 * BLOCK)
+    s.burst()
+    block(s, 1)
+    assert [seg.sack for seg in s.burst()] == [told(1)]
