@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The two kinds of scenarios as one, packetdrill scripts and Python functions: what each says of itself, and its run.
-
-A file named ...v4.pkt or ...v6.pkt is for one family; so is one that says so, by a note or an option, and one whose
-options give addresses of that family.
-"""
+"""The two kinds of scenarios as one, scripts and functions: what each says of itself, and its run."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,18 +13,17 @@ from labstack.packetdrill.parser import parse
 from labstack.packetdrill.script import Place, Script, ScriptError
 from labstack.scenario import kernel
 from labstack.scenario.calls import Calls
+from labstack.scenario.families import by_name, families, words
 from labstack.scenario.mutate import trial as mutate_trial
 from labstack.scenario.play.scenario import Scenario, load
 from labstack.scenario.report import evidence
 from labstack.scenario.report.watch import Watch
 from labstack.scenario.script import runner
 from labstack.scenario.script.plan import defines, plan
-from labstack.scenario.settings import IP_VERSIONS, Settings
+from labstack.scenario.settings import Settings
 from labstack.scenario.target import Target
 from labstack.scenario.verdict import Evidence, Failure, Passed
 from labstack.sim.history import History
-
-V4 = ("ipv4", "ipv4-mapped-ipv6")
 
 
 class NoTargetError(Exception):
@@ -105,7 +100,7 @@ def scenarios(file: str) -> list[Known]:
     path, _, name = file.partition("::")
     try:
         if not path.endswith(".py"):
-            return [Known(file, _ips(read(file, Settings())))]
+            return [Known(file, families(read(file, Settings())))]
         found = [Known(f"{path}::{it.name}", it.ips) for it in load(path) if name in ("", it.name)]
     except (ScriptError, OSError, UnicodeDecodeError):
         return [Known(file, by_name(path))]
@@ -133,7 +128,7 @@ def _script(file: str, settings: Settings) -> Ready:
         made = TARGETS[name].script(script, settings)
         return _watched(Watch(made), lambda target: runner.play(script, target, settings), name not in expected)
 
-    return Ready(covers, only or tuple(TARGETS), _ips(script), expected, play)
+    return Ready(covers, only or tuple(TARGETS), families(script), expected, play)
 
 
 def _function(path: str, name: str, settings: Settings) -> Ready:
@@ -159,30 +154,6 @@ def read(file: str, settings: Settings) -> Script:
     except UnicodeDecodeError as error:
         raise ScriptError(Place(file, 1, 1), f"found bytes that are no UTF-8 text, at byte {error.start}") from None
     return parse(text, file, defines(settings))
-
-
-def by_name(file: str) -> tuple[str, ...]:
-    """The families that a file's name leaves."""
-    stem = Path(file).stem
-    return V4 if stem.endswith("v4") else ("ipv6",) if stem.endswith("v6") else IP_VERSIONS
-
-
-def _ips(script: Script) -> tuple[str, ...]:
-    said = [note.value for note in script.notes if note.key == "ip"]
-    said += [value for name, value in script.options if name == "ip_version"]
-    wanted = {word for value in said for word in words(value)} or _by_address(dict(script.options))
-    return tuple(ip for ip in by_name(script.file) if ip in wanted)
-
-
-def _by_address(given: Mapping[str, str]) -> set[str]:
-    """The families of the addresses that a script gives; all, if it gives none, or one of each."""
-    v6 = {":" in given[name] for name in ("local_ip", "remote_ip") if name in given}
-    return set(IP_VERSIONS) if len(v6) != 1 else {"ipv6"} if v6 == {True} else set(V4)
-
-
-def words(text: str) -> list[str]:
-    """A list with blanks or commas."""
-    return text.replace(",", " ").split()
 
 
 def _expected(script: Script) -> dict[str, str]:

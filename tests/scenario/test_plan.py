@@ -26,6 +26,16 @@ def test_a_scripts_options_win_over_the_usual_ones_and_the_runs_over_both() -> N
     assert (it.cidr, it.remote, it.bind_port, it.connect_port) == ("10.0.0.1/8", "10.9.9.9", 100, 8080)
 
 
+def test_a_script_for_ipv6_alone_has_what_packetdrill_has_itself() -> None:
+    """Its MTU, its remote address and its router, whether the name says so, an option or an address."""
+    by_option = planned(("ip_version", "ipv6"))
+    by_address = planned(("local_ip", "fd::1"), settings=Settings(ip_version="ipv6"))
+    by_name = plan(Script("a-v6.pkt", ()), Settings(ip_version="ipv6"))
+    for it in (by_option, by_address, by_name):
+        assert (it.remote, it.mtu) == ("2001:db8::1", 1500)
+    assert planned(("ip_version", "ipv6"), ("mtu", "1520"), ("remote_ip", "fd::2")).mtu == 1520
+
+
 def test_a_scripts_family_wins_and_an_address_of_the_other_family_is_left_aside() -> None:
     assert planned(("ip_version", "ipv6"), ("local_ip", "fd::1")).local == "fd::1"
     it = planned(("local_ip", "192.168.0.2"), settings=Settings(ip_version="ipv6"))

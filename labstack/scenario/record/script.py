@@ -39,7 +39,7 @@ from labstack.scenario.record.setting import beside, command, line, profile_of
 from labstack.scenario.record.story import Story
 from labstack.scenario.record.syscall import AF_INET, AF_INET6, ARGUMENTS, F_SETFL, QUERIES, Usual, syscall
 from labstack.scenario.record.wire import ACK, SYN, UnfitError, ends, part, ports, told
-from labstack.scenario.script.plan import USUAL
+from labstack.scenario.script.plan import ALONE
 from labstack.scenario.target import Result
 
 FIRST_STAMP = 100
@@ -179,11 +179,11 @@ class _Writer:
 
     def _usually(self, name: str) -> str:
         return text_of(self.local if name == "local_ip" else self.remote) if self.story.written else (
-            USUAL[self.ip_version][name])  # fmt: skip
+            ALONE[self.ip_version][name])  # fmt: skip
 
     def _options(self) -> tuple[tuple[str, str], ...]:
         """What differs from packetdrill's usual runs."""
-        usual = USUAL[self.ip_version]
+        usual = ALONE[self.ip_version]
         mtu = int(usual.get("mtu", "1500"))
         given = {"ip_version": (self.ip_version, "ipv4"), "mtu": (str(self.story.mtu), str(mtu))}
         if self.story.written and self.local:

@@ -2,7 +2,8 @@
 """Plan: how one script is run: its own options over the settings of the run over packetdrill's defaults.
 
 A script's addresses win over those of a run (Fast Open cookies depend on them); what the run was told by name
-(Settings.options) wins over the script.
+(Settings.options) wins over the script. A script that runs in IPv6 alone was written for what packetdrill has in IPv6;
+one that runs in both families was written for IPv4, and its IPv6 run is made to look the same.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 from labstack.ip.family import parse_addr, text
 from labstack.packetdrill import options
 from labstack.packetdrill.script import Place, Script, ScriptError
+from labstack.scenario.families import families
 from labstack.scenario.profiles import PROFILES
 from labstack.scenario.settings import Settings
 
@@ -21,6 +23,7 @@ USUAL: dict[str, dict[str, str]] = {
     "ipv6": V6 | {"mtu": "1520"},  # so that the MSS is that of IPv4
     "ipv4-mapped-ipv6": V4,
 }
+ALONE = USUAL | {"ipv6": V6 | {"gateway_ip": "fd3d:fa7b:d17d:8888::", "remote_ip": "2001:db8::1"}}  # in IPv6 alone
 _V4_WORDS = {"TFO_COOKIE": "3021b9d889017eeb", "CODE": "host_unreachable"}
 _V6_WORDS = {"TFO_COOKIE": "c1d1e9742a47a9bc", "CODE": "address_unreachable"}
 _SOL_IP = {"CMSG_LEVEL_IP": "SOL_IP", "CMSG_TYPE_RECVERR": "IP_RECVERR"}
@@ -82,7 +85,8 @@ def plan(script: Script, settings: Settings) -> Plan:
     ip_version = options.read("ip_version", given.get("ip_version", settings.ip_version), place)
     v6 = ip_version == "ipv6"
     own = {name: value for name, value in given.items() if name not in V6 or v6 == (":" in value)}
-    values = {name: options.read(name, value, place) for name, value in (USUAL[ip_version] | own).items()}
+    usual = ALONE if families(script) == ("ipv6",) else USUAL
+    values = {name: options.read(name, value, place) for name, value in (usual[ip_version] | own).items()}
     return _plan(ip_version, {**options.defaults(), **values}, _profile(script, settings), settings.tolerance_us)
 
 
