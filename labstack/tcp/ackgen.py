@@ -169,10 +169,15 @@ def answer(env: Env, conn: Conn, seg: Segment, skipped: str) -> bool:
         return False
     rcv.ack = NOW
     if seg.seq < rcv.nxt and seg.len and conn.state not in SKIPPED:
-        env.count["TcpExtDelayedACKLost"] += 1
-        quickly(env, conn)
-        blocks.before(env, conn, seg.seq, min(seg.seq + seg.len, rcv.nxt))
+        repeated(env, conn, seg.seq, min(seg.seq + seg.len, rcv.nxt))
     return True
+
+
+def repeated(env: Env, conn: Conn, start: int, end: int) -> None:
+    """[start, end) came again; our ACK may have been lost. A SYN is one octet of it (RFC 9293 §3.4)."""
+    env.count["TcpExtDelayedACKLost"] += 1
+    quickly(env, conn)
+    blocks.before(env, conn, start, end)
 
 
 def challenge(env: Env, conn: Conn) -> None:

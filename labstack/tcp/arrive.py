@@ -212,7 +212,7 @@ def fifth_ack(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         if conn.acc is not None:
             accecn.arrived(env, conn, conn.acc, seg)
         if seg.flags & SYN:
-            ackgen.at_once(conn)  # as after any SYN that comes again
+            ackgen.repeated(env, conn, conn.rcv.irs, conn.rcv.irs + 1)  # a simultaneous open
         return CONTINUE
     if not snd.una - min(snd.max_wnd, snd.una - snd.iss - conn.passive) <= seg.ack <= snd.nxt:
         # RFC 5961 §5, and nothing from before the connection began, which the peer cannot have seen either
