@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from wire_peer import AF_INET, SOCK_STREAM, SOL_SOCKET, SOL_TCP, US, Peer, i32, kernel, lab
+from wire_peer import AF_INET, MS, SOCK_STREAM, SOL_SOCKET, SOL_TCP, US, Peer, i32, kernel, lab
 
 from labstack.stack.syscall import info
 
@@ -24,7 +24,8 @@ EXACT = """
 TIMES = {"last_data_sent": 1, "last_data_recv": 1, "last_ack_recv": 1, "total_rto_time": 1} | dict.fromkeys(
     ("busy_time", "rwnd_limited", "sndbuf_limited", "rto", "rtt", "rttvar", "min_rtt", "rcv_rtt"), 1000
 )  # units in a ms
-NEAR = 40  # ms: the kernel's clock ticks, its machine has other work, and its round trips take time
+NEAR = 40  # ms: the kernel's clock ticks, and its round trips take time
+TRIES = 5  # of a story on the kernel, whose machine has other work: the one that was the least late counts
 
 
 def receiving(peer: Peer, look: Callable[[int, str], None]) -> None:
@@ -148,19 +149,33 @@ OTHERWISE = {
 }
 
 
-def watched(peer: Peer, story: Story) -> Looks:
+def watched(peer: Peer, story: Story) -> tuple[Looks, int]:
+    """What was seen, and how long (ms) the story took."""
     looks: Looks = []
+    begun = peer.target.now
     story(peer, lambda fd, what: looks.append((what, peer.target.info(fd))))
-    return looks
+    return looks, (peer.target.now - begun) // MS
+
+
+def on_the_kernel(story: Story, due: int) -> tuple[Looks, int]:
+    """What was seen, and by how much (ms) the story was late: no time in it can differ by more."""
+    best: tuple[Looks, int] = [], 0
+    for _ in range(TRIES):
+        with kernel() as peer:
+            looks, took = watched(peer, story)
+        if not best[0] or took - due < best[1]:
+            best = looks, took - due
+        if best[1] < NEAR:
+            break
+    return best
 
 
 @pytest.mark.live
 @pytest.mark.parametrize("story", [receiving, opening, recovering, timing_out, blocked, synless, resetting])
 def test_the_kernel_says_the_same(story: Story) -> None:
     with lab() as peer:
-        ours = watched(peer, story)
-    with kernel() as peer:
-        theirs = watched(peer, story)
+        ours, took = watched(peer, story)
+    theirs, late = on_the_kernel(story, took)
     other: Any = OTHERWISE.get(story, set())
     wrong = []
     for (what, mine), (_, its) in zip(ours, theirs, strict=True):
@@ -172,7 +187,7 @@ def test_the_kernel_says_the_same(story: Story) -> None:
         wrong += [
             (what, name, mine[name], its[name])
             for name, ms in TIMES.items()
-            if name not in other and abs(mine[name] - its[name]) > NEAR * ms
+            if name not in other and abs(mine[name] - its[name]) > (NEAR + late) * ms
         ]
     assert wrong == [], "(when, what, ours, the kernel's)"
 
