@@ -8,6 +8,7 @@ depends on the machine: a cell that changes is a change of TCP. `labstack bench 
 
 from collections.abc import Iterable, Iterator
 from itertools import product
+from random import Random
 from typing import NamedTuple
 
 from labstack.bench.table import Row
@@ -28,6 +29,7 @@ CONTROL = "net.ipv4.tcp_congestion_control"
 ROUGH, SEEDS = 10, 3  # from so much loss on a cell is the mean of so many seeds, because one is too much by chance
 SMOLTCP = {10: 37_775, 20: 6_079, 30: 1_156}  # B/s that it publishes, by loss, for these:
 SMALL, FAR = BUFFERS[0], RTTS[1]
+WINDOW, MSS = 26, 1448  # segments that are under way with SMALL buffers, and their bytes
 
 
 class Cell(NamedTuple):
@@ -88,6 +90,21 @@ def _fill(world: World, sock: int, left: int) -> int:
     return done
 
 
+def ideal(loss: int, timer: bool, segments: int = 100_000) -> float:
+    """Bytes a second, for SMALL and FAR, of a sender that repeats what was lost one round trip after it sent it, and
+    whose ACKs are never lost; `timer`: it waits for the retransmission timer when a retransmission is lost (Linux's,
+    3 round trips here, doubled each time)."""
+    chance, covered, latest = Random(1), [0.0] * segments, 0.0  # when all up to a segment has come, in round trips
+    for n in range(segments):
+        came, wait, sent = covered[n - WINDOW] + 1 if n >= WINDOW else 1.0, 3, 1
+        while chance.random() < loss / 100:
+            sent += 1
+            came += wait if timer and sent > 2 else 1
+            wait *= 2 if sent > 2 else 1
+        covered[n] = latest = max(latest, came)
+    return segments / latest * MSS / (FAR / 1e3)
+
+
 def run(rounds: int = 1) -> list[Row]:
     """Every cell, in kB/s; compared with smoltcp where that says how fast it is. One round is as good as many."""
     return [_row(cell, goodput(cell)) for cell in cells()]
@@ -118,6 +135,14 @@ def render(rows: Iterable[Row]) -> str:
         for name in controllers():
             found = [values[_row(Cell(name, rtt, buffer, loss), 0).row] for loss in LOSSES]
             lines.append(f"| {name} | " + " | ".join(_told(row) for row in found) + " |")
+    lines += [
+        BOUND,
+        "\n| kB/s | " + " | ".join(f"{loss} %" for loss in SMOLTCP) + " |",
+        "|---|" + "---|" * len(SMOLTCP),
+    ]
+    for name, timer in (("knows each loss", False), ("has Linux's timer", True)):
+        found = [_row(Cell(name, FAR, SMALL, loss), ideal(loss, timer)) for loss in SMOLTCP]
+        lines.append(f"| {name} | " + " | ".join(_told(row) for row in found) + " |")
     return "\n".join(lines)
 
 
@@ -148,3 +173,10 @@ both sides. A cell is what arrived at the application, in kB/s from the SYN to t
 is the mean of three seeds. Nothing here depends on the machine, so a cell that changes is a change of TCP: tests/bench
 computes some of them again and compares. In parentheses: how much faster than what smoltcp publishes for these
 conditions (37.8, 6.08 and 1.16 kB/s)."""
+BOUND = """
+## What could be, at RTT 100 ms with buffers of 32 KiB
+
+A sender that knows of every loss one round trip later, and whose ACKs all arrive, is as fast as the window allows. One
+that sees a retransmission lost only by its retransmission timer, as RFC 6298 and RFC 8985 §7.2 have it when the window
+is full and nothing else can be acknowledged, is slower: this is what a controller without a limit of its own comes
+near to. Reno and CUBIC keep to what their equation gives them (MSS / RTT × 1.22 / √loss is 56 kB/s at 10 %)."""
