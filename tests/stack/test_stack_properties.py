@@ -21,7 +21,7 @@ from layers import ICMP, IP, TCP, UDP, Ether, IPv6
 from layers.checksum import ones_sum
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 1 << 30))
 def test_bytes_arrive_in_order_once_and_everything_ends(seed: int) -> None:
     """hostile-inputs §6: loss, duplication, reordering, corruption, small buffers, lazy readers, ISNs at the wrap."""
@@ -110,7 +110,7 @@ def outcome(host: Stack, event: Event, now: int) -> tuple[Any, ...]:
     return result, actions
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.sampled_from([[], OPENED]), st.lists(st.one_of(segments, segments, calls, ticks), max_size=40))
 def test_any_event_sequence_keeps_the_invariants_and_a_clone_does_the_same(
     start: list[tuple[Any, ...]], script: list[tuple[Any, ...]]
