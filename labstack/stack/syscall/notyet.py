@@ -22,7 +22,7 @@ NOT_YET: dict[tuple[int, int], tuple[str, str]] = {
     (6, 16): ("TCP_THIN_LINEAR_TIMEOUTS", "timeouts always double"),
     (6, 17): ("TCP_THIN_DUPACK", "Linux ignores it, too"),
     (6, 19): ("TCP_REPAIR", "a connection cannot be made out of numbers"),
-    (6, 24): ("TCP_TIMESTAMP", "no timestamps option (RFC 7323)"),
+    (6, 24): ("TCP_TIMESTAMP", "no a connection's clock cannot be set"),
     (6, 27): ("TCP_SAVE_SYN", "SYNs are not kept"),
     (6, 28): ("TCP_SAVED_SYN", "SYNs are not kept"),
     (6, 31): ("TCP_ULP", "nothing above TCP"),
