@@ -64,7 +64,7 @@ def _tcp(host: Host, d: Datagram) -> None:
     used: int | None = None
     if sock is not None:
         conn = host.conns[sock]
-        if (conn.keys or seg.md5 is not None) and conn.state not in _LEAVING and not md5.admits(env, conn.keys, seg):
+        if (conn.keys or seg.md5 is not None) and conn.state != CLOSED and not md5.admits(env, conn.keys, seg):
             return
         conn.approved = (host.net.version, d.iface.index) if not conn.keys else NOBODY
         if conn.state not in _LEAVING or not _makes_way(host, conn, seg):

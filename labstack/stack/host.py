@@ -44,7 +44,9 @@ class Host(State):
     next_sock: int = 1
     turns: dict[int, int] = field(default_factory=dict)  # slot: how many ephemeral ports were tried (RFC 6056 §3.3.4)
     orphans: dict[int, None] = field(default_factory=dict)  # that nobody holds, and whose FIN is not acknowledged
-    lingering: dict[int, None] = field(default_factory=dict)  # in TIME-WAIT without an owner, oldest first
+    lingering: dict[int, None] = field(
+        default_factory=dict
+    )  # in FIN-WAIT-2 or TIME-WAIT without an owner, oldest first
     files: Files = field(default_factory=Files)  # of the system calls
     memory: Memory = field(default_factory=Memory)  # of servers, for Fast Open
 
@@ -91,7 +93,7 @@ class Host(State):
             waits = listener is not None and (sock in listener.half or sock in listener.ready)
             _must(waits, sock, "waits for a listener that does not know it")
         if sock in self.lingering:
-            _must(conn.state == TIME_WAIT and not conn.held, sock, f"in {conn.state} lingers")
+            _must(conn.state in (FIN_WAIT_2, TIME_WAIT) and not conn.held, sock, f"in {conn.state} lingers")
 
     def _check_timers(self, conn: Conn) -> None:
         """After a drain nothing waits for ever: what can only happen later has a timer."""

@@ -31,7 +31,7 @@ from labstack.stack.syscall import owed, parked
 from labstack.tcp import closing, eager, fastopen, listen, memory, output, sndbuf
 from labstack.tcp import timeouts as tcp_timeouts
 from labstack.tcp.conn import Conn
-from labstack.tcp.states import CLOSED, CLOSING, FIN_WAIT_1, LAST_ACK, SYN_RECEIVED, TIME_WAIT
+from labstack.tcp.states import CLOSED, CLOSING, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED, TIME_WAIT
 
 OPS: dict[str, Callable[..., Any]] = {**calls.OPS, **manage.OPS, **status.OPS, **parked.OPS}
 SHAPES = {name: arguments.shape(op) for name, op in OPS.items()}
@@ -183,7 +183,7 @@ class Stack(Host):
 
     def _left_alone(self, conn: Conn) -> None:
         """Nobody holds it: it costs memory until its peer has heard of its end. Beyond tcp_max_orphans it is reset."""
-        if conn.state == TIME_WAIT:
+        if conn.state in (FIN_WAIT_2, TIME_WAIT):
             self._linger(conn)
         if conn.state not in ENDING:
             self.orphans.pop(conn.sock, None)
@@ -193,11 +193,12 @@ class Stack(Host):
                 del self.orphans[conn.sock]
                 self.env.count["TcpExtTCPAbortOnMemory"] += 1
                 self.env.note("linux/tcp_check_oom/orphans", conn.sock, len(self.orphans))
-                closing.abort(self.env, conn)
+                closing.reset(self.env, conn, errno.ECONNABORTED)
                 output.flush(self.env, self.net, conn)
 
     def _linger(self, conn: Conn) -> None:
-        """Connections in TIME-WAIT cost memory: beyond tcp_max_tw_buckets the oldest ends early."""
+        """Connections that only wait for their time to pass cost memory: beyond tcp_max_tw_buckets the oldest ends
+        early. A peer that never sends its FIN must not keep more of them than one that does."""
         self.lingering[conn.sock] = None
         while len(self.lingering) > self.env.config["net.ipv4.tcp_max_tw_buckets"]:
             oldest = self.conns[next(iter(self.lingering))]

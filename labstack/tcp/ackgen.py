@@ -106,7 +106,7 @@ def quickly(env: Env, conn: Conn) -> None:
 def hurry(env: Env, conn: Conn, most: int) -> None:
     """So many acknowledgments go out at once from now on: the peer may be waiting for each of them."""
     rcv = conn.rcv
-    rcv.quick, rcv.pingpong, rcv.ato = max(rcv.quick, most), False, env.config["net.ipv4.tcp_delack_min"] * MS
+    rcv.quick, rcv.pingpong, rcv.ato = max(rcv.quick, most), 0, env.config["net.ipv4.tcp_delack_min"] * MS
 
 
 def replied(env: Env, conn: Conn) -> None:

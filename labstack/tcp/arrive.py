@@ -247,8 +247,9 @@ def seventh_text(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
         # RFC 9293 §3.10.7.4: after the peer's FIN there can be no text
         env.note("9293/3.10.7.4/text/after-fin", conn.sock)
         return CONTINUE
-    if (not conn.held and not conn.parent) or (conn.rcv.deaf and conn.state in (FIN_WAIT_1, FIN_WAIT_2)):
-        # RFC 9293 §3.6.1 SHLD-3: nobody will ever read it
+    unwanted = (not conn.held and not conn.parent) or (conn.rcv.deaf and conn.state in (FIN_WAIT_1, FIN_WAIT_2))
+    if unwanted and seg.seq + seg.size > conn.rcv.nxt:
+        # RFC 9293 §3.6.1 SHLD-3: it is new, and nobody will ever read it
         env.note("9293/3.6.1/after-close", conn.sock, seg.size)
         env.count["TcpExtTCPAbortOnData"] += 1
         output.refuse(env, net, seg)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The SACK blocks that we tell: what lies beyond a gap, the latest first (RFC 2018 §4), and what came twice (RFC 2883).
 
-`Rcv.recent` has a sequence number in each island that may be told, the latest first. Blocks are made of it, and of the
-islands as they are then, when a segment leaves: what merged, was filled or was given up needs no care.
+`Rcv.recent` has a sequence number in each block that may be told, the latest first. Blocks are made of it, and of the
+islands as they are then, when a segment leaves: what merged, was filled or was given up needs no care. The peer's FIN
+is part of the island that it follows, or a block of its own.
 """
 
 from bisect import bisect_right
@@ -12,6 +13,8 @@ from labstack.tcp.conn import Conn, Rcv
 from labstack.tcp.options import Blocks
 
 MOST = 4  # blocks in one option (RFC 2018 §3)
+
+Block = tuple[int, int]
 
 
 def beyond(env: Env, conn: Conn, start: int, end: int) -> int:
@@ -23,8 +26,7 @@ def beyond(env: Env, conn: Conn, start: int, end: int) -> int:
     _overlap(env, conn, start, end, "TcpExtTCPDSACKOfoSent")
     tidy(rcv)  # islands that were filled or given up have no place any more
     ahead = 0
-    for place in rcv.recent:
-        low, high, _ = rcv.islands[_island(rcv, place)]
+    for low, high in _blocks(rcv):
         if low <= end and start <= high:
             break
         ahead += 1
@@ -32,16 +34,21 @@ def beyond(env: Env, conn: Conn, start: int, end: int) -> int:
     return ahead
 
 
+def fin(conn: Conn, at: int) -> None:
+    """The peer's FIN has come, beyond a gap."""
+    if conn.sack:
+        conn.rcv.recent = (at, *conn.rcv.recent)
+        tidy(conn.rcv)
+
+
 def tidy(rcv: Rcv) -> None:
-    """Of several places in one island the latest stays, of several islands the latest four."""
-    kept: list[int] = []
-    islands: set[int] = set()
+    """Of several places in one block the latest stays, of several blocks the latest four."""
+    latest: dict[Block, int] = {}
     for place in rcv.recent:
-        island = _island(rcv, place)
-        if island >= 0 and island not in islands:
-            islands.add(island)
-            kept.append(place)
-    rcv.recent = tuple(kept[:MOST])
+        block = _block(rcv, place)
+        if block is not None:
+            latest.setdefault(block, place)
+    rcv.recent = tuple(latest.values())[:MOST]
 
 
 def filled(env: Env, conn: Conn, end: int) -> None:
@@ -74,15 +81,19 @@ def _twice(env: Env, conn: Conn, start: int, end: int, counter: str) -> None:
 
 def told(rcv: Rcv) -> Blocks:
     """The blocks for a segment that leaves now; only as many of them as there is room for get on the wire."""
-    found = [rcv.twice] if rcv.twice is not None else []
-    for place in rcv.recent:
-        at = _island(rcv, place)
-        if at >= 0:
-            found.append(rcv.islands[at][:2])
-    return tuple(found)
+    return (rcv.twice, *_blocks(rcv)) if rcv.twice is not None else _blocks(rcv)
 
 
-def _island(rcv: Rcv, place: int) -> int:
-    """The index of the island that has this place, or -1."""
+def _blocks(rcv: Rcv) -> Blocks:
+    return tuple(block for place in rcv.recent if (block := _block(rcv, place)) is not None)
+
+
+def _block(rcv: Rcv, place: int) -> Block | None:
+    """What has arrived around this place; None if it lies in a gap."""
     at = bisect_right(rcv.islands, place, key=lambda island: island[0]) - 1
-    return at if at >= 0 and place < rcv.islands[at][1] else -1
+    if at >= 0:
+        start, end, _ = rcv.islands[at]
+        end += end == rcv.fin
+        if place < end:
+            return start, end
+    return (place, place + 1) if place == rcv.fin and place > rcv.nxt else None

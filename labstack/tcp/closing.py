@@ -20,7 +20,6 @@ from labstack.tcp.states import (
     FIN_WAIT_1,
     FIN_WAIT_2,
     LAST_ACK,
-    LISTEN,
     SYN_RECEIVED,
     SYN_SENT,
     TIME_WAIT,
@@ -62,7 +61,7 @@ def release(env: Env, conn: Conn) -> None:
     if conn.rcv.queued and conn.state not in (CLOSED, TIME_WAIT):
         env.note("9293/3.6.1/unread", conn.sock, conn.rcv.queued)
         env.count["TcpExtTCPAbortOnClose"] += 1
-        abort(env, conn)
+        reset(env, conn, errno.ECONNABORTED)
     elif conn.state in CAN_SEND:
         close(env, conn)
     elif conn.state == FIN_WAIT_2 and conn.user.linger2 < 0:
@@ -73,26 +72,36 @@ def release(env: Env, conn: Conn) -> None:
         linger(env, conn)
 
 
-def abort(env: Env, conn: Conn, code: int = errno.ECONNABORTED) -> None:
-    """The ABORT call: a RST if the peer knows of the connection, and the end (RFC 9293 §3.10.5), with an errno."""
-    if conn.state not in (CLOSED, LISTEN, SYN_SENT, TIME_WAIT):
-        env.note("9293/3.10.5/reset", conn.sock)
-        env.count["TcpOutRsts"] += 1
-        conn.reset = True
-        env.dirty[conn.sock] = None
+def abort(env: Env, conn: Conn) -> None:
+    """The ABORT call: the end, with a RST if the peer expects anything else (RFC 9293 §3.10.5)."""
+    if conn.state in (CLOSED, SYN_SENT, TIME_WAIT) or _said_all(conn):
+        die(env, conn, errno.ECONNABORTED)
+    else:
+        reset(env, conn, errno.ECONNABORTED)
+
+
+def _said_all(conn: Conn) -> bool:
+    """Both sides have sent everything, and their FINs: there is nothing to reset (tcp_disconnect)."""
+    return conn.state in (CLOSING, LAST_ACK) and conn.snd.nxt > conn.snd.fin_seq
+
+
+def reset(env: Env, conn: Conn, code: int) -> None:
+    """The connection ends with a RST, and for its owner with an errno."""
+    env.note("9293/3.10.5/reset", conn.sock)
+    env.count["TcpOutRsts"] += 1
+    conn.reset = True
+    env.dirty[conn.sock] = None
     die(env, conn, code)
 
 
 def disconnect(env: Env, conn: Conn) -> int:
     """ABORT as connect(AF_UNSPEC) and SO_LINGER with 0 s mean it; returns the errno that is left behind, or 0.
 
-    TIME-WAIT is nobody's any more, and stays. In CLOSING and LAST-ACK with everything sent, Linux (tcp_disconnect) has
-    nothing to reset and goes quietly.
+    TIME-WAIT is nobody's any more, and stays.
     """
-    snd = conn.snd
     if conn.state in (CLOSED, TIME_WAIT):
         return 0
-    if conn.state in (CLOSING, LAST_ACK) and snd.nxt > snd.fin_seq:
+    if _said_all(conn):
         finish(env, conn)
         return 0
     abort(env, conn)
@@ -125,6 +134,7 @@ def fin_arrived(env: Env, conn: Conn) -> None:
     """Everything up to the peer's FIN has arrived (RFC 9293 §3.10.7.4, eighth)."""
     conn.rcv.nxt += 1
     conn.rcv.edge = max(conn.rcv.edge, conn.rcv.nxt)
+    conn.rcv.recent = ()
     env.note("9293/3.10.7.4/fin/arrived", conn.sock)
     env.wake(conn.sock, READABLE)
     if conn.state in (SYN_RECEIVED, ESTABLISHED):
@@ -176,8 +186,6 @@ def expire(env: Env, conn: Conn) -> None:
 def was_reset(env: Env, conn: Conn) -> None:
     """An acceptable RST (RFC 9293 §3.10.7.4, second)."""
     refused = conn.state in (SYN_SENT, SYN_RECEIVED) and not conn.passive
-    if conn.state in (ESTABLISHED, CLOSE_WAIT):
-        env.count["TcpEstabResets"] += 1
     orderly = conn.state in (CLOSING, LAST_ACK, TIME_WAIT)
     env.note("9293/3.10.7.4/rst/accept", conn.sock)
     die(env, conn, errno.ECONNREFUSED if refused else 0 if orderly else errno.ECONNRESET)
@@ -196,6 +204,7 @@ def finish(env: Env, conn: Conn) -> None:
     """CLOSED: no timer, nothing more to send; the record stays while the application holds the socket."""
     if conn.state == CLOSED:
         return
+    env.count["TcpEstabResets"] += conn.state in (ESTABLISHED, CLOSE_WAIT)  # whoever ended it (RFC 4022)
     become(env, conn, CLOSED)
     conn.half = None
     for kind in TIMERS:

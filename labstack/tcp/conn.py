@@ -189,7 +189,7 @@ class Rcv(State):
     urgent: Urgent | None = None
     inline: bool = False  # SO_OOBINLINE: the urgent byte is part of the stream
     starved: bool = False  # there was no memory for a segment: tell it
-    recent: tuple[int, ...] = ()  # a place in each island that SACK blocks tell of, the latest first
+    recent: tuple[int, ...] = ()  # a place in each SACK block that is told, the latest first
     held: Held = Held()
     twice: tuple[int, int] | None = None  # what came twice, until it is told (RFC 2883)
     fin: int | None = None  # where the peer's FIN stands

@@ -68,7 +68,7 @@ def begin(env: Env, memory: Memory, conn: Conn, ready: int) -> int:
         conn.snd.clamp = min(known.mss, conn.user.maxseg or mtu.UNLIMITED)
         mtu.sync(env, conn, conn.mtu)
     room = conn.snd.mss + mtu.options(conn)  # as the server's MSS says; a SYN has other options
-    fast.size = min(ready, room - SPACE)  # room for those, and for what boxes on the way may add
+    fast.size = max(min(ready, room - SPACE), 0)  # room for those, and for what boxes on the way may add
     env.note("7413/4.2.1/data", conn.sock, fast.size)
     return fast.size
 

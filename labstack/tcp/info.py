@@ -2,7 +2,6 @@
 """TCP_INFO: a connection in Linux's figures (tcp_get_info): names without tcpi_, Linux's units and meanings.
 
 Segments are counted as Linux counts its packets, cwnd and ssthresh in whole segments; times in us, the last_... in ms.
-What only a connection with ECN or Fast Open would have is at the value it has without them.
 """
 
 from labstack.core.config import MS
@@ -29,9 +28,7 @@ from labstack.tcp.tally import BUSY, RWND_LIMITED, SNDBUF_LIMITED, Tally
 US = 1000  # ns
 NEVER = 0xFFFFFFFF  # min_rtt without a sample
 MAX_SSTHRESH = 0x7FFFFFFF
-OPT_TIMESTAMPS, OPT_SACK = 1, 2  # TCPI_OPT_...
-OPT_WSCALE = 4  # TCPI_OPT_WSCALE
-OPT_ECN, OPT_ECN_SEEN, OPT_SYN_DATA = 8, 16, 32
+OPT_TIMESTAMPS, OPT_SACK, OPT_WSCALE, OPT_ECN, OPT_ECN_SEEN, OPT_SYN_DATA = 1, 2, 4, 8, 16, 32  # TCPI_OPT_...
 DEFAULT_MSS, MIN_MSS = 536, 88  # what Linux believes of a peer that has not said anything yet
 
 STATES = {
@@ -64,12 +61,7 @@ def tcp_info(env: Env, conn: Conn) -> dict[str, int]:
     }
 
 
-# always 0 in a sender without SACK, ECN, Fast Open and rate samples, or because Linux never fills them in
-ABSENT = (
-    "fackets",
-    "last_ack_sent",
-    "rehash",
-)
+ABSENT = ("fackets", "last_ack_sent", "rehash")  # Linux fills in none of the first two, and we have no third
 
 
 NOT_ACCURATE = Accurate(0, False)

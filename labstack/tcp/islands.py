@@ -28,7 +28,8 @@ def insert(islands: list[Island], start: int, end: int, pieces: tuple[Piece, ...
         if at < i_start:
             gather(out, cut(pieces, at - start, i_start - start))
             new += i_start - at
-        gather(out, i_pieces)
+        gather(out, i_pieces[:1])
+        out += i_pieces[1:]  # its own neighbours are joined already
         at = i_end
     if at < end:
         gather(out, cut(pieces, at - start, end - start))

@@ -46,8 +46,7 @@ def expire(env: Env, conn: Conn) -> None:
     elif _hopeless(env, conn, silence):
         env.note("9293/3.8.4/dead", conn.sock, snd.unanswered)
         env.count["TcpExtTCPAbortOnTimeout"] += 1
-        closing.abort(env, conn)
-        conn.error = conn.soft or errno.ETIMEDOUT
+        closing.reset(env, conn, conn.soft or errno.ETIMEDOUT)
     else:
         env.note("9293/3.8.4/probe", conn.sock, snd.unanswered + 1)
         env.count["TcpExtTCPKeepAlive"] += 1

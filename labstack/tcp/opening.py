@@ -15,13 +15,13 @@ from labstack.tcp import (
     closing,
     eager,
     ecn,
+    initial,
     isn,
     keepalive,
     mtu,
     plpmtud,
     rate,
     rtt,
-    send,
     sndbuf,
     tally,
     timer,
@@ -232,7 +232,7 @@ def established(env: Env, conn: Conn) -> None:
 def first_flight(env: Env, conn: Conn) -> None:
     """RFC 6928 §2: one segment, if our SYN had to be sent again, and again. Then the controller begins."""
     snd = conn.snd
-    snd.cc.cwnd = 1 if conn.tally.retrans > 1 else send.initial_window(env, conn)
+    snd.cc.cwnd = 1 if conn.tally.retrans > 1 else initial.window(env, conn)
     snd.full_at = env.now
     snd.cc = table.begin(snd.cc, rate.moment(env, snd), ecn=bool(conn.ecn))
     rate.update(env, conn)

@@ -92,7 +92,7 @@ def _hopeless(env: Env, conn: Conn) -> bool:
 
 
 def within(env: Env, conn: Conn, patience: int) -> int:
-    """No longer than the application is patient (tcp_clamp_rto_to_user_timeout)."""
-    if not conn.user.timeout:
+    """No longer than the application is patient, once there is trouble (tcp_clamp_rto_to_user_timeout)."""
+    if not conn.user.timeout or not (conn.snd.probes or conn.snd.retries):
         return patience
     return max(min(patience, conn.snd.trouble_at + conn.user.timeout - env.now), MS)

@@ -36,6 +36,7 @@ def fin(env: Env, conn: Conn, end: int) -> None:
     memory.end_at(rcv, end)
     if end > rcv.nxt:
         env.note("9293/3.10.7.4/fin/early", conn.sock)
+        blocks.fin(conn, end)
         ackgen.at_once(conn)
 
 

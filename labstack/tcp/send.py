@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from labstack.core import kinds
 from labstack.core.env import Env
-from labstack.tcp import ackgen, delivery, pace, persist, plpmtud, rate, tally, timer, tlp, urgent
+from labstack.tcp import ackgen, delivery, initial, pace, persist, plpmtud, rate, tally, timer, tlp, urgent
 from labstack.tcp.conn import REORDER, Conn, Snd
 from labstack.tcp.loss import CWR, LOSS, RECOVERY
 from labstack.tcp.segment import ACK, FIN, PSH, SYN
@@ -172,7 +172,7 @@ def _new(env: Env, conn: Conn, force: bool = False) -> Span | None:
         ready, force = stop - snd.nxt, force or stop < snd.out.end
     force = force or urgent.waits(snd)
     if snd.una + snd.wnd > snd.nxt:
-        _idle(env, conn)
+        initial.idle(env, conn)
     room = snd.cc.cwnd - snd.flight.now
     if room <= 0:
         return None
@@ -232,23 +232,6 @@ def _nagle(env: Env, conn: Conn, size: int) -> bool:
         env.note("9293/3.7.4/nagle", conn.sock, size)
         return True
     return False
-
-
-def _idle(env: Env, conn: Conn) -> None:
-    """After a long pause cwnd is no measure of the network any more (RFC 5681 §4.1, RFC 7661)."""
-    snd = conn.snd
-    if snd.flight.queue or snd.sent_at < 0:
-        return
-    idle = env.now - snd.sent_at
-    if idle > snd.rtt.rto and not snd.cc.own and env.config["net.ipv4.tcp_slow_start_after_idle"]:
-        env.note("5681/4.1/restart", conn.sock)
-        snd.cc.restart(idle, snd.rtt.rto, initial_window(env, conn))
-        snd.full_at, snd.used, snd.sent_at = env.now, 0, env.now
-
-
-def initial_window(env: Env, conn: Conn) -> int:
-    """RFC 6928: ten segments."""
-    return conn.initcwnd or env.config["net.ipv4.tcp_init_cwnd"]
 
 
 def _span(snd: Snd, seq: int, size: int) -> Span:
@@ -336,6 +319,11 @@ def _sent_again(env: Env, conn: Conn, span: Span, tail: bool) -> None:
     snd, loss, flight = conn.snd, conn.snd.loss, conn.snd.flight
     index = span.again if span.again < len(flight.queue) else find(flight, span.seq)
     old = flight.queue[index]
+    if old.flags & SYN and conn.rcv.acked < conn.rcv.nxt:
+        # the SYN,ACK of a simultaneous open is no repetition, though our SYN had its number
+        flight.queue[index], snd.syn = old._replace(at=env.now), False
+        tally.sent(conn.tally, 0, 1, env.now)
+        return
     plpmtud.inconclusive(conn)
     env.count["TcpRetransSegs"] += old.segs
     fresh = Sent(old.seq, old.end, old.segs, old.marks, env.now, old.flags, old.mss, _note(env, snd))
@@ -367,34 +355,10 @@ def _note(env: Env, snd: Snd) -> delivery.Note:
 
 
 def finished(env: Env, conn: Conn, before: int) -> None:
-    """Nothing more goes now; before: SND.NXT when this began. Was it cwnd that stopped us? (RFC 7661 §4)"""
+    """Nothing more goes now; before: SND.NXT when this began."""
     snd = conn.snd
-    cc, flight, snd.push = snd.cc, snd.flight, False
-    limited = flight.now >= cc.cwnd
-    if snd.nxt == before and not limited:
-        return
-    if snd.una >= snd.round or limited or (not cc.limited and flight.out > snd.most):
-        cc.limited, snd.most, snd.round = limited, flight.out, snd.nxt
-    if cc.limited or (cc.cwnd < cc.ssthresh and cc.cwnd < 2 * snd.most):
-        snd.used, snd.full_at = 0, env.now
-    else:
-        snd.used = max(snd.used, flight.out)
-        if not cc.own and env.now - snd.full_at >= snd.rtt.rto:
-            _starved(env, conn)
+    snd.push, limited = False, snd.flight.now >= snd.cc.cwnd
+    if snd.nxt > before or limited:
+        initial.used(env, conn, limited)
     if snd.nxt > before and snd.loss.tail_end != snd.nxt:  # a probe is followed by the timeout, not by another
         tlp.burst_over(env, conn)
-
-
-def _starved(env: Env, conn: Conn) -> None:
-    """For an RTO the application used less than cwnd: half of what it did not use goes (RFC 7661 §4.3, RFC 2861)."""
-    snd = conn.snd
-    if not env.config["net.ipv4.tcp_slow_start_after_idle"]:
-        return
-    if snd.loss.state == 0 and not snd.blocked:
-        used = max(snd.used, initial_window(env, conn))
-        if used < snd.cc.cwnd:
-            snd.cc.ssthresh = snd.cc.worth(snd.loss.state)
-            snd.cc.cwnd = (snd.cc.cwnd + used) // 2
-            env.note("7661/4.3/unused", conn.sock, snd.cc.cwnd)
-        snd.used = 0
-    snd.full_at = env.now

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from labstack.core.config import CONGESTION, MS, SECOND, SYSCTLS
 from labstack.core.env import Env
 from labstack.core.errors import StackError
-from labstack.tcp import ackgen, keepalive, md5, mtu, pace, rate, send, window
+from labstack.tcp import ackgen, initial, keepalive, md5, mtu, pace, rate, window
 from labstack.tcp.cc import table
 from labstack.tcp.conn import DELAYED, Conn
 from labstack.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT
@@ -136,7 +136,7 @@ def _congestion(env: Env, conn: Conn, value: int) -> None:
         return
     if conn.state in (CLOSED, SYN_SENT, SYN_RECEIVED):
         snd.cc = table.make(name, env.config, snd.cc.mss, snd.cc.seed)
-        snd.cc.cwnd = send.initial_window(env, conn)
+        snd.cc.cwnd = initial.window(env, conn)
         return
     snd.loss.prior_ssthresh = 0
     snd.cc = table.switch(snd.cc, name, env.config, rate.moment(env, snd), ecn=bool(conn.ecn))

@@ -223,6 +223,67 @@ def test_close_in_syn_received_finishes_the_handshake_before_what_waits(tcp: Tcp
     s.state("FIN_WAIT_2")
 
 
+def test_text_that_was_read_before_close_may_come_again_with_the_fin(tcp: Tcp) -> None:
+    """RFC 9293 §3.6.1, SHLD-3: only text that nobody has had is answered with a reset, as Linux does."""
+    s = tcp().passive()
+    s.rx("PA", data=b"bye")
+    s.tx("A", ack=4)
+    s.call("recv", s.sock)
+    s.call("close", s.sock)
+    s.tx("FA", seq=1)
+    s.rx("FPA", seq=1, ack=2, data=b"bye")  # our ACK was lost, and the FIN goes with what is sent again
+    s.tx("A", seq=2, ack=5)
+    s.state("TIME_WAIT")
+
+
+def test_abort_in_last_ack_has_nothing_to_reset(tcp: Tcp) -> None:
+    """RFC 9293 §3.10.5: in CLOSING and LAST-ACK the connection is deleted without a RST."""
+    s = tcp().passive()
+    s.rx("FA")
+    s.tx("A")
+    s.call("shutdown", s.sock, 1)
+    s.tx("FA")
+    s.call("abort", s.sock)
+    s.nothing()
+    s.gone()
+    assert s.count("TcpOutRsts") == 0
+
+
+def test_abort_in_last_ack_resets_what_was_not_sent(tcp: Tcp) -> None:
+    """Linux's tcp_disconnect: the peer would wait for the rest."""
+    s = tcp().passive(win=10)
+    s.rx("FA", win=10)
+    s.tx("A")
+    s.call("send", s.sock, b"more than ten bytes")
+    s.burst()
+    s.call("shutdown", s.sock, 1)
+    s.call("abort", s.sock)
+    s.tx("RA", seq=11)
+
+
+@pytest.mark.parametrize("op", ["abort", "rst", "timeout"])
+def test_every_abrupt_end_of_an_open_connection_is_counted(tcp: Tcp, op: str) -> None:
+    """RFC 4022, tcpEstabResets: from ESTABLISHED or CLOSE-WAIT straight to CLOSED, whoever wanted it."""
+    s = tcp(sysctl={"net.ipv4.tcp_retries2": 1}).passive()
+    if op == "rst":
+        s.rx("R")
+    elif op == "abort":
+        s.call("abort", s.sock)
+    else:
+        s.call("send", s.sock, b"x")
+        s.wait(60_000)
+    s.burst()
+    assert s.count("TcpEstabResets") == 1
+
+
+def test_an_orderly_end_is_no_reset(tcp: Tcp) -> None:
+    """RFC 4022, tcpEstabResets."""
+    linger(s := tcp())
+    s.wait(60_000)
+    s.gone()
+    assert s.count("TcpEstabResets") == 0
+
+
 def test_a_reset_tells_the_application_after_what_it_can_still_read(tcp: Tcp) -> None:
     """RFC 9293 MUST-12."""
     s = tcp().passive()
@@ -377,8 +438,9 @@ def test_fin_wait_2_with_an_owner_stays(tcp: Tcp) -> None:
     s.gone()
 
 
-def test_time_wait_is_bounded_and_the_oldest_goes_first(tcp: Tcp) -> None:
-    """tcp_max_tw_buckets; hostile-inputs row 29."""
+@pytest.mark.parametrize("state", ["TIME_WAIT", "FIN_WAIT_2"])
+def test_who_only_waits_is_bounded_and_the_oldest_goes_first(tcp: Tcp, state: str) -> None:
+    """tcp_max_tw_buckets; hostile-inputs row 29: with a FIN of the peer's, and from one who never sends it."""
     s = tcp(sysctl={"net.ipv4.tcp_max_tw_buckets": 2})
     s.listen()
     socks = []
@@ -390,11 +452,11 @@ def test_time_wait_is_bounded_and_the_oldest_goes_first(tcp: Tcp) -> None:
         socks.append(s.accept())
         s.call("close", s.sock)
         s.tx("FA")
-        s.rx("FA", ack=2)
-        s.tx("A")
+        s.rx("FA" if state == "TIME_WAIT" else "A", ack=2)
+        s.burst()
     s.gone(socks[0])
-    s.state("TIME_WAIT", socks[1])
-    s.state("TIME_WAIT", socks[2])
+    s.state(state, socks[1])
+    s.state(state, socks[2])
     assert s.count("TcpExtTCPTimeWaitOverflow") == 1
     s.wait(60_000)
     assert s.stack.lingering == {}

@@ -129,6 +129,23 @@ def test_only_the_syn_ack_is_repeated_until_the_handshake_is_over(tcp: Tcp) -> N
     assert s.soon().data == b"200 OK"
 
 
+def test_who_closes_before_the_handshake_is_over_still_sends_again(tcp: Tcp) -> None:
+    """Linux's tcp_rcv_synrecv_state_fastopen: in FIN-WAIT-1, too, the handshake's end starts the timer."""
+    s = tcp(sysctl=SERVER)
+    cookie = serves(s)
+    s.rx("S", data=b"GET", mss=1460, options=fo(cookie))
+    s.tx("SA")
+    s.accept()
+    s.call("recv", s.sock)
+    s.call("send", s.sock, b"200 OK")
+    s.call("close", s.sock)
+    assert [seg.flags for seg in s.burst()] == ["PA", "FA"]
+    s.wait(100)
+    s.rx("A", ack=1)
+    s.state("FIN_WAIT_1")
+    s.tx("FPA", after=300, seq=1, data=b"200 OK")
+
+
 def test_a_guest_that_never_answers_is_given_up(tcp: Tcp) -> None:
     """Linux's tcp_fastopen_synack_timer: one SYN,ACK more than other connections get, and ETIMEDOUT."""
     s = tcp(sysctl=SERVER | {"net.ipv4.tcp_synack_retries": 1})
@@ -271,6 +288,13 @@ def knows(s: Script, cookie: bytes = COOKIE, mss: int = 1460) -> None:
     s.tx("A")
     s.rx("R")
     s.burst()
+
+
+def test_a_syn_of_tiny_segments_has_no_room_for_data(tcp: Tcp) -> None:
+    """RFC 7413 §4.2.1: what goes with a SYN fits into a segment, options and all."""
+    s = tcp(sysctl={"net.ipv4.tcp_fastopen": 5}, mtu=68)
+    fast_send(s, b"GET / HTTP/1.1")
+    s.tx("S", size=0)
 
 
 def test_a_client_asks_and_then_sends_with_its_syn(tcp: Tcp) -> None:

@@ -137,6 +137,22 @@ def test_what_is_not_signed_is_dropped(tcp: Tcp, family: int, flags: str) -> Non
     s.state("ESTABLISHED")
 
 
+@pytest.mark.parametrize("flags", ["R", "S", "FA"])
+def test_time_wait_does_not_believe_what_is_not_signed(tcp: Tcp, flags: str) -> None:
+    """RFC 2385 §2: until the connection is gone; nobody can end TIME-WAIT, or prolong it, without the key."""
+    s = opened(tcp)
+    s.call("close", s.sock)
+    s.tx("FA")
+    s.rx("FA", ack=2, md5=SECRET)
+    s.tx("A")
+    s.wait(1000)
+    s.rx(flags, seq=5000 if flags == "S" else 2 if flags == "R" else 1)
+    s.state("TIME_WAIT")
+    dropped(s, "missing", "NotFound")
+    s.wait(59_000)
+    s.gone()
+
+
 @FAMILY
 @pytest.mark.parametrize("secret", [b"", b"between router", SECRET + b"s"])
 def test_what_is_signed_with_another_key_is_dropped(tcp: Tcp, family: int, secret: bytes) -> None:

@@ -75,9 +75,13 @@ def test_simultaneous_open_is_finished_by_a_plain_ack_too(tcp: Tcp) -> None:
     s.tx("S")
     s.rx("S", mss=1000)
     s.tx("SA")
+    s.wait(100)
     s.rx("A")
     s.state("ESTABLISHED")
     assert Wake(s.sock, CONNECTED | WRITABLE) in s.wakes
+    # the SYN,ACK is no repetition of the SYN: it is timed, as on Linux
+    assert (s.count("TcpRetransSegs"), s.conn.tally.retrans, s.conn.snd.rtt.srtt) == (0, 0, 100 * MS)
+    assert s.conn.snd.rtt.rto == 300 * MS
 
 
 def test_simultaneous_open_refused_in_syn_received_is_connection_refused(tcp: Tcp) -> None:

@@ -102,6 +102,17 @@ def test_the_user_timeout_is_the_patience_with_a_closed_window(tcp: Tcp) -> None
     assert s.count("TcpExtTCPAbortOnTimeout") == 1
 
 
+def test_patience_counts_from_the_first_probe_not_from_earlier_trouble(tcp: Tcp) -> None:
+    """RFC 5482; Linux's tcp_clamp_probe0_to_user_timeout: before a probe nothing has been waited for yet."""
+    s = tcp().passive()
+    s.call("setopt", s.sock, "user_timeout", 1000)
+    s.wait(60_000)
+    s.rx("A", win=0)
+    s.call("send", s.sock, b"abc")
+    s.rx("A", win=0)
+    s.tx("A", after=200)
+
+
 def test_an_answer_of_any_kind_counts(tcp: Tcp) -> None:
     """RFC 9293 §3.8.6.1, MUST-37: as long as the peer acknowledges probes the connection stays open."""
     s = tcp(sysctl={"net.ipv4.tcp_retries2": 3}).passive(win=0)

@@ -123,11 +123,23 @@ def test_data_carries_blocks_too_if_it_leaves_room(tcp: Tcp) -> None:
         assert seg.size + 4 * len(seg.options) <= 1460
 
 
-def test_a_fin_beyond_a_gap_is_no_part_of_a_block_of_ours(tcp: Tcp) -> None:
-    """RFC 2018 §3: blocks tell of bytes."""
+def test_a_fin_beyond_a_gap_is_part_of_the_block_that_it_follows(tcp: Tcp) -> None:
+    """RFC 2018 §3: it has a sequence number, and who knows that it arrived need not send it again, as on Linux."""
     s = opened(tcp)
     s.rx("FA", seq=1001, data=500)
-    assert s.tx("A", ack=1).sack == [(1001, 1501)]
+    assert s.tx("A", ack=1).sack == [(1001, 1502)]
+
+
+def test_a_fin_alone_beyond_a_gap_is_a_block(tcp: Tcp) -> None:
+    """RFC 2018 §4: so the sender learns at once what was lost before it."""
+    s = opened(tcp)
+    s.rx("FA", seq=2001)
+    assert s.tx("A", ack=1).sack == [(2001, 2002)]
+    block(s, 0)
+    assert s.tx("A", ack=1001).sack == [(2001, 2002)]
+    block(s, 1)
+    assert s.tx("A", ack=2002).sack == []
+    assert s.conn.rcv.recent == ()
 
 
 # ---- what came twice ------------------------------------------------------------------------------------------------
@@ -302,6 +314,6 @@ def test_a_block_that_was_given_up_is_forgotten(tcp: Tcp) -> None:
     block(s, 3)
     s.tx(sack=told(3))
     s.rx("FA", seq=1 + 2 * BLOCK)
-    s.burst()
+    assert s.tx().sack == [(2001, 2002)]
     block(s, 1)
-    assert [seg.sack for seg in s.burst()] == [told(1)]
+    assert [seg.sack for seg in s.burst()] == [[(1001, 2002)]]  # with the FIN
