@@ -14,8 +14,20 @@ from labstack.core.frame import Frame
 from labstack.core.record import Record
 from layers import IP, Ether, IPv6
 
-FLAGS = ((0x02, "SYN"), (0x01, "FIN"), (0x04, "RST"), (0x08, "PSH"), (0x10, "ACK"), (0x20, "URG"))
-SYN, FIN, RST, ACK = 0x02, 0x01, 0x04, 0x10
+FLAGS = (
+    (0x02, "SYN"),
+    (0x01, "FIN"),
+    (0x04, "RST"),
+    (0x08, "PSH"),
+    (0x10, "ACK"),
+    (0x20, "URG"),
+    (0x40, "ECE"),
+    (0x80, "CWR"),
+)
+SYN, FIN, RST, ACK, URG = 0x02, 0x01, 0x04, 0x10, 0x20
+CE = 3  # in the ECN field of an IP header (RFC 3168 §5): a router had to queue
+OFFERS = {"MSS": "mss={}", "SAckOK": "sackOK", "Timestamp": "ts", "WScale": "ws={}"}  # options of a SYN
+ALWAYS = {"TFO": "tfo", "MD5": "md5", "AO": "ao"}
 ICMP4 = {
     0: "echo reply",
     3: "unreachable",
@@ -94,7 +106,9 @@ class Reader:
         if flags & ACK:
             words.append(f"ack={(tcp.ack - self.first.setdefault(back, (tcp.ack - 1) & 0xFFFFFFFF)) & 0xFFFFFFFF}")
         words += [f"len={size}"] * bool(size) + [f"({-(-size // (gso or 1))} segments)"] * bool(gso)
-        words += _options(tcp, flags)
+        words += ["win=0"] * (not tcp.window and not flags & RST) + [f"urg={tcp.urgptr}"] * bool(flags & URG)
+        words += ["CE"] * ((net.tos if isinstance(net, IP) else net.tc) & 3 == CE)
+        words += _options(tcp, flags, self.first.get(back, 0))
         again = self._again((*flow, tcp.seq), flags, size) if sent else ""
         style = "rst" if flags & RST else "badtcp" if again else "syn" if flags & (SYN | FIN) else "tcp"
         return Seen(" ".join(words) + again, style)
@@ -159,15 +173,19 @@ def _chain(packet: Any) -> list[Any]:
     return layers
 
 
-def _options(tcp: Any, flags: int) -> list[str]:
-    """The options worth a word: those of a SYN, and SACK blocks."""
+def _options(tcp: Any, flags: int, first: int) -> list[str]:
+    """The options worth a word: those of a SYN, and the SACK blocks, which count from the peer's `first` number."""
     found = []
     for option in tcp.options if isinstance(tcp.options, list) else ():
         name, value = option[0], option[1] if len(option) > 1 else None
-        if flags & SYN and name in ("MSS", "WScale"):
-            found.append(f"{'mss' if name == 'MSS' else 'ws'}={value}")
-        elif name == "SAck":
-            found.append("sack")
+        if flags & SYN and name in OFFERS:
+            found.append(OFFERS[name].format(value))
+        elif name == "SAck" and isinstance(value, tuple):
+            edges = [(edge - first) & 0xFFFFFFFF for edge in value]
+            blocks = zip(edges[::2], edges[1::2], strict=False)
+            found.append("sack=" + ",".join(f"{left}:{right}" for left, right in blocks))
+        elif name in ALWAYS:
+            found.append(ALWAYS[name])
     return found
 
 

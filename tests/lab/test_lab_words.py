@@ -41,6 +41,26 @@ def test_sequence_numbers_are_told_relative_to_the_syn() -> None:
     ]
 
 
+def test_what_a_syn_offers_and_what_loss_and_congestion_look_like_is_told() -> None:
+    reader = Reader()
+    out, back = {"sport": 5000, "dport": 80}, {"sport": 80, "dport": 5000}
+    offers = [("MSS", 1460), ("SAckOK", b""), ("Timestamp", (1, 0)), ("NOP", None), ("WScale", 7), ("TFO", b"")]
+    said = [
+        reader.read(frame(IP(**HERE), TCP(seq=4294967290, flags="SEC", options=offers, **out))),
+        reader.read(
+            frame(IP(**THERE), TCP(seq=1, ack=4294967291, flags="A", options=[("SAck", (95, 195, 295, 395))], **back))
+        ),
+        reader.read(frame(IP(**THERE), TCP(seq=1, ack=4294967291, flags="AE", window=0, **back))),
+        reader.read(frame(IP(tos=3, **HERE), TCP(seq=4294967291, ack=2, urgptr=2, flags="AU", **out), Raw(b"abc"))),
+    ]
+    assert [s.label for s in said] == [
+        "SYN,ECE,CWR seq=0 mss=1460 sackOK ts ws=7 tfo",
+        "ACK ack=1 sack=101:201,301:401",
+        "ACK,ECE ack=1 win=0",
+        "ACK,URG seq=1:4 ack=1 len=3 urg=2 CE",
+    ]
+
+
 def test_bytes_sent_again_are_a_retransmission_and_their_arrival_is_not() -> None:
     reader = Reader()
     data = frame(IP(**HERE), TCP(seq=5, flags="A"), Raw(b"x"))
