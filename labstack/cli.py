@@ -255,7 +255,7 @@ def _rfc(args: argparse.Namespace) -> int:
 
 
 def _record(args: argparse.Namespace) -> int:
-    return _asked("run", args, "labstack.scenario.record.command")
+    return _asked("run", args, "labstack.scenario.record.record")
 
 
 def _mutate(args: argparse.Namespace) -> int:

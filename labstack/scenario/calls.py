@@ -121,7 +121,7 @@ class Calls(Syscalls):
         """Make the system call `name` now; see Syscalls for names and arguments, and a wrong one raises StackError."""
         back = self._op(self._name, "sys", name, *args)
         if not isinstance(back, int):
-            return _result(name, back)
+            return result(name, back)
         self._parked[back] = name
         return Ticket(back)
 
@@ -130,7 +130,7 @@ class Calls(Syscalls):
         number = ticket.number
         if number in self._parked and number in self.host.files.done:
             at, back = self._op(self._name, "sys_result", number)
-            self._returned[number] = at, _result(self._parked.pop(number), back)
+            self._returned[number] = at, result(self._parked.pop(number), back)
         return self._returned.get(number)
 
     # packets and time
@@ -281,9 +281,10 @@ def _routes(host: Stack, local: Sequence[str], gateway: Sequence[str]) -> None:
         host.call("route_add", "0.0.0.0/0" if family is V4 else "::/0", via.get(family, ""), DEV)
 
 
-def _result(name: str, back: tuple[int, int, Any]) -> Result:
-    result, errno, data = back
-    return Result(result, errno, Message(*data) if name == "recvmsg" and data is not None else data)
+def result(name: str, back: tuple[int, int, Any]) -> Result:
+    """What a system call returned, as targets say it."""
+    number, errno, data = back
+    return Result(number, errno, Message(*data) if name == "recvmsg" and data is not None else data)
 
 
 def _wrong(host: Stack) -> str:

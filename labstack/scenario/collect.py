@@ -5,20 +5,23 @@ A scenario is a packetdrill script (`*.pkt`) or a function of a Python file (`sc
 raises: whatever goes wrong with a scenario is its outcome.
 """
 
+import ast
 import os
+import re
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from labstack.lab.errors import LabError
 from labstack.packetdrill.script import Place, RefusedError, ScriptError
 from labstack.scenario import kinds
-from labstack.scenario.choice import chooser
 from labstack.scenario.settings import Settings
 from labstack.scenario.verdict import ERROR, FAIL, PASS, REFUSED, SKIP, XFAIL, XPASS, Failure, Outcome
 
 SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
+WORDS = ("and", "or", "not")  # of an expression that chooses
+EXPRESSION = (ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.Name, ast.Load)
 TIMING = ("early", "late")
 TRIES = 5  # on the kernel, for a failure that may be only one of time
 PAUSE = 5_000_000  # ns for which a machine may be busy with others, without any scenario minding
@@ -76,6 +79,31 @@ def cases(files: Iterable[str], targets: Sequence[str], ips: Sequence[str], word
             mine = [ip for ip in ips if ip in scenario.ips] if ips else scenario.ips[:1]
             found += [Case(scenario.file, target, ip) for ip in mine for target in targets]
     return found
+
+
+def chooser(words: str) -> Callable[[str], bool]:
+    """Does `words` choose a name? As pytest's -k does: parts of names with and, or, not and parentheses.
+
+    Raises LabError for an expression that cannot be read.
+    """
+    if not words.strip():
+        return lambda name: True
+    text = re.sub(r"[^\s()]+", lambda it: it[0] if it[0] in WORDS else f"_{it[0].encode().hex()}", words.lower())
+    try:  # Python reads it, with a name for each word
+        tree = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:
+        tree = ast.Constant(None)
+    if not all(isinstance(it, EXPRESSION) for it in ast.walk(tree)):
+        raise LabError(f"-k {words!r}: expected words with and, or, not, ( and )")
+    return lambda name: _holds(tree, name.lower())
+
+
+def _holds(node: Any, name: str) -> bool:
+    if isinstance(node, ast.BoolOp):
+        return (all if isinstance(node.op, ast.And) else any)(_holds(it, name) for it in node.values)
+    if isinstance(node, ast.UnaryOp):
+        return not _holds(node.operand, name)
+    return bytes.fromhex(node.id[1:]).decode() in name
 
 
 # what becomes of it

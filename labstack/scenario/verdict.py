@@ -44,6 +44,14 @@ class Failure(NamedTuple):
     event: int = 0
 
 
+class FailedError(Exception):
+    """How a failure gets from where it is seen to whoever plays the scenario: it goes no further."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"{failure.place}: {failure.why}")
+        self.failure = failure
+
+
 class Evidence(NamedTuple):
     """What there was at the instant of a failure, ready to be shown and to be sent between processes.
 

@@ -9,8 +9,7 @@ import pytest
 from labstack.lab.errors import LabError
 from labstack.packetdrill.script import Place, RefusedError, ScriptError
 from labstack.scenario import collect, kinds, many
-from labstack.scenario.choice import chooser
-from labstack.scenario.collect import Case
+from labstack.scenario.collect import Case, chooser
 from labstack.scenario.kinds import NoTargetError, Played, Ready
 from labstack.scenario.settings import IP_VERSIONS, Settings
 from labstack.scenario.verdict import Failure, Outcome

@@ -13,13 +13,11 @@ from labstack.scenario import kinds
 from labstack.scenario.calls import Calls
 from labstack.scenario.record import record
 from labstack.scenario.record import script as record_script
-from labstack.scenario.record.events import Called, Crossed
-from labstack.scenario.record.story import Story, of_history
-from labstack.scenario.record.syscall import Usual, syscall
-from labstack.scenario.record.wire import UnfitError
+from labstack.scenario.record.history import of_history
+from labstack.scenario.record.story import Called, Crossed, Story, UnfitError
 from labstack.scenario.script import arguments, runner
 from labstack.scenario.script.messages import Stamps
-from labstack.scenario.script.plan import plan
+from labstack.scenario.script.plan import Usual, plan
 from labstack.scenario.script.undertest import Sockets
 from labstack.scenario.settings import Settings
 from labstack.scenario.target import Message, Result
@@ -268,8 +266,8 @@ CALLS = [
 @pytest.mark.parametrize(("name", "args", "back"), CALLS, ids=[f"{i}-{it[0]}" for i, it in enumerate(CALLS)])
 def test_a_call_in_a_script_is_the_call_that_was_made(name: str, args: tuple[Any, ...], back: Result) -> None:
     """What is said, printed, parsed and prepared has the same arguments, and expects what was handed back."""
-    usual = Usual(2, frozenset({"192.168.0.1"}), "192.0.2.1", 8080, 8080, {})
-    said = syscall(Called(0, name, args, back), usual, None)
+    usual = Usual(2, ("192.168.0.1",), "192.0.2.1", 8080, 8080)
+    said = record_script.syscall(Called(0, name, args, back), usual, 0)
     script = parse(show(Script("x", (parse("0 close(3) = 0").events[0]._replace(action=said),))))
     sockets = Sockets(plan(script, Settings()))
     for fd in (3, 4, 5):

@@ -5,10 +5,9 @@ It holds all that came, whether it was acceptable or not, and so never accuses w
 """
 
 from labstack.scenario.packets.flow import MOD
-from labstack.scenario.packets.wire import Wire
+from labstack.scenario.packets.wire import FIN, SYN, URG, Wire
 
 Key = tuple[int, int]  # local, remote port
-SYN, FIN, URG = 2, 1, 32
 
 
 class Came:
@@ -23,9 +22,9 @@ class Came:
         """A packet came."""
         if wire.fragment:
             self.sure = False
-        if wire.proto != 6 or wire.head is None:
+        head = wire.tcp
+        if head is None:
             return
-        head = wire.head
         if head.flags & URG:
             self.sure = False
         for name, value in head.options if head.flags & SYN else ():

@@ -19,10 +19,9 @@ from labstack.packetdrill.script import Place
 from labstack.scenario.calls import Calls
 from labstack.scenario.mutate.came import Came
 from labstack.scenario.mutate.progress import Progress
-from labstack.scenario.packets.wire import Wire, take_apart
-from labstack.scenario.script.failed import FailedError
+from labstack.scenario.packets.wire import ACK, RST, Wire, take_apart
 from labstack.scenario.target import Result, Ticket
-from labstack.scenario.verdict import Failure
+from labstack.scenario.verdict import FailedError, Failure
 from labstack.sim.history import UnrepeatableError
 from labstack.sim.world import UnendingError
 from labstack.stack.stack import Stack
@@ -31,7 +30,6 @@ from labstack.tcp.conn import Conn
 READS = frozenset({"read", "recv", "readv", "recvfrom", "recvmsg"})
 PEEK, OOB, TRUNC, ERRQUEUE = 2, 1, 0x20, 0x2000
 STREAM = 1
-RST, ACK = 4, 16
 AGES = 3 * 3600 * 10**9  # ns after which a host that nobody talks to has forgotten its connections
 RESTS = 20_000  # events that this may take
 NOWHERE = Place("", 0, 0)
@@ -116,7 +114,7 @@ class Judged(Calls):
                 return f"it sent a packet that cannot be read: {wire}"
             if not (wire.good and wire.ip_good) or wire.length != wire.size:
                 return "it sent a packet with a wrong checksum or length"
-            why = self._segment(wire, came) if wire.proto == 6 and wire.head is not None else ""
+            why = self._segment(wire, came) if wire.tcp is not None else ""
             if why:
                 return why
         return ""
@@ -126,7 +124,7 @@ class Judged(Calls):
         if head.reserved:
             return "it sent a segment with reserved bits set"
         key = head.sport, head.dport
-        if head.flags & RST and came is not None and came.proto == 6 and came.head is not None and (
+        if head.flags & RST and came is not None and came.tcp is not None and (
             came.good and came.head.flags & RST and (came.head.dport, came.head.sport) == key):  # fmt: skip
             return "it answered a reset with a reset"
         if head.flags & ACK and not self.came.acknowledges(key, head.ack):

@@ -10,8 +10,8 @@ from typing import Any
 
 from labstack.packetdrill.script import Command, Event, Packet, Script, Syscall, Tcp
 from labstack.scenario.packets import segments
-from labstack.scenario.packets.flow import MOD, Flow, PacketError
-from labstack.scenario.packets.wire import Wire, take_apart
+from labstack.scenario.packets.flow import Flow, PacketError
+from labstack.scenario.packets.wire import SYN, Wire, segment
 from labstack.scenario.record.script import FIRST_STAMP
 from labstack.scenario.script.arguments import RefusedCallError
 from labstack.scenario.script.calling import Started
@@ -25,7 +25,6 @@ from labstack.scenario.target import Packet as Sent
 from labstack.scenario.target import Target
 from labstack.scenario.verdict import Failure
 
-SYN, ACK = 2, 16
 EVERYTHING = frozenset({"packet", "syscall"})
 Change = Callable[[int, Packet, bytes], bytes]  # event, its packet, the bytes to be sent -> those that are
 
@@ -66,10 +65,10 @@ class Loose(Run):
     def _expect(self, packet: Packet, span: Span) -> None:
         flow, since = self.sockets.receiver(packet)
         sent = self._next(packet, flow, since, self.clock.live(span.last))
-        live = _live_stamp(sent.data) if sent is not None else None
+        came = segment(sent.data) if sent is not None else None
         said = _stamp(packet.body) if isinstance(packet.body, Tcp) else None
-        if said is not None and live is not None:
-            flow.stamped(said, live)
+        if said is not None and came is not None and came.stamp is not None:
+            flow.stamped(said, came.stamp[0])
         self._pass(self.clock.live(span.first))
 
     def _wait(self, until: int) -> Sent | None:
@@ -84,24 +83,14 @@ class Loose(Run):
 
     def _learn(self, data: bytes) -> None:
         """The initial numbers, ports and timestamps of our own connections, from what they send."""
-        wire = take_apart(data)
-        if isinstance(wire, str) or wire.proto != 6 or wire.head is None:
+        wire = segment(data)
+        flow = wire and next((it.flow for it in reversed(self.sockets.known) if _belongs(wire, it.flow)), None)
+        if wire is None or flow is None:
             return
-        for it in reversed(self.sockets.known):
-            if _belongs(wire, it.flow):
-                self._meet(wire, it.flow, data)
-                return
-
-    def _meet(self, wire: Wire, flow: Flow, data: bytes) -> None:
-        head = wire.head
-        if flow.again is not None and head.flags & (SYN | ACK) == SYN | ACK and head.ack == (flow.again + 1) % MOD:
-            flow.local_isn, flow.remote_isn, flow.again = None, flow.again, None
-        if head.flags & SYN and flow.local_isn is None:
-            flow.local_isn, flow.script_isn = head.seq, self._isn
-            flow.local_port = flow.local_port or head.sport
-        live = _live_stamp(data)
-        if live is not None and not self._stamped and flow.first is None:
-            flow.stamped(FIRST_STAMP, live)
+        if wire.head.flags & SYN:
+            flow.answered(wire.head, self._isn)
+        if wire.stamp is not None and not self._stamped and flow.first is None:
+            flow.stamped(FIRST_STAMP, wire.stamp[0])
 
     # inbound, calls, commands: as far as they can be done
 
@@ -155,15 +144,6 @@ def _body(event: Event) -> Tcp | None:
 def _stamp(body: Tcp) -> int | None:
     """The timestamp in a segment of a script."""
     found: list[Any] = [option.values[0] for option in body.options or () if option.name == "TS"]
-    return int(found[0]) if found else None
-
-
-def _live_stamp(data: bytes) -> int | None:
-    """The timestamp in a segment of the wire."""
-    wire = take_apart(data)
-    if isinstance(wire, str) or wire.proto != 6 or wire.head is None:
-        return None
-    found = [value[0] for name, value in wire.head.options if name == "Timestamp" and isinstance(value, tuple)]
     return int(found[0]) if found else None
 
 

@@ -22,8 +22,8 @@ from labstack.scenario.mutate.loose import Loose
 from labstack.scenario.mutate.moves import Step, Steps, mutant
 from labstack.scenario.mutate.shrink import smallest
 from labstack.scenario.record import script as record_script
-from labstack.scenario.record.story import of_history
-from labstack.scenario.record.wire import UnfitError
+from labstack.scenario.record.history import of_history
+from labstack.scenario.record.story import UnfitError
 from labstack.scenario.script.plan import plan
 from labstack.scenario.settings import Settings
 from labstack.sim.world import UnendingError

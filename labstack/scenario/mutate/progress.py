@@ -7,13 +7,11 @@ left. RFC 5961 §3.2: a reset that is not exactly where the next byte is expecte
 
 from typing import NamedTuple
 
-from labstack.scenario.packets.wire import Wire
+from labstack.scenario.packets.flow import MOD
+from labstack.scenario.packets.wire import RST, SYN, Wire
 from labstack.stack.stack import Stack
 from labstack.tcp.conn import Conn
 from labstack.tcp.states import CLOSED, SYNCHRONIZED, TIME_WAIT
-
-SYN, RST = 2, 4
-MOD = 1 << 32
 
 
 class Seen(NamedTuple):
@@ -69,8 +67,8 @@ def _ended(then: Seen, now: Seen | None, came: Wire) -> str:
     """Did a reset or a SYN end what it must not?"""
     if then.state not in SYNCHRONIZED or then.state == TIME_WAIT or (now is not None and now.state != CLOSED):
         return ""
-    head = came.head
-    if came.proto != 6 or head is None or came.fragment or not (came.good and came.ip_good):
+    head = came.tcp
+    if head is None or came.fragment or not (came.good and came.ip_good):
         return ""
     if (came.dst, came.src, head.dport, head.sport) != then.key:
         return ""

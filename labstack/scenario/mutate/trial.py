@@ -12,10 +12,9 @@ from labstack.packetdrill.script import Note, Packet, Script, ScriptError, Tcp
 from labstack.scenario.mutate.bits import Flip, filled, flipped
 from labstack.scenario.mutate.judge import Judged
 from labstack.scenario.mutate.loose import Loose
-from labstack.scenario.script.failed import FailedError
 from labstack.scenario.script.plan import plan
 from labstack.scenario.settings import Settings
-from labstack.scenario.verdict import Failure
+from labstack.scenario.verdict import FailedError, Failure
 
 INVARIANTS = "invariants"
 FORM = "the number of an event, then offset:mask in bytes of its packet, as in // flip: 5 33:0x10"

@@ -7,8 +7,10 @@ The remote end's initial number is the one that the script writes; ours is learn
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 MOD = 1 << 32
+ACK = 16
 
 
 class PacketError(ValueError):
@@ -66,6 +68,21 @@ class Flow:
     def script_stamp(self, live: int) -> int:
         """What a script calls a timestamp of ours, counted from the first pair; as it is before there is one."""
         return live if self.first is None else (live - self.first[1] + self.first[0]) % MOD
+
+    def opened(self, isn: int) -> None:
+        """The remote end sent a SYN with this number: its first one, or one that may begin another connection."""
+        if self.remote_isn is None:
+            self.remote_isn = isn
+        elif self.remote_isn != isn:
+            self.again = isn
+
+    def answered(self, head: Any, isn: int = 0) -> None:
+        """We sent this TCP header with a SYN, whose number a script calls `isn`."""
+        if self.again is not None and head.flags & ACK and head.ack == (self.again + 1) % MOD:
+            self.local_isn, self.remote_isn, self.again = None, self.again, None
+        if self.local_isn is None:
+            self.local_isn, self.script_isn = head.seq, isn
+            self.local_port = self.local_port or head.sport
 
     def stamped(self, script: int, live: int) -> None:
         """Remember that what the script calls `script` is `live`."""

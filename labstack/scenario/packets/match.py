@@ -18,11 +18,10 @@ from typing import Any
 from labstack.packetdrill.script import Icmp, Packet, Tcp
 from labstack.scenario.packets import fields, icmpnames
 from labstack.scenario.packets.flow import MOD, Flow
-from labstack.scenario.packets.wire import Wire, take_apart
+from labstack.scenario.packets.wire import ACK, CWR, FIN, PSH, SYN, Wire, take_apart
 from labstack.scenario.verdict import Field
 
-SYN, ACK, CWR = 2, 16, 128
-MAY_CHANGE = 1 | 8 | CWR  # FIN, PSH, CWR: in which the pieces of one segment may differ
+MAY_CHANGE = FIN | PSH | CWR  # in which the pieces of one segment may differ
 
 
 def belongs(data: bytes, expected: Packet, flow: Flow) -> bool:
@@ -114,18 +113,13 @@ def why(rows: Sequence[Field]) -> str:
 def _meet(wire: Wire, expected: Packet, flow: Flow) -> None:
     """Learn what a segment is counted by: the initial number and port of the host's first SYN, its timestamp."""
     body = expected.body
-    if not isinstance(body, Tcp) or wire.proto != 6:
+    if not isinstance(body, Tcp) or wire.tcp is None:
         return
     if "S" in body.flags and wire.head.flags & SYN:
-        if flow.again is not None and wire.head.flags & ACK and wire.head.ack == (flow.again + 1) % MOD:
-            flow.local_isn, flow.remote_isn, flow.again = None, flow.again, None
-        if flow.local_isn is None:
-            flow.local_isn, flow.script_isn = wire.head.seq, body.seq
-        flow.local_port = flow.local_port or wire.head.sport
+        flow.answered(wire.head, body.seq)
     said: Any = next((option.values[0] for option in body.options or () if option.name == "TS"), None)
-    live = next((value for name, value in wire.head.options if name == "Timestamp" and isinstance(value, tuple)), None)
-    if said is not None and live is not None:
-        flow.stamped(said, live[0])
+    if said is not None and wire.stamp is not None:
+        flow.stamped(said, wire.stamp[0])
 
 
 def _seam(before: list[Wire], wire: Wire) -> list[Field]:

@@ -49,10 +49,7 @@ def build(packet: Packet, flow: Flow) -> bytes:
     except ValueError as wrong:
         raise PacketError(f"it cannot be laid out as bytes: {wrong}") from None
     if isinstance(body, Tcp) and "S" in body.flags:
-        if flow.remote_isn is None:
-            flow.remote_isn = body.seq % MOD
-        elif flow.remote_isn != body.seq % MOD:
-            flow.again = body.seq % MOD
+        flow.opened(body.seq % MOD)
     return data
 
 

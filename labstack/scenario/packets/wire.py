@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from layers import IP, TCP, UDP, IPv6
 from layers.checksum import ones_sum, pseudo4, pseudo6
 
+FIN, SYN, RST, PSH, ACK, URG, CWR = 1, 2, 4, 8, 16, 32, 128
 FULL = 0xFFFF
 PROTOCOLS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
 
@@ -36,6 +37,23 @@ class Wire(NamedTuple):
     options: bytes
     payload: bytes
     good: bool
+
+    @property
+    def tcp(self) -> Any:
+        """The header, if it is TCP's and there."""
+        return self.head if self.proto == 6 else None
+
+    @property
+    def stamp(self) -> tuple[int, int] | None:
+        """Value and echo of a segment's timestamp, if it has one."""
+        options = self.tcp.options if self.tcp is not None else ()
+        return next((value for name, value in options if name == "Timestamp" and isinstance(value, tuple)), None)
+
+
+def segment(data: bytes) -> Wire | None:
+    """The parts of a TCP segment; None for anything else."""
+    wire = take_apart(data)
+    return None if isinstance(wire, str) or wire.tcp is None else wire
 
 
 def take_apart(data: bytes) -> Wire | str:

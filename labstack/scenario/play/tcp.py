@@ -72,14 +72,14 @@ class End:
         header = self.play.IP(**{"src": self.ip, **fields.pop("ip", {})})
         seq, ack = fields.pop("seq", self.snd_nxt), fields.pop("ack", self.rcv_nxt if "A" in flags else 0)
         options = fields.pop("options", [("MSS", self.mss)] if "S" in flags and self.mss else [])
-        options = _stamped(options, 0, self.stamp) if "A" in flags else options
+        options = stamped(options, 0, self.stamp) if "A" in flags else options
         packet = header / TCP(
             sport=self.port,
             dport=self.peer,
             flags=flags,
             seq=(self.iss + seq) % MOD,
             ack=(max(self.irs, 0) + ack) % MOD if "A" in flags else ack,
-            options=_shift(options, max(self.irs, 0)),
+            options=shifted(options, max(self.irs, 0)),
             **{"window": self.window, **fields},
         )
         return packet / data if data else packet
@@ -130,11 +130,11 @@ class End:
         if tcp.flags & SYN and not self.rcv_nxt:
             self.irs, self.peer = tcp.seq, tcp.sport
             self.stamp = next((it[1][0] for it in tcp.options if _is_stamp(it)), 0)
-        tcp.seq = _apart(tcp.seq, max(self.irs, 0))
+        tcp.seq = apart(tcp.seq, max(self.irs, 0))
         if tcp.flags & ACK:
-            tcp.ack = _apart(tcp.ack, self.iss)
-            tcp.options = _shift(tcp.options, -self.iss)
-        tcp.options = _stamped(tcp.options, -self.stamp, 0)
+            tcp.ack = apart(tcp.ack, self.iss)
+            tcp.options = shifted(tcp.options, -self.iss)
+        tcp.options = stamped(tcp.options, -self.stamp, 0)
         return seen
 
     def _learn(self, packet: Any) -> None:
@@ -148,7 +148,7 @@ class End:
             self.rcv_nxt = end
 
 
-def _shift(options: Any, by: int) -> Any:
+def shifted(options: Any, by: int) -> Any:
     """TCP options with the edges of SACK blocks moved."""
     if not isinstance(options, list):
         return options
@@ -162,7 +162,7 @@ def _is_stamp(option: Any) -> bool:
     return option[0] == "Timestamp" and isinstance(option[1], tuple)
 
 
-def _stamped(options: Any, value: int, echo: int) -> Any:
+def stamped(options: Any, value: int, echo: int) -> Any:
     """TCP options with both numbers of a timestamp moved."""
     if not isinstance(options, list):
         return options
@@ -171,6 +171,6 @@ def _stamped(options: Any, value: int, echo: int) -> Any:
     ]
 
 
-def _apart(number: int, base: int) -> int:
+def apart(number: int, base: int) -> int:
     """How far a 32-bit number is from another, either way."""
     return (number - base + MOD // 2) % MOD - MOD // 2

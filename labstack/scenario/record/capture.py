@@ -9,32 +9,21 @@ of those between other hosts, nothing is told.
 from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
-from typing import NamedTuple
 
 from labstack.core.errors import StackError
 from labstack.ip.family import parse_addr, text
 from labstack.lab.errors import LabError
 from labstack.scenario.mutate.bits import mend, sums
 from labstack.scenario.packets.wire import Wire, take_apart
-from labstack.scenario.record.events import Crossed
-from labstack.scenario.record.infer import inferred
-from labstack.scenario.record.story import Story
+from labstack.scenario.record.infer import Seen, inferred
+from labstack.scenario.record.story import Crossed, Story
 from layers import pcapng
 from layers.checksum import ones_sum, pseudo4, pseudo6
 
 LINKS = {1: 14, 101: 0, 12: 0, 14: 0, 228: 0, 229: 0, 0: 4, 113: 16, 276: 20}  # link type: bytes of its header
 TAGS = (b"\x81\x00", b"\x88\xa8")
-SYN, ACK = 2, 16
 MAGICS = {b"\xd4\xc3\xb2\xa1": ("<", 1000), b"\xa1\xb2\xc3\xd4": (">", 1000),
           b"\x4d\x3c\xb2\xa1": ("<", 1), b"\xa1\xb2\x3c\x4d": (">", 1)}  # fmt: skip  # byte order, ns of a fraction
-
-
-class Seen(NamedTuple):
-    """An IP packet in a capture."""
-
-    at: int
-    data: bytes
-    wire: Wire
 
 
 def read(path: str, host: str = "") -> Story:
@@ -46,7 +35,7 @@ def read(path: str, host: str = "") -> Story:
         raw = Path(path).read_bytes()
     except OSError as error:
         raise LabError(f"cannot read {path}: {error.strerror}") from None
-    seen = list(_packets(raw))
+    seen = [Seen(n, at, False, data, wire) for n, (at, data, wire) in enumerate(_packets(raw))]
     if not seen:
         raise LabError(f"{path}: there is no IP packet in it that could be read (is it a pcapng or pcap file?)")
     local = _address(host) if host else _server(seen)
@@ -54,8 +43,8 @@ def read(path: str, host: str = "") -> Story:
     if not mine:
         there = ", ".join(sorted({text(end) for it in seen for end in (it.wire.src, it.wire.dst)}))
         raise LabError(f"{path}: no packet of {text(local)}; there are those of {there}")
-    crossed = [Crossed(it.at, it.wire.dst == local, it.data) for it in mine]
-    return inferred(crossed, local)
+    kept = [it for it in mine if not Crossed(it.at, True, it.data).housekeeping]
+    return inferred([it._replace(inbound=it.wire.dst == local) for it in kept], local)
 
 
 def _address(host: str) -> bytes:
@@ -67,20 +56,20 @@ def _address(host: str) -> bytes:
 
 def _server(seen: list[Seen]) -> bytes:
     """The host that is connected to, or else that is sent the first packet."""
-    opens = (it.wire.dst for it in seen if it.wire.proto == 6 and it.wire.head.flags & (SYN | ACK) == SYN)
+    opens = (it.wire.dst for it in seen if it.wire.proto == 6 and it.opens())
     return next(opens, seen[0].wire.dst)
 
 
 # files
 
 
-def _packets(raw: bytes) -> Iterator[Seen]:
+def _packets(raw: bytes) -> Iterator[tuple[int, bytes, Wire]]:
     frames = _pcap(raw) if raw[:4] in MAGICS else ((it.linktype, it.ns, it.data) for it in pcapng.read(raw))
     for link, at, frame in frames:
         data = _whole(_bare(link, frame))
         wire = take_apart(data)
         if not isinstance(wire, str) and (wire.head is not None or wire.proto in (1, 58)):
-            yield Seen(at, data, wire)
+            yield at, data, wire
 
 
 def _pcap(raw: bytes) -> Iterator[tuple[int, int, bytes]]:

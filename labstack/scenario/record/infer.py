@@ -7,245 +7,244 @@ bytes of the peer were still taken afterwards; a RST that nothing provoked is an
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from errno import ECONNREFUSED, EINPROGRESS
-from typing import Any
+from typing import Any, NamedTuple
 
 from labstack.core.config import Config
 from labstack.core.errors import StackError
 from labstack.ip.family import text
-from labstack.scenario.packets.wire import Wire, take_apart
-from labstack.scenario.record.calls import DGRAM, FAMILIES, LINGER, NONBLOCK, RESETS, SOCKET, STREAM
-from labstack.scenario.record.events import Called, Crossed, Happened
-from labstack.scenario.record.story import Story
-from labstack.scenario.record.wire import housekeeping, ports
+from labstack.scenario.packets.flow import MOD
+from labstack.scenario.packets.wire import ACK, FIN, PSH, RST, SYN, Wire
+from labstack.scenario.record.history import DGRAM, FAMILIES, LINGER, NONBLOCK, RESETS, SOCKET, STREAM
+from labstack.scenario.record.story import Called, Crossed, Happened, Story
 from labstack.scenario.target import Result
 from labstack.tcp.window import shift_for
 
-MOD = 1 << 32
-FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 SOON = 1_000_000  # ns that a machine may take to answer
-ECHO_REQUESTS = {4: 8, 16: 128}
+ECHO_REQUESTS = {4: b"\x08", 6: b"\x80"}
+ECHOES = "echo requests that the host sent: no system call of a script does that"
 BACKLOG = 128
 RMEM, CORE = "net.ipv4.tcp_rmem.max", "net.core.rmem_max"
 
 
-def inferred(crossed: Sequence[Crossed], local: bytes) -> Story:
+class Seen(NamedTuple):
+    """The n-th packet; calls that led to it stand before it, others after."""
+
+    n: int
+    at: int
+    inbound: bool
+    data: bytes
+    wire: Wire
+
+    @property
+    def end(self) -> int:
+        """The number behind its last byte."""
+        return int(self.wire.head.seq + len(self.wire.payload)) % MOD
+
+    @property
+    def before(self) -> int:
+        return 2 * self.n - 1
+
+    @property
+    def after(self) -> int:
+        return 2 * self.n + 1
+
+    def has(self, flags: int) -> bool:
+        """Is one of these flags set?"""
+        return bool(self.wire.head.flags & flags)
+
+    def opens(self, flags: int = SYN) -> bool:
+        """Is it a SYN; or a SYN,ACK?"""
+        return bool(self.wire.head.flags & (SYN | ACK) == flags)
+
+
+def inferred(seen: Sequence[Seen], local: bytes) -> Story:
     """The story of the host `local`, to which these packets came and from which they went."""
-    told = list(_at_once([it for it in crossed if not housekeeping(it)]))
-    made = _Inferring(local)
-    for i, it in enumerate(told):
-        wire = take_apart(it.packet)
-        if not isinstance(wire, str):
-            made.take(it, wire, Later(told, i))
-    return Story(text(local), tuple(made.happened), _config(told), (local,), _mtu(told), False, tuple(made.left_out))
+    host = _Host(local)
+    told: list[tuple[int, Happened]] = []
+    for it in _at_once(seen):
+        if it.wire.proto == 6:
+            host.segment(it)
+        elif it.wire.proto == 17:
+            host.datagram(it)
+        elif not it.inbound and it.wire.payload[:1] == ECHO_REQUESTS[it.wire.version]:
+            host.left_out = (ECHOES,)
+            continue
+        told.append((2 * it.n, Crossed(it.at, it.inbound, it.data)))
+    for mine in host.connections:
+        _Connection(host, mine).tell()
+    happened = tuple([what for _, what in sorted([*told, *host.calls], key=lambda one: one[0])])
+    syn = next((it.wire for it in seen if not it.inbound and it.wire.proto == 6 and it.has(SYN)), None)
+    return Story(text(local), happened, _config(syn), (local,), _mtu(syn), False, host.left_out)
 
 
-def _at_once(crossed: Sequence[Crossed]) -> Iterator[Crossed]:
+def _at_once(seen: Sequence[Seen]) -> Iterator[Seen]:
     """What the host sent as soon as it could was sent at once: a machine takes microseconds, a script none."""
     at = real = 0
-    for it in crossed:
+    for it in seen:
         if it.inbound or it.at - real > SOON:
             at = it.at
         real = it.at
         yield it._replace(at=at)
 
 
-class Later:
-    """What crossed after the n-th."""
+class _Host:
+    """calls: each with the place at which it belongs; connections: the segments of each"""
 
-    def __init__(self, crossed: Sequence[Crossed], n: int) -> None:
-        self.crossed, self.n = crossed, n
-
-    def __iter__(self) -> Iterator[Crossed]:
-        return (self.crossed[i] for i in range(self.n + 1, len(self.crossed)))
-
-
-@dataclass(slots=True)
-class _Connection:
-    """fd 0: nobody has it yet; sent, came: the next byte that was never sent, and that was never received in order"""
-
-    passive: bool
-    fd: int = 0
-    established: bool = False
-    sent: int = 0
-    came: int = 0
-    later: list[tuple[int, int]] = field(default_factory=list)  # what came beyond a gap
-    unread: int = 0
-    pushed: bool = False  # is it time to read?
-    finished: bool = False  # the peer's FIN came
-    closed: bool = False
-
-
-class _Inferring:
     def __init__(self, local: bytes) -> None:
-        self.local, self.family = local, FAMILIES[len(local)]
-        self.happened: list[Happened] = []
-        self.left_out: dict[str, None] = {}
+        self.name, self.family = text(local), FAMILIES[len(local)]
+        self.calls: list[tuple[int, Called]] = []
+        self.connections: list[list[Seen]] = []
+        self.left_out: tuple[str, ...] = ()
         self.listeners: dict[int, int] = {}
-        self.connections: dict[tuple[bytes, int, int], _Connection] = {}
-        self.datagrams: dict[int, int] = {}
-        self.free = 3
-        self.last = self.heard = 0  # when the last packet came or went, and came
+        self._datagrams: dict[int, int] = {}
+        self._latest: dict[tuple[bytes, int, int], list[Seen]] = {}
+        self._free = 3
 
-    def take(self, it: Crossed, wire: Wire, rest: Later) -> None:
-        """A packet: the calls that led to it, itself, the calls that it led to."""
-        if it.inbound:
-            self._read_all()
-        before: list[Called] = []
-        after: list[Called] = []
-        if wire.proto == 6 and wire.head is not None:
-            before, after = self._segment(it, wire, rest)
-        elif wire.proto == 17 and wire.head is not None:
-            before, after = self._datagram(it, wire)
-        elif not it.inbound and wire.payload[:1] == bytes([ECHO_REQUESTS[len(self.local)]]):
-            self.left_out["echo requests that the host sent: no system call of a script does that"] = None
-            return
-        self.happened += [*before, it, *after]
-        self.last, self.heard = it.at, it.at if it.inbound else self.heard
+    def say(
+        self, place: int, at: int, name: str, args: tuple[Any, ...], back: Result, until: int | None = None
+    ) -> None:
+        """A call was made."""
+        self.calls.append((place, Called(at, name, args, back, until)))
 
-    def _read_all(self) -> None:
-        """What came up to a PSH has been read, once the host had answered to it."""
-        for there in self.connections.values():
-            if there.pushed:
-                self.happened += self._read(self.last, there)
+    def socket(self, it: Seen, kind: int, protocol: int) -> int:
+        """A socket was made before this packet."""
+        fd = self.new()
+        self.say(it.before, it.at, "socket", (self.family, kind, protocol), Result(fd))
+        return fd
 
-    # TCP
+    def bind(self, it: Seen, fd: int, port: int) -> None:
+        self.say(it.before, it.at, "bind", (fd, (self.name, port)), Result(0))
 
-    def _segment(self, it: Crossed, wire: Wire, rest: Later) -> tuple[list[Called], list[Called]]:
-        pair: Any = ports(it, wire)
-        key = (wire.src if it.inbound else wire.dst, *pair)
-        before: list[Called] = []
-        flags = wire.head.flags
-        if flags & (SYN | ACK) == SYN and (key not in self.connections or self.connections[key].closed):
-            self.connections[key] = _Connection(it.inbound)
-            before = list(self._listen(it, key, rest) if it.inbound else self._connect(it, key, rest))
-        there = self.connections.get(key)
-        if there is None:  # of a connection whose beginning was not seen, or of none
-            return before, []
-        if it.inbound:
-            return before, list(self._came(it, wire, there, key))
-        return [*before, *self._went(it, wire, there, rest, key)], []
+    def new(self) -> int:
+        """A descriptor."""
+        self._free += 1
+        return self._free - 1
 
-    def _listen(self, it: Crossed, key: tuple[bytes, int, int], rest: Later) -> Iterator[Called]:
-        """Somebody listened, if the SYN is answered by one."""
-        answered = any(not other.inbound and _answers(other, key) for other in rest)
-        if key[1] in self.listeners or not answered:
-            return
-        fd = self.listeners[key[1]] = self._new()
-        yield Called(it.at, "socket", (self.family, STREAM, 6), Result(fd))
-        yield Called(it.at, "bind", (fd, (text(self.local), key[1])), Result(0))
-        yield Called(it.at, "listen", (fd, BACKLOG), Result(0))
+    def segment(self, it: Seen) -> None:
+        """It is one of the latest connection between these ends, or its SYN begins another."""
+        head = it.wire.head
+        key = (it.wire.src, head.sport, head.dport) if it.inbound else (it.wire.dst, head.dport, head.sport)
+        mine = self._latest.get(key)
+        over = mine is None or any(old.has(RST) or (not old.inbound and old.has(FIN)) for old in mine)
+        if over and it.opens():
+            mine = self._latest[key] = []
+            self.connections.append(mine)
+        if mine is not None:  # else its beginning was not seen
+            mine.append(it)
 
-    def _connect(self, it: Crossed, key: tuple[bytes, int, int], rest: Later) -> Iterator[Called]:
-        fd = self.connections[key].fd = self._new()
-        answer = next((other for other in rest if other.inbound and _answers(other, key)), None)
-        remote = text(key[0]), key[2]
-        if answer is None:
-            yield Called(it.at, "socket", (self.family, STREAM | NONBLOCK, 6), Result(fd))
-            yield Called(it.at, "connect", (fd, remote), Result(-1, EINPROGRESS))
-            return
-        back = Result(-1, ECONNREFUSED) if _flags(answer) & RST else Result(0)
-        yield Called(it.at, "socket", (self.family, STREAM, 6), Result(fd))
-        yield Called(it.at, "connect", (fd, remote), back, answer.at)
-
-    def _came(self, it: Crossed, wire: Wire, there: _Connection, key: tuple[bytes, int, int]) -> Iterator[Called]:
-        head = wire.head
-        if head.flags & SYN:
-            there.came = (head.seq + 1) % MOD
-        if there.passive and not there.established and head.flags & (SYN | ACK | RST) == ACK:
-            there.established, there.fd = True, self._new()
-            back = Result(there.fd, 0, (text(key[0]), key[2]))
-            yield Called(it.at, "accept", (self.listeners.get(key[1], -1),), back)
-        there.established = there.established or bool(head.flags & SYN and head.flags & ACK)
-        end = (head.seq + len(wire.payload)) % MOD
-        there.unread += _advance(there, head.seq, end)
-        if head.flags & FIN and end == there.came:
-            there.finished, there.came = True, (end + 1) % MOD
-        if head.flags & RST:
-            there.closed = True
-        there.pushed = there.pushed or bool(head.flags & (PSH | FIN))
-
-    def _went(
-        self, it: Crossed, wire: Wire, there: _Connection, rest: Later, key: tuple[bytes, int, int]
-    ) -> Iterator[Called]:
-        head, size = wire.head, len(wire.payload)
-        if head.flags & SYN:
-            there.sent = (head.seq + 1) % MOD
-        if there.closed or not there.fd:
-            return
-        if size and _ahead(head.seq + size, there.sent):
-            written = _written(it, wire, rest, key)
-            yield from self._read(it.at, there)
-            yield Called(it.at, "write", (there.fd, bytes(written)), Result(written))
-            there.sent = (head.seq + written) % MOD
-        if head.flags & FIN:
-            yield from self._read(it.at, there)
-            yield from self._end(it, there, key, rest)
-        elif head.flags & RST and it.at - self.heard > SOON:
-            there.closed = True
-            yield Called(it.at, "setsockopt", (there.fd, SOCKET, LINGER, RESETS), Result(0))
-            yield Called(it.at, "close", (there.fd,), Result(0))
-
-    def _end(self, it: Crossed, there: _Connection, key: tuple[bytes, int, int], rest: Later) -> Iterator[Called]:
-        there.closed = True
-        taken = any(other.inbound and _payload(other, key) for other in rest)
-        if taken and not there.finished:
-            yield Called(it.at, "shutdown", (there.fd, 1), Result(0))
-        else:
-            yield Called(it.at, "close", (there.fd,), Result(0))
-
-    def _read(self, at: int, there: _Connection) -> Iterator[Called]:
-        if there.unread and there.fd and not there.closed:
-            yield Called(at, "read", (there.fd, there.unread), Result(there.unread, 0, bytes(there.unread)))
-            there.unread, there.pushed = 0, False
-
-    def _new(self) -> int:
-        self.free += 1
-        return self.free - 1
-
-    # UDP
-
-    def _datagram(self, it: Crossed, wire: Wire) -> tuple[list[Called], list[Called]]:
-        pair: Any = ports(it, wire)
-        made: list[Called] = []
-        if pair[0] not in self.datagrams:
-            fd = self.datagrams[pair[0]] = self._new()
-            made.append(Called(it.at, "socket", (self.family, DGRAM, 17), Result(fd)))
+    def datagram(self, it: Seen) -> None:
+        head, size = it.wire.head, len(it.wire.payload)
+        port = head.dport if it.inbound else head.sport
+        if port not in self._datagrams:
+            self._datagrams[port] = self.socket(it, DGRAM, 17)
             if it.inbound:
-                made.append(Called(it.at, "bind", (fd, (text(self.local), pair[0])), Result(0)))
-        fd, size = self.datagrams[pair[0]], len(wire.payload)
+                self.bind(it, self._datagrams[port], port)
+        fd = self._datagrams[port]
         if it.inbound:
-            return made, [Called(it.at, "recvfrom", (fd, 65_535, 0), Result(size, 0, (bytes(size), None)))]
-        remote = text(wire.dst), pair[1]
-        return [*made, Called(it.at, "sendto", (fd, bytes(size), 0, remote), Result(size))], []
+            self.say(it.after, it.at, "recvfrom", (fd, 65_535, 0), Result(size, 0, (bytes(size), None)))
+        else:
+            self.say(it.before, it.at, "sendto", (fd, bytes(size), 0, (text(it.wire.dst), head.dport)), Result(size))
 
 
-def _flags(it: Crossed) -> int:
-    wire = take_apart(it.packet)
-    return int(wire.head.flags) if not isinstance(wire, str) and wire.proto == 6 and wire.head is not None else 0
+class _Connection:
+    """The calls of one connection, from its segments.
 
+    fd 0: nobody has it yet; sent, came: the next byte that was never sent, and that was never received in order
+    later: what came beyond a gap; pushed: it is time to read; finished: the peer's FIN came
+    """
 
-def _of(it: Crossed, key: tuple[bytes, int, int]) -> Wire | None:
-    """The parts of a segment of this connection."""
-    wire = take_apart(it.packet)
-    if isinstance(wire, str) or wire.proto != 6 or wire.head is None:
-        return None
-    return wire if ((wire.src if it.inbound else wire.dst), *(ports(it, wire) or ())) == key else None
+    def __init__(self, host: _Host, mine: list[Seen]) -> None:
+        self.host, self.mine = host, mine
+        self.passive = mine[0].inbound
+        self.fd = self.sent = self.came = self.unread = self.heard = 0
+        self.later: list[tuple[int, int]] = []
+        self.pushed = self.finished = self.closed = False
 
+    def tell(self) -> None:
+        """All of them."""
+        if self.passive:
+            self._listen()
+        else:
+            self._connect()
+        for i, it in enumerate(self.mine):
+            if not it.inbound:
+                self._went(it, self.mine[i + 1 :])
+                continue
+            if self.pushed:
+                self._read(self.mine[i - 1].after, self.mine[i - 1].at)
+            self._came(it)
+            self.heard = it.at
 
-def _answers(it: Crossed, key: tuple[bytes, int, int]) -> bool:
-    """Is it a SYN,ACK or, to the one who connects, a RST of this connection?"""
-    wire = _of(it, key)
-    if wire is None:
-        return False
-    flags = int(wire.head.flags)
-    return flags & (SYN | ACK) == SYN | ACK or (it.inbound and bool(flags & RST))
+    def _listen(self) -> None:
+        """Somebody listened, if the SYN is answered by one."""
+        first, port = self.mine[0], self.mine[0].wire.head.dport
+        answered = any(not it.inbound and it.opens(SYN | ACK) for it in self.mine)
+        if answered and port not in self.host.listeners:
+            fd = self.host.listeners[port] = self.host.socket(first, STREAM, 6)
+            self.host.bind(first, fd, port)
+            self.host.say(first.before, first.at, "listen", (fd, BACKLOG), Result(0))
 
+    def _connect(self) -> None:
+        first = self.mine[0]
+        answer = next((it for it in self.mine if it.inbound and (it.opens(SYN | ACK) or it.has(RST))), None)
+        self.fd = self.host.socket(first, STREAM if answer else STREAM | NONBLOCK, 6)
+        back = Result(0) if answer and not answer.has(RST) else Result(-1, ECONNREFUSED if answer else EINPROGRESS)
+        remote = text(first.wire.dst), first.wire.head.dport
+        self.host.say(first.before, first.at, "connect", (self.fd, remote), back, answer and answer.at)
 
-def _payload(it: Crossed, key: tuple[bytes, int, int]) -> int:
-    wire = _of(it, key)
-    return len(wire.payload) if wire is not None else 0
+    def _came(self, it: Seen) -> None:
+        head = it.wire.head
+        if it.has(SYN):
+            self.came = (head.seq + 1) % MOD
+        if self.passive and not self.fd and head.flags & (SYN | ACK | RST) == ACK:
+            self.fd = self.host.new()
+            listener = self.host.listeners.get(head.dport, -1)
+            back = Result(self.fd, 0, (text(it.wire.src), head.sport))
+            self.host.say(it.after, it.at, "accept", (listener,), back)
+        self.unread += self._advance(head.seq, it.end)
+        if it.has(FIN) and it.end == self.came:
+            self.finished, self.came = True, (it.end + 1) % MOD
+        self.closed = self.closed or it.has(RST)
+        self.pushed = self.pushed or it.has(PSH | FIN)
+
+    def _advance(self, start: int, end: int) -> int:
+        """How many bytes in order are new with those from start to end."""
+        before = self.came
+        self.later.append((start, end))
+        for first, last in sorted(self.later, key=lambda span: (span[0] - before + MOD // 2) % MOD):
+            if not _ahead(first, self.came) and _ahead(last, self.came):
+                self.came = last
+        self.later = [span for span in self.later if _ahead(span[1], self.came)]
+        return (self.came - before) % MOD
+
+    def _went(self, it: Seen, rest: Sequence[Seen]) -> None:
+        if it.has(SYN):
+            self.sent = (it.wire.head.seq + 1) % MOD
+        if self.closed or not self.fd:
+            return
+        if it.wire.payload and _ahead(it.end, self.sent):
+            self.sent = _written(it, rest)
+            size = (self.sent - it.wire.head.seq) % MOD
+            self._read(it.before, it.at)
+            self.host.say(it.before, it.at, "write", (self.fd, bytes(size)), Result(size))
+        if it.has(FIN):
+            self._read(it.before, it.at)
+            taken = any(other.inbound and other.wire.payload for other in rest)
+            self._end(it, "shutdown", 1) if taken and not self.finished else self._end(it, "close")
+        elif it.has(RST) and it.at - self.heard > SOON:
+            self.host.say(it.before, it.at, "setsockopt", (self.fd, SOCKET, LINGER, RESETS), Result(0))
+            self._end(it, "close")
+
+    def _end(self, it: Seen, name: str, *how: int) -> None:
+        self.closed = True
+        self.host.say(it.before, it.at, name, (self.fd, *how), Result(0))
+
+    def _read(self, place: int, at: int) -> None:
+        if self.unread and self.fd and not self.closed:
+            back = Result(self.unread, 0, bytes(self.unread))
+            self.host.say(place, at, "read", (self.fd, self.unread), back)
+            self.unread, self.pushed = 0, False
 
 
 def _ahead(a: int, b: int) -> bool:
@@ -253,70 +252,42 @@ def _ahead(a: int, b: int) -> bool:
     return 0 < (a - b) % MOD < MOD // 2
 
 
-def _advance(there: _Connection, start: int, end: int) -> int:
-    """How many bytes in order are new with those from start to end."""
-    before = there.came
-    there.later.append((start, end))
-    for first, last in sorted(there.later, key=lambda span: (span[0] - before + MOD // 2) % MOD):
-        if not _ahead(first, there.came) and _ahead(last, there.came):
-            there.came = last
-    there.later = [span for span in there.later if _ahead(span[1], there.came)]
-    return (there.came - before) % MOD
-
-
-def _written(it: Crossed, wire: Wire, rest: Later, key: tuple[bytes, int, int]) -> int:
-    """The bytes of the write that begins with this segment: up to the PSH."""
-    start: int = wire.head.seq
-    end: int = (start + len(wire.payload)) % MOD
-    if wire.head.flags & (PSH | FIN):
-        return (end - start) % MOD
+def _written(it: Seen, rest: Sequence[Seen]) -> int:
+    """The number behind the write that begins with this segment: up to the PSH."""
     for other in rest:
-        segment = None if other.inbound else _of(other, key)
-        if segment is None or segment.head.seq != end or not segment.payload:
-            continue
-        end = (end + len(segment.payload)) % MOD
-        if segment.head.flags & (PSH | FIN):
+        if it.has(PSH | FIN):
             break
-    return (end - start) % MOD
+        if not other.inbound and other.wire.payload and other.wire.head.seq == it.end:
+            it = other
+    return it.end
 
 
-# how the host was set
+# how the host was set, as far as its SYN tells it
 
 
-def _config(crossed: Sequence[Crossed]) -> Config:
-    """Sysctls of the host, as far as its SYN tells them."""
+def _config(syn: Wire | None) -> Config:
+    """Its sysctls."""
     config = Config()
-    for it in crossed:
-        if not it.inbound and _flags(it) & SYN:
-            wire: Any = take_apart(it.packet)
-            names = dict(wire.head.options)
-            wanted = {f"net.ipv4.tcp_{key}": int(name in names) for key, name in
-                      (("sack", "SAckOK"), ("timestamps", "Timestamp"), ("window_scaling", "WScale"))}  # fmt: skip
-            shift = names.get("WScale")
-            usual = shift_for(max(config[RMEM], config[CORE]))
-            if isinstance(shift, int) and 0 <= shift <= 14 and shift != usual:
-                most = max((65536 << shift) // 2, 4096)
-                wanted |= {RMEM: most} if shift > usual else {RMEM: most, CORE: most}
-            return _set(config, wanted)
-    return config
-
-
-def _set(config: Config, wanted: dict[str, int]) -> Config:
-    """With those that we offer."""
+    if syn is None:
+        return config
+    names = dict(syn.head.options)
+    wanted = {f"net.ipv4.tcp_{key}": int(name in names) for key, name in
+              (("sack", "SAckOK"), ("timestamps", "Timestamp"), ("window_scaling", "WScale"))}  # fmt: skip
+    shift, usual = names.get("WScale"), shift_for(max(config[RMEM], config[CORE]))
+    if isinstance(shift, int) and 0 <= shift <= 14 and shift != usual:
+        most = max((65536 << shift) // 2, 4096)
+        wanted |= {RMEM: most} if shift > usual else {RMEM: most, CORE: most}
     for name, value in wanted.items():
         try:
             config = config.replace({name: value})
-        except StackError:
+        except StackError:  # we do not offer it
             continue
     return config
 
 
-def _mtu(crossed: Sequence[Crossed]) -> int:
-    """Of the host's link, as its SYN tells it."""
-    for it in crossed:
-        if not it.inbound and _flags(it) & SYN:
-            wire: Any = take_apart(it.packet)
-            mss: int | None = next((value for name, value in wire.head.options if name == "MSS"), None)
-            if mss is not None:
-                return max(min(mss + (40 if wire.version == 4 else 60), 65535), 576 if wire.version == 4 else 1280)
-    return 1500
+def _mtu(syn: Wire | None) -> int:
+    """Of its link."""
+    mss = dict(syn.head.options).get("MSS") if syn else None
+    if syn is None or mss is None:
+        return 1500
+    return int(max(min(mss + (40 if syn.version == 4 else 60), 65535), 576 if syn.version == 4 else 1280))

@@ -7,7 +7,7 @@ There one connection is current: that of the latest socket(), or the latest that
 from dataclasses import dataclass
 from errno import EINPROGRESS
 
-from labstack.scenario.record.events import Called
+from labstack.scenario.record.story import Called
 
 STREAM, TYPES = 1, 15
 Key = tuple[int, int]  # local, remote port

@@ -13,23 +13,23 @@ from typing import Any, NamedTuple
 import layers
 from labstack.ip.family import text
 from labstack.packetdrill import symbols
-from labstack.scenario.packets.wire import Wire, take_apart
+from labstack.scenario.packets.wire import ACK, SYN, Wire
 from labstack.scenario.play.packets import HOST, HOST6, HOST_MAC, PEER, PEER6, PEER_MAC
 from labstack.scenario.play.socket import NEW
+from labstack.scenario.play.tcp import apart, shifted, stamped
+from labstack.scenario.profiles import beside, line, profile_of
 from labstack.scenario.record import expression as record_expression
-from labstack.scenario.record.events import Called, Changed, Crossed, Happened
 from labstack.scenario.record.expression import SHORT, written
-from labstack.scenario.record.setting import beside, line, profile_of
-from labstack.scenario.record.story import Story
-from labstack.scenario.record.syscall import AF_INET, AF_INET6, QUERIES
-from labstack.scenario.record.wire import ends, ethertype, housekeeping, ports, told
+from labstack.scenario.record.story import QUERIES, Called, Changed, Crossed, Happened, Story, ends, ports, told
+from labstack.scenario.script.plan import AF_INET, AF_INET6
 from labstack.scenario.target import Result
 
-MOD = 1 << 32
-SYN, ACK = 2, 16
 LETTERS = "FSRPAUEC"
 INDENT = "    "
 ARP, IPV6 = 0x0806, 0x86DD
+USUAL = {("HOST", False): HOST, ("HOST", True): HOST6, ("HOST_MAC", True): HOST_MAC,
+         ("PEER", False): PEER, ("PEER", True): PEER6, ("PEER_MAC", True): PEER_MAC}  # fmt: skip
+GROUPS, NOBODY = ("224.", "239.", "ff"), ("255.255.255.255", "0.0.0.0", "::")
 UNITS = ((10**9, "s"), (10**6, "ms"), (10**3, "us"), (1, "ns"))
 HEAD = '''# SPDX-License-Identifier: GPL-2.0-or-later
 """{about}"""
@@ -63,8 +63,8 @@ def source(story: Story, about: str, link: str) -> str:
 def links(story: Story) -> list[str]:
     """The kinds of links on which a story may be told, the better one first."""
     frames = [it for it in story.happened if isinstance(it, Crossed)]
-    six = any(ethertype(it) == IPV6 and not housekeeping(it) for it in frames)
-    arp = any(it.net and ethertype(it) == ARP for it in frames)
+    six = any(it.ethertype == IPV6 and not it.housekeeping for it in frames)
+    arp = any(it.net and it.ethertype == ARP for it in frames)
     return ["ether", "ip"] if arp and not six else ["ip"]
 
 
@@ -86,7 +86,7 @@ class _Writer:
         if self.link == "ip":
             return told(self.story.happened)
         return [it for it in self.story.happened
-                if not isinstance(it, Crossed) or ethertype(it) == ARP or not housekeeping(it)]  # fmt: skip
+                if not isinstance(it, Crossed) or it.ethertype == ARP or not it.housekeeping]  # fmt: skip
 
     def source(self, about: str) -> str:
         config = self.story.config
@@ -97,64 +97,49 @@ class _Writer:
         self._until(1 << 62)
         body = "\n".join(self.lines)
         arguments = {
-            "link": repr(self.link),
-            "ip": repr("ipv6" if self.six else "ipv4"),
-            "profile": repr(profile),
-            **({"sysctls": repr(beside(config, profile))} if beside(config, profile) else {}),
-            **({"mtu": str(self.story.mtu)} if self.story.mtu != 1500 else {}),
-            **({"neighbours": "False"} if self.link == "ether" else {}),
-            "quiet": "0",
+            "link": self.link,
+            "ip": "ipv6" if self.six else "ipv4",
+            "profile": profile,
+            "sysctls": beside(config, profile) or None,
+            "mtu": self.story.mtu if self.story.mtu != 1500 else None,
+            "neighbours": False if self.link == "ether" else None,
+            "quiet": 0,
         }
         return HEAD.format(
             about=about,
             imports=_imports(body),
             constants="\n".join(f"{name} = {value!r}" for name, value in self.constants.items()),
-            arguments=", ".join(f"{name}={value}" for name, value in arguments.items()),
+            arguments=", ".join(f"{name}={value!r}" for name, value in arguments.items() if value is not None),
         ) + body + "\n"  # fmt: skip
 
     # names of addresses
 
     def _pair(self, it: Happened) -> tuple[bytes, bytes] | None:
         """(local, remote) address of a packet."""
-        if not isinstance(it, Crossed) or housekeeping(it):
-            return None
-        wire = take_apart(it.packet)
-        return None if isinstance(wire, str) else ends(it, wire)
+        wire = it.wire if isinstance(it, Crossed) else None
+        return ends(it, wire) if wire is not None and isinstance(it, Crossed) else None
 
     def _name_all(self) -> None:
         for pair in map(self._pair, self.happened):
-            if pair:
-                self._called(text(pair[0]), True)
-                self._called(text(pair[1]), False)
+            for address, kind in zip(pair or (), ("HOST", "PEER"), strict=False):
+                self._named(text(address), kind)
         for it in self.happened:
             if isinstance(it, Crossed) and it.net:
                 frame = record_expression.read(it.frame, it.net)
-                own, other = (frame.dst, frame.src) if it.inbound else (frame.src, frame.dst)
-                self._called_mac(own, True)
-                self._called_mac(other, False)
+                for mac, kind in zip(
+                    (frame.dst, frame.src), ("HOST", "PEER") if it.inbound else ("PEER", "HOST"), strict=True
+                ):
+                    self._named(mac, f"{kind}_MAC")
 
-    def _called(self, address: str, own: bool) -> str:
+    def _named(self, address: str, kind: str) -> str:
         """The constant that stands for an address: of the host, of the peer, of the peers after it."""
         if address not in self.names:
-            six = ":" in address
-            kind = "HOST" if own else "PEER"
-            numbers = [it for it in self.names.values() if it.startswith(kind) and "MAC" not in it]
-            name = f"{kind}{len(numbers) + 1}" if numbers else kind
-            usual = {("HOST", False): HOST, ("HOST", True): HOST6, ("PEER", False): PEER, ("PEER", True): PEER6}
-            value = usual[kind, six] if not numbers else _another(usual[kind, six], len(numbers))
-            if address.startswith(("224.", "239.", "ff")) or address in ("255.255.255.255", "0.0.0.0", "::"):
+            if address.startswith(GROUPS) or address in NOBODY or (kind.endswith("MAC") and int(address[:2], 16) & 1):
                 return self.names.setdefault(address, repr(address))
-            self.names[address], self.constants[name] = name, value
+            n = len([name for name in self.names.values() if name.rstrip("0123456789") == kind])
+            self.names[address] = name = f"{kind}{n + 1}" if n else kind
+            self.constants[name] = _another(USUAL[kind, kind.endswith("MAC") or ":" in address], n)
         return self.names[address]
-
-    def _called_mac(self, mac: str, own: bool) -> None:
-        if int(mac[:2], 16) & 1 or mac in self.names:  # a group's
-            return
-        kind = "HOST_MAC" if own else "PEER_MAC"
-        numbers = [it for it in self.names.values() if it.startswith(kind)]
-        name = f"{kind}{len(numbers) + 1}" if numbers else kind
-        self.names[mac] = name
-        self.constants[name] = HOST_MAC if own else f"{PEER_MAC[:-2]}{len(numbers) + 2:02x}"
 
     # step by step
 
@@ -207,7 +192,7 @@ class _Writer:
         if it.name in NEW or back.data is None:
             return "returns", str(back.result) if back.result else ""
         if isinstance(back.data, bytes):
-            return "returns", self._payload(back.data)
+            return "returns", _told(back.data, "size")
         known = it.name == "recvfrom" and back.data[1] is not None and _kept(back.data[0])
         return "returns", self._argument(back.data) if known else ""
 
@@ -223,15 +208,15 @@ class _Writer:
         if isinstance(arg, tuple | list):
             opening, closing = "()" if isinstance(arg, tuple) else "[]"
             return f"{opening}{''.join([self._argument(it) + ', ' for it in arg]).strip()}{closing}"
-        return self._data(arg) if isinstance(arg, bytes) else repr(arg)
+        return _told(arg, "bytes") if isinstance(arg, bytes) else repr(arg)
 
     # packets
 
     def _cross(self, it: Crossed) -> None:
-        wire = take_apart(it.packet) if not housekeeping(it) else ""
+        wire = it.wire
         data = it.frame if self.link == "ether" else it.packet
         net = it.net if self.link == "ether" else 0
-        if not isinstance(wire, str) and wire.proto == 6 and wire.head is not None and not wire.fragment and wire.good:
+        if wire is not None and wire.tcp is not None and not wire.fragment and wire.good:
             self._segment(it, wire)
         elif it.inbound:
             self._at(it.at)
@@ -257,21 +242,24 @@ class _Writer:
     def _sent(self, wire: Wire, end: _End) -> list[str]:
         """The arguments of End.send() for a segment of the peer's."""
         head, irs = wire.head, end.irs or 0
-        words = [self._data(wire.payload)] if wire.payload else []
-        words += [f'flags="{_letters(head)}"', f"seq={_signed(head.seq - end.isn)}"]
-        words += [f"ack={_signed(head.ack - irs)}"] if head.flags & ACK else []
+        words = [_told(wire.payload, "bytes")] if wire.payload else []
+        words += [f'flags="{_letters(head)}"', f"seq={apart(head.seq, end.isn)}"]
+        words += [f"ack={apart(head.ack, irs)}"] if head.flags & ACK else []
         words += [f"window={head.window}"] if head.window != end.window else []
-        options = _options(head.options, irs, 0, end.stamp if head.flags & ACK else 0)
+        options = stamped(shifted(head.options, -irs), 0, -end.stamp if head.flags & ACK else 0)
         words += [f"options={options}"] if head.flags & SYN or head.options else []
         return [*words, *([f"urgptr={head.urgptr}"] if head.urgptr else [])]
 
     def _awaited(self, wire: Wire, end: _End) -> list[str]:
         """The arguments of End.expect() for a segment of the host's."""
         head, data = wire.head, wire.payload
-        words = [f'flags="{_letters(head)}"', f"seq={_signed(head.seq - (end.irs or 0))}"]
-        words += [f"ack={_signed(head.ack - end.isn)}"] if head.flags & ACK else []
+        words = [f'flags="{_letters(head)}"', f"seq={apart(head.seq, end.irs or 0)}"]
+        words += [f"ack={apart(head.ack, end.isn)}"] if head.flags & ACK else []
         words += [f"data={written(data)}" if data and _kept(data) else f"size={len(data)}"]
-        return [*words, *([f"options={_options(head.options, end.isn, end.stamp, 0)}"] if head.options else [])]
+        return [
+            *words,
+            *([f"options={stamped(shifted(head.options, -end.isn), -end.stamp, 0)}"] if head.options else []),
+        ]
 
     def _end(self, it: Crossed, wire: Wire) -> _End:
         """The End of a segment's connection; it is made when the first one crosses."""
@@ -285,29 +273,16 @@ class _Writer:
             name = f"c{len({end.name for end in self.ends.values()}) + 1 + again}"
             self.ends[key] = _End(name, isn, None, head.window if it.inbound else 65535)
             own = pair[0] if it.inbound else 0
-            called = self._called(text(remote), False)
+            called = self._named(text(remote), "PEER")
             iss = 1_000_000 * int(name[1:])
             self._say(f"{name} = t.peer_tcp({own}, {pair[1]}, ip={called}, iss={iss}, window={self.ends[key].window})")
         end = self.ends[key]
         if it.inbound and end.isn < 0:
             end = end._replace(isn=head.seq)
         if not it.inbound and syn and end.irs is None:
-            stamp = next(
-                (value[0] for name, value in head.options if name == "Timestamp" and isinstance(value, tuple)), 0
-            )
-            end = end._replace(irs=head.seq, stamp=stamp)
+            end = end._replace(irs=head.seq, stamp=wire.stamp[0] if wire.stamp else 0)
         self.ends[key] = end
         return end
-
-    # payload
-
-    def _data(self, data: bytes) -> str:
-        """What is sent or written."""
-        return written(data) if _kept(data) else f"bytes({len(data)})"
-
-    def _payload(self, data: bytes) -> str:
-        """What is expected or read."""
-        return written(data) if _kept(data) else f"size({len(data)})"
 
 
 def _letters(head: Any) -> str:
@@ -318,27 +293,15 @@ def _kept(data: bytes) -> bool:
     return len(data) <= SHORT or len(set(data)) == 1
 
 
-def _signed(number: int) -> int:
-    """A difference of sequence numbers."""
-    return (number + MOD // 2) % MOD - MOD // 2
-
-
-def _options(options: Any, base: int, stamp: int, echo: int) -> str:
-    """TCP options with the edges of SACK blocks relative, and a timestamp's numbers to these."""
-    found = []
-    for name, value in options:
-        if name == "SAck" and isinstance(value, tuple):
-            value = tuple(_signed(edge - base) for edge in value)
-        elif name == "Timestamp" and isinstance(value, tuple):
-            value = ((value[0] - stamp) % MOD, (value[1] - echo) % MOD)
-        found.append((name, value))
-    return repr(found)
+def _told(data: bytes, otherwise: str) -> str:
+    """Payload, or what stands for it if that is long: bytes(100), size(100)."""
+    return written(data) if _kept(data) else f"{otherwise}({len(data)})"
 
 
 def _another(address: str, n: int) -> str:
-    """The n-th address after one of the peers'."""
-    head, colon, last = address.rpartition(":" if ":" in address else ".")
-    return f"{head}{colon}{int(last) + n}"
+    """The n-th address after one of the usual ones."""
+    head, mark, last = address.rpartition(":" if ":" in address else ".")
+    return f"{head}{mark}{int(last) + n:0{len(last)}}"
 
 
 def _imports(body: str) -> str:

@@ -8,6 +8,8 @@ A recording is played before it is handed out. Where our stack does otherwise th
 another stack, the scenario says what ours does, and what was recorded stands above it.
 """
 
+import sys
+from argparse import Namespace
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -22,13 +24,14 @@ from labstack.packetdrill.parser import parse
 from labstack.packetdrill.printer import packet, seconds, show, syscall
 from labstack.packetdrill.script import ABSOLUTE, RELATIVE, Event, Packet, Script, Syscall, When
 from labstack.scenario.calls import Calls
-from labstack.scenario.collect import run
+from labstack.scenario.collect import run as played
+from labstack.scenario.command import show as print_view
 from labstack.scenario.mutate.loose import Loose
 from labstack.scenario.record import capture as record_capture
 from labstack.scenario.record import python as record_python
 from labstack.scenario.record import script as record_script
-from labstack.scenario.record.story import Story, of_history
-from labstack.scenario.record.wire import UnfitError
+from labstack.scenario.record.history import of_history
+from labstack.scenario.record.story import Story, UnfitError
 from labstack.scenario.script import runner
 from labstack.scenario.script.plan import plan
 from labstack.scenario.settings import Settings
@@ -87,6 +90,24 @@ def of_capture(path: str, host: str = "") -> Recording:
     return of_story(story, f"Recorded from {Path(path).name}: {story.host}. The calls are inferred.")
 
 
+def run(args: Namespace) -> int:
+    """`labstack record`: make a scenario of a capture. Raises LabError for a file without any that can be told.
+
+    The exit status is 0 even if our stack does in some line otherwise than what was recorded; stderr tells.
+    """
+    made = of_capture(args.capture, args.host or "")
+    if args.output:
+        print(f"labstack: {made.save(args.output).saved}", file=sys.stderr)
+    else:
+        print_view(made)
+    if made.differs:
+        lines = f"{made.differs} place{'s' * (made.differs != 1)}"
+        print(
+            f"labstack: in {lines} our stack does otherwise than what was recorded; comments say how", file=sys.stderr
+        )
+    return 0
+
+
 def of_story(story: Story, about: str) -> Recording:
     """The scenario that tells a story, in the form that does so best."""
     about = "\n".join([about, *(f"Left out: {what}." for what in story.left_out)])
@@ -120,7 +141,7 @@ def python_failure(source: str) -> str:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "scenario_recorded.py"
         path.write_text(source, encoding="utf-8")
-        outcome = run(f"{path}::recorded")
+        outcome = played(f"{path}::recorded")
     return outcome.reason or outcome.verdict if outcome.bad else ""
 
 

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What recvmsg handed back beside what a script expects: flags, and every control message in order.
+"""Messages: what recvmsg handed back beside what a script expects, and as a script has it; and what sendmsg sends.
 
-Control messages are numbers, time stamps, extended errors (linux/errqueue.h) or statistics of TCP.
+Flags, and every control message in order. Those are numbers, time stamps, extended errors (linux/errqueue.h) or
+statistics of TCP.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from struct import calcsize, unpack_from
 
 from labstack.packetdrill import symbols
 from labstack.packetdrill.printer import expression, seconds
-from labstack.packetdrill.script import ANY, Braces, Expr, Field
+from labstack.packetdrill.script import ANY, Array, Braces, Expr, Field, Number
 from labstack.scenario.script import values
 from labstack.scenario.script.returned import Rows, compared
 from labstack.scenario.script.values import number
@@ -23,6 +24,10 @@ ERROR_LAYOUT = "<IBBBxII"
 STAMP = ("scm_sec", "scm_nsec")
 STAMP_LAYOUT = "<qq"
 TIMEVAL = 29  # SO_TIMESTAMP: us where the others have ns
+NAMED: dict[str, str] = {"ee_errno": "errno", "ee_origin": "SO_EE_ORIGIN_"}  # whose values have names, in which group
+RECVERR = ((0, 11), (41, 25))  # (level, type) of extended errors
+KINDS = {0: "IP_", 1: "SCM_", 6: "TCP_", 41: "IPV6_"}  # level: names of types
+PARTS = ("cmsg_level", "cmsg_type", "cmsg_data")
 Control = tuple[int, int, bytes]  # level, type, data
 
 
@@ -34,6 +39,22 @@ class Stamps:
 
     def __init__(self, since: Callable[[int], int], slack: int, behind: int = 0) -> None:
         self.since, self.slack, self.behind = since, slack, behind
+
+
+def header(expr: Expr) -> dict[str, Expr]:
+    """The fields of a struct msghdr."""
+    return values.fields(expr, "msg_name", "msg_iov", "msg_flags", "msg_control")
+
+
+def control(expr: Expr) -> Control:
+    """A control message to be sent: its data is a number, an int of C."""
+    given = values.fields(expr, *PARTS)
+    if len(given) != len(PARTS):
+        raise values.wrong(expr, "cmsg_level, cmsg_type and cmsg_data")
+    return number(given["cmsg_level"]), number(given["cmsg_type"]), values.little(number(given["cmsg_data"]), 4)
+
+
+# what came beside what is expected
 
 
 def message(flags: Expr | None, control: Expr | None, stamps: Stamps, back: Result) -> Rows:
@@ -61,7 +82,7 @@ def _shown(live: Control) -> str:
 
 
 def _one(name: str, expected: Expr, live: Control, stamps: Stamps) -> list[Row]:
-    given = values.fields(expected, "cmsg_level", "cmsg_type", "cmsg_data")
+    given = values.fields(expected, *PARTS)
     level, kind, data = live
     rows = [
         compared(f"{name} level", given.get("cmsg_level", ANY), level, partial(symbols.name, "SOL_")),
@@ -105,7 +126,7 @@ def _error(name: str, given: dict[str, Expr], data: bytes) -> list[Row]:
     if len(data) < calcsize(ERROR_LAYOUT):
         return [Row(f"{name} data", "an extended error", f"{len(data)} bytes")]
     live = dict(zip(ERROR, unpack_from(ERROR_LAYOUT, data), strict=True))
-    spell = {"ee_errno": partial(symbols.name, "errno"), "ee_origin": partial(symbols.name, "SO_EE_ORIGIN_")}
+    spell = {key: partial(symbols.name, group) for key, group in NAMED.items()}
     return [compared(f"{name} {key}", value, live[key], spell.get(key, str)) for key, value in given.items()]
 
 
@@ -134,3 +155,29 @@ def _attributes(data: bytes) -> dict[int, int]:
         found[kind & 0x3FFF] = int.from_bytes(data[at + 4 : at + length], "little")
         at += (length + 3) & ~3
     return found
+
+
+# what came, as a script has it
+
+
+def written(got: Message | None) -> list[Field]:
+    """The flags and control messages of a msghdr; nothing while there is none."""
+    return [] if got is None else [Field("msg_flags", values.bits("MSG_", got.flags)), *controls(got.control)]
+
+
+def controls(messages: Sequence[Control]) -> list[Field]:
+    """The field of control messages, if there are any."""
+    return [Field("msg_control", Array(tuple([_written(*it) for it in messages])))] if messages else []
+
+
+def _written(level: int, kind: int, data: bytes) -> Expr:
+    said = values.word("SOL_", level), values.word(KINDS.get(level, ""), kind), _data_written(level, kind, data)
+    return Braces(tuple(map(Field, PARTS, said)))
+
+
+def _data_written(level: int, kind: int, data: bytes) -> Expr:
+    """An extended error field by field, a number; other things are not told."""
+    if (level, kind) in RECVERR and len(data) >= calcsize(ERROR_LAYOUT):
+        told = zip(ERROR, unpack_from(ERROR_LAYOUT, data), strict=True)
+        return Braces(tuple([Field(key, values.word(NAMED.get(key, ""), value)) for key, value in told]))
+    return Number(int.from_bytes(data, "little")) if len(data) == 4 else ANY

@@ -14,8 +14,9 @@ from labstack.packetdrill import options
 from labstack.packetdrill.script import Place, Script, ScriptError
 from labstack.scenario.families import families
 from labstack.scenario.profiles import PROFILES
-from labstack.scenario.settings import Settings
+from labstack.scenario.settings import NOTHING, Settings
 
+AF_INET, AF_INET6 = 2, 10
 V4 = {"local_ip": "192.168.0.1", "gateway_ip": "192.168.0.1", "netmask_ip": "255.255.0.0", "remote_ip": "192.0.2.1"}
 V6 = {"local_ip": "fd3d:a0b:17d6::1", "gateway_ip": "fd3d:a0b:17d6:8888::1", "remote_ip": "fd3d:fa7b:d17d::1"}
 USUAL: dict[str, dict[str, str]] = {
@@ -33,6 +34,20 @@ DEFINES: dict[str, dict[str, str]] = {
     "ipv6": _V6_WORDS | _SOL_IPV6,
     "ipv4-mapped-ipv6": _V4_WORDS | _SOL_IPV6,
 }
+
+
+class Usual(NamedTuple):
+    """What `...` stands for: a family; own addresses as text; the remote end's; the ports that are in use.
+
+    names: addresses as a script is to have them, where it has to name them
+    """
+
+    family: int
+    local: tuple[str, ...]
+    remote: str
+    bind_port: int
+    connect_port: int
+    names: Mapping[str, str] = NOTHING
 
 
 class Plan(NamedTuple):
@@ -69,6 +84,12 @@ class Plan(NamedTuple):
     def cidr(self) -> str:
         """The local address with its prefix length."""
         return f"{self.local}/{self.plen}"
+
+    @property
+    def usual(self) -> Usual:
+        """What `...` stands for."""
+        family = AF_INET if self.ip_version == "ipv4" else AF_INET6
+        return Usual(family, (self.name(self.local),), self.name(self.remote), self.bind_port, self.connect_port)
 
     def name(self, address: str) -> str:
         """An address as the sockets of this run have it: mapped in an ipv4-mapped-ipv6 run."""

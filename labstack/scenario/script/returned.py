@@ -71,8 +71,8 @@ def _value(expected: Expr, data: bytes) -> Rows:
     if isinstance(expected, Apply):
         return [Field("value", values.packed(expected).hex(), data.hex())]
     if isinstance(expected, Braces):
-        given = values.fields(expected, "onoff", "linger")
-        live = dict(zip(("onoff", "linger"), unpack_from("<ii", data.ljust(8, b"\0")), strict=True))
+        given = values.fields(expected, *values.LINGERS)
+        live = dict(zip(values.LINGERS, unpack_from("<ii", data.ljust(8, b"\0")), strict=True))
         return [compared(key, value, live[key]) for key, value in given.items()]
     parts = values.items(expected)
     names = ["value"] if len(parts) == 1 else [f"value {i + 1}" for i in range(len(parts))]

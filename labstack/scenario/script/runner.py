@@ -21,7 +21,6 @@ from labstack.scenario.packets.flow import Flow, PacketError
 from labstack.scenario.script.arguments import RefusedCallError
 from labstack.scenario.script.calling import Calling
 from labstack.scenario.script.clock import PATIENCE, SECOND, Clock, Span
-from labstack.scenario.script.failed import FailedError
 from labstack.scenario.script.plan import Plan, plan
 from labstack.scenario.script.undertest import Sockets
 from labstack.scenario.script.values import ValueRefusedError
@@ -30,7 +29,7 @@ from labstack.scenario.shell.real import real_shell
 from labstack.scenario.shell.shell import RefusedError, Shell
 from labstack.scenario.target import Packet as Sent
 from labstack.scenario.target import Target
-from labstack.scenario.verdict import Failure, Field
+from labstack.scenario.verdict import FailedError, Failure, Field
 from labstack.sim.world import UnendingError
 
 OF_PACKETS = frozenset({"packet", "missing", "early", "late"})

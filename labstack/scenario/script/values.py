@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the expressions of a script are worth: numbers, bytes, sizes, fields of braces. C's layout is little-endian."""
+"""What the expressions of a script are worth: numbers, bytes, sizes, fields of braces; and expressions for values.
+
+C's layout is little-endian.
+"""
+
+from collections.abc import Sequence
+from struct import unpack
 
 from labstack.ip.family import parse_addr
 from labstack.packetdrill import symbols
 from labstack.packetdrill.printer import expression
 from labstack.packetdrill.script import ANY, Apply, Array, Braces, Expr, Field, Number, Symbol, Text, Union
 
-ZERO = Number(0)
+ZERO, NULL = Number(0), Symbol("NULL")
+LINGER, TEXTS = (1, 13), ((6, 13), (6, 31))  # (level, name) of options; TEXTS: their values are text
+LINGERS = ("onoff", "linger")
 LARGEST = 64 << 20  # bytes that one call may carry
 
 
@@ -46,7 +54,7 @@ def signed(expr: Expr) -> int:
 
 def is_null(expr: Expr) -> bool:
     """NULL, or 0 where a pointer is expected."""
-    return expr in (Symbol("NULL"), ZERO, Number(0, 16))
+    return expr in (NULL, ZERO, Number(0, 16))
 
 
 def buffer(expr: Expr, length: int) -> bytes | None:
@@ -124,6 +132,22 @@ def iovec(expr: Expr) -> list[tuple[Expr, int]]:
     return found
 
 
+def option(expr: Expr, width: int) -> bytes | None:
+    """The bytes of [5], "text", {onoff=1, linger=0} or inet6_addr("..."), `width` of them; None for NULL."""
+    if is_null(expr):
+        return None
+    if isinstance(expr, Text):
+        made = expr.value
+    elif isinstance(expr, Braces):
+        given = fields(expr, *LINGERS)
+        made = b"".join(little(number(given.get(key, ZERO)), 4) for key in LINGERS)
+    elif isinstance(expr, Array):
+        made = b"".join(little(number(item), 4) for item in expr.items)
+    else:
+        made = packed(expr)
+    return made[:width].ljust(width, b"\0")
+
+
 def little(value: int, width: int) -> bytes:
     """An integer of C in `width` bytes, little-endian."""
     return (value & ((1 << 8 * width) - 1)).to_bytes(width, "little")
@@ -132,3 +156,43 @@ def little(value: int, width: int) -> bytes:
 def wrong(expr: Expr, expected: str) -> ValueRefusedError:
     """The error that `expr` is not what is expected."""
     return ValueRefusedError(f"found {expression(expr)}, expected {expected}")
+
+
+# the other way round
+
+
+def word(group: str, value: int) -> Expr:
+    """One number as a symbol, if there is one."""
+    name = symbols.name(group, value) if group in symbols.GROUPS else ""
+    return Symbol(name) if name[:1].isalpha() else Number(value)
+
+
+def bits(group: str, value: int) -> Expr:
+    """Flags as symbols: MSG_PEEK|MSG_DONTWAIT; 0 for none."""
+    parts = tuple(Number(int(it, 0), 16 if it[:2] == "0x" else 10) if it[0].isdigit() else Symbol(it)
+                  for it in symbols.flags(group, value).split("|"))  # fmt: skip
+    return parts[0] if len(parts) == 1 else Union(parts)
+
+
+def sockaddr(host: str, port: int) -> Expr:
+    six = ":" in host
+    kind = "sin6" if six else "sin"
+    return Braces((
+        Field("sa_family", Symbol("AF_INET6" if six else "AF_INET")),
+        Field(f"{kind}_port", Apply("htons", (Number(port),))),
+        Field(f"{kind}_addr", Apply("inet6_addr" if six else "inet_addr", (Text(host.encode()),))),
+    ))  # fmt: skip
+
+
+def vector(sizes: Sequence[int] | None) -> Expr:
+    """Buffers of these sizes; NULL for None."""
+    return NULL if sizes is None else Array(tuple([Braces((ANY, Number(size))) for size in sizes]))
+
+
+def option_written(level: int, name: int, value: bytes) -> Expr:
+    """[5], {onoff=1, linger=0}, or the bytes."""
+    if (level, name) == LINGER and len(value) == 8:
+        return Braces(tuple([Field(key, Number(it)) for key, it in zip(LINGERS, unpack("<ii", value), strict=True)]))
+    if len(value) % 4 or not value or (level, name) in TEXTS:
+        return Text(value)
+    return Array(tuple([Number(it) for it in unpack(f"<{len(value) // 4}I", value)]))
