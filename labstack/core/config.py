@@ -139,7 +139,7 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.tcp_app_win": Sysctl(31, 0, 31, "1/2^n of the window is kept back; 31: nearly nothing"),
     "net.ipv4.tcp_shrink_window": Sysctl(0, 0, 1, "the window follows the memory, even back"),
     "net.ipv4.tcp_workaround_signed_windows": Sysctl(0, 0, 1, "no window above 32 KiB without scaling"),
-    "net.ipv4.tcp_wmem.min": Sysctl(4096, 1, BUFFER, "bytes of a TCP send buffer that memory pressure leaves: unused"),
+    "net.ipv4.tcp_wmem.min": Sysctl(4096, 1, BUFFER, "bytes of a TCP send buffer that are there without memory, too"),
     "net.ipv4.tcp_wmem.default": Sysctl(16_384, 256, BUFFER, "bytes of a TCP send buffer to begin with"),
     "net.ipv4.tcp_wmem.max": Sysctl(4_194_304, 256, BUFFER, "bytes to which a TCP send buffer may grow"),
     "net.ipv4.tcp_notsent_lowat": Sysctl(
@@ -161,7 +161,7 @@ SYSCTLS: dict[str, Sysctl] = {
         3, 1, 255, "R1: retransmissions before the network layer is told (RFC 9293 §3.8.3)"
     ),
     "net.ipv4.tcp_retries2": Sysctl(15, 1, 255, "R2: retransmissions before giving up (RFC 9293 §3.8.3)"),
-    "net.ipv4.tcp_orphan_retries": Sysctl(8, 1, 255, "R2 once the application has closed"),
+    "net.ipv4.tcp_orphan_retries": Sysctl(0, 0, 255, "R2 once the application has closed; 0: 8"),
     "net.ipv4.tcp_keepalive_time": Sysctl(7200, 1, 32_767, "seconds of silence before a keep-alive (RFC 9293 §3.8.4)"),
     "net.ipv4.tcp_keepalive_intvl": Sysctl(75, 1, 32_767, "seconds between keep-alives"),
     "net.ipv4.tcp_keepalive_probes": Sysctl(9, 1, 127, "keep-alives without an answer before giving up"),
@@ -240,7 +240,7 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.tcp_pacing_ca_ratio": Sysctl(120, 0, 1000, "pacing in congestion avoidance, % of cwnd / SRTT"),
     "net.ipv4.tcp_min_tso_segs": Sysctl(2, 1, 255, "segments that a super-segment has at least"),
     "net.ipv4.tcp_tso_rtt_log": Sysctl(9, 0, 255, "super-segments grow for round trips below 2^this us"),
-    "net.ipv4.tcp_tso_win_divisor": Sysctl(3, 0, 255, "part of the window that one super-segment may take"),
+    "net.ipv4.tcp_tso_win_divisor": Sysctl(3, 3, 3, "part of the window for which a burst waits; none waits here"),
     **{f"net.ipv4.{name}": Sysctl(0, 0, 0, f"{what}: not offered yet") for name, what in NOT_YET.items()},
 }
 

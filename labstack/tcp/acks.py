@@ -4,7 +4,22 @@ and of the round trip, and what cwnd becomes. The order is Linux's.
 """
 
 from labstack.core.env import Env
-from labstack.tcp import accecn, delivery, persist, plpmtud, prr, rack, rate, recovery, rtt, sack, tally, tlp, tstamp
+from labstack.tcp import (
+    accecn,
+    delivery,
+    mtu,
+    persist,
+    plpmtud,
+    prr,
+    rack,
+    rate,
+    recovery,
+    rtt,
+    sack,
+    tally,
+    tlp,
+    tstamp,
+)
 from labstack.tcp.cc import news
 from labstack.tcp.conn import Conn, Snd
 from labstack.tcp.ecn import echoes
@@ -274,4 +289,7 @@ def window(env: Env, conn: Conn, seq: int, ack: int, wnd: int) -> None:
     if wnd != snd.wnd:
         env.note("9293/3.10.7.4/ack/window", conn.sock, snd.wnd, wnd)
     snd.wnd, snd.wl1, snd.wl2 = wnd, seq, ack
-    snd.max_wnd = max(snd.max_wnd, wnd)
+    if wnd > snd.max_wnd:
+        before, snd.max_wnd = snd.max_wnd, wnd
+        if before >> 1 <= snd.mss:
+            mtu.sync(env, conn, conn.mtu)  # segments may have been small because of that

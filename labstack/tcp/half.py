@@ -74,4 +74,5 @@ def opened(env: Env, conn: Conn, half: Half) -> None:
         rtt.sample(env, snd.rtt, took, took, snd.una, snd.nxt, delayed=False)
     timer.rearm(env, conn)  # what Fast Open has sent meanwhile is waited for from now on
     if not half.fast:
+        snd.max_wnd = 0  # the window of a SYN is not scaled, and forgotten, as on Linux
         env.count["TcpPassiveOpens"] += 1

@@ -139,8 +139,11 @@ def forget(env: Env, conn: Conn) -> None:
 
 def exhausted(env: Env, rcv: Rcv) -> bool:
     """The host has no memory left for this buffer (sk_rmem_schedule); a little of it is always there."""
-    full = env.pressed and env.memory // PAGE >= env.config["net.ipv4.tcp_mem.max"]
-    return full and rcv.alloc >= env.config["net.ipv4.tcp_rmem.min"]
+    return none_left(env) and rcv.alloc >= env.config["net.ipv4.tcp_rmem.min"]
+
+
+def none_left(env: Env) -> bool:
+    return env.pressed and env.memory // PAGE >= env.config["net.ipv4.tcp_mem.max"]
 
 
 def fits(env: Env, conn: Conn, start: int) -> bool:

@@ -10,14 +10,21 @@ from labstack.core.env import Env
 from labstack.tcp import rtt
 from labstack.tcp.conn import Conn
 
+ORPHAN = 8  # what tcp_orphan_retries = 0 means
+
 
 def over(env: Env, conn: Conn) -> bool:
     """Data was sent again and again, and it is too long now."""
     snd = conn.snd
     if snd.retries <= 1:
         return False
-    boundary = env.config["net.ipv4.tcp_retries2" if conn.held else "net.ipv4.tcp_orphan_retries"]
+    boundary = env.config["net.ipv4.tcp_retries2"] if conn.held else of_orphan(env)
     return env.now - snd.trouble_at >= (conn.user.timeout or time(env, boundary, rtt.least(env)))
+
+
+def of_orphan(env: Env) -> int:
+    """Retransmissions or window probes of a connection that nobody holds."""
+    return env.config["net.ipv4.tcp_orphan_retries"] or ORPHAN
 
 
 def time(env: Env, retries: int, base: int) -> int:

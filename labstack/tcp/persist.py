@@ -10,7 +10,7 @@ import errno
 from labstack.core import kinds
 from labstack.core.config import MS
 from labstack.core.env import Env
-from labstack.tcp import closing, rtt
+from labstack.tcp import closing, patience, rtt
 from labstack.tcp.conn import Conn
 
 
@@ -77,7 +77,7 @@ def _hopeless(env: Env, conn: Conn) -> bool:
     """Has the window been closed for too long? Never, while somebody waits for it and the peer answers (MUST-37). What
     nobody waits for is given up after tcp_orphan_retries probes without an answer, and with answers, when two probes
     are as far apart as can be."""
-    snd, orphan = conn.snd, env.config["net.ipv4.tcp_orphan_retries"]
+    snd, orphan = conn.snd, patience.of_orphan(env)
     longest = _patience(env, conn) >= rtt.bounded(env, 1 << 62)
     if not conn.held and (snd.unanswered >= orphan or (longest and snd.probes >= orphan)):
         env.note("linux/tcp_probe_timer/orphan", conn.sock)
@@ -91,8 +91,8 @@ def _hopeless(env: Env, conn: Conn) -> bool:
     return True
 
 
-def within(env: Env, conn: Conn, patience: int) -> int:
+def within(env: Env, conn: Conn, wait: int) -> int:
     """No longer than the application is patient, once there is trouble (tcp_clamp_rto_to_user_timeout)."""
     if not conn.user.timeout or not (conn.snd.probes or conn.snd.retries):
-        return patience
-    return max(min(patience, conn.snd.trouble_at + conn.user.timeout - env.now), MS)
+        return wait
+    return max(min(wait, conn.snd.trouble_at + conn.user.timeout - env.now), MS)

@@ -13,7 +13,7 @@ A writer is told when a third of the buffer is free (sk_stream_is_writeable); wh
 
 from labstack.core.env import Env
 from labstack.core.event import WRITABLE
-from labstack.tcp import agreed, tally
+from labstack.tcp import agreed, memory, tally
 from labstack.tcp.conn import Conn, Snd
 from labstack.tcp.states import SENDING
 
@@ -47,15 +47,17 @@ def _goal(snd: Snd) -> int:
 
 def write(env: Env, conn: Conn, size: int) -> int:
     """How many of so many bytes may be written now; there are chunks for them from now on."""
-    snd, goal, lowat = conn.snd, _goal(conn.snd), _lowat(env, conn)
+    snd, goal, limit, lowat = conn.snd, _goal(conn.snd), _limit(env, conn.snd), _lowat(env, conn)
     held, at, end, chunks = queued(snd), max(snd.nxt, snd.out.start), snd.out.end, snd.chunks
     start = chunks[-2] if len(chunks) > 1 else at
     whole = not chunks or bool(snd.out.stops and snd.out.stops[-1] == end)
     free = snd.cc.cwnd - snd.flight.now if conn.state in SENDING else 0
     stop = end + size
+    if limit < snd.limit:
+        goal = min(goal, limit)
     while end < stop:
         if whole or end - start >= goal:
-            if held >= snd.limit or end - at >= lowat:
+            if held >= limit or end - at >= lowat:
                 break
             held, start, whole = held + BUFFER, end, False
             chunks.append(end)
@@ -73,7 +75,12 @@ def write(env: Env, conn: Conn, size: int) -> int:
 
 def writable(env: Env, conn: Conn) -> bool:
     """Is there enough room to say so?"""
-    return 3 * queued(conn.snd) <= 2 * conn.snd.limit and 2 * _unsent(conn) < _lowat(env, conn)
+    return 3 * queued(conn.snd) <= 2 * _limit(env, conn.snd) and 2 * _unsent(conn) < _lowat(env, conn)
+
+
+def _limit(env: Env, snd: Snd) -> int:
+    """Memory that it may take now: a little is there even where the host has none left (__sk_mem_raise_allocated)."""
+    return min(snd.limit, env.config["net.ipv4.tcp_wmem.min"]) if memory.none_left(env) else snd.limit
 
 
 def look(env: Env, conn: Conn) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What segments cost in memory, and what gives way when there is too little (Linux's tcp_prune_queue, tcp_mem)."""
 
+import errno
 from collections.abc import Callable
 
 import pytest
@@ -94,6 +95,25 @@ def test_the_host_counts_what_all_connections_use_and_lets_none_grow_under_press
         s.call("recv", s.sock)
     assert not env.pressed
     assert env.memory == 0
+    s.burst()
+
+
+def test_without_memory_a_send_buffer_holds_its_least_and_goes_on(tcp: Tcp) -> None:
+    """net.ipv4.tcp_wmem, the first number: what waits to be sent counts for tcp_mem, too."""
+    pages = {"net.ipv4.tcp_mem.min": 1, "net.ipv4.tcp_mem.default": 2, "net.ipv4.tcp_mem.max": 3}
+    s = tcp(sysctl=pages).passive(win=0)
+    for _ in range(9):
+        s.rx("A", data=1460, win=0)  # nobody reads
+    s.burst()
+    written = s.call("send", s.sock, bytes(100_000))
+    assert 4096 <= written < 8192
+    s.fails(errno.EAGAIN, "send", s.sock, b"more")
+    s.wakes.clear()
+    s.rx("A", win=written)
+    s.burst()
+    s.rx("A", ack=1 + written)
+    assert [wake.sock for wake in s.wakes] == [s.sock]
+    assert s.call("send", s.sock, b"more") == 4
     s.burst()
 
 

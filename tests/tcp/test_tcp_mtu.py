@@ -166,6 +166,31 @@ def test_no_segment_takes_more_than_half_of_the_largest_window(tcp: Tcp, win: in
     s.burst()
 
 
+def test_the_window_of_a_syn_is_no_measure(tcp: Tcp) -> None:
+    """Linux's tcp_create_openreq_child: it was not scaled. A peer with small windows is not waited for (SHLD-25)."""
+    s = tcp()
+    s.listen()
+    s.rx("S", win=65535, mss=1460)
+    s.tx("SA")
+    s.rx("A", win=0)
+    s.accept()
+    s.call("send", s.sock, bytes(3000))
+    s.nothing()
+    s.rx("A", win=700)
+    assert [seg.size for seg in s.burst()] == [350, 350]
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_segments_grow_with_the_largest_window(tcp: Tcp, active: bool) -> None:
+    """tcp_ack_update_window: what was half of a small window is no bound once there was a larger one."""
+    s = tcp()
+    s = s.active(win=1000) if active else s.passive(win=1000)
+    s.call("send", s.sock, bytes(9000))
+    assert [seg.size for seg in s.burst()] == [500, 500]
+    s.rx("A", win=6000)
+    assert [seg.size for seg in s.burst()] == [1460] * 4
+
+
 def test_a_new_size_does_not_wait_for_data_in_flight_that_fits(tcp: Tcp) -> None:
     """tcp_simple_retransmit: nothing goes again where nothing was too large."""
     s = tcp().passive(mss=500)

@@ -203,6 +203,17 @@ def test_an_orphan_gives_up_earlier(tcp: Tcp) -> None:
     s.gone()
 
 
+def test_orphans_have_eight_retries_unless_somebody_says_so(tcp: Tcp) -> None:
+    """Linux's tcp_orphan_retries: its default, 0, means 8: the time of 8, from the first one on."""
+    s = tcp().passive()
+    assert s.stack.env.config["net.ipv4.tcp_orphan_retries"] == 0
+    s.call("close", s.sock)
+    s.tx("FA")
+    assert [s.soon().flags for _ in range(9)] == ["FA"] * 9
+    s.nothing(200_000)
+    s.gone()
+
+
 def test_a_soft_error_names_the_death_but_not_after_progress(tcp: Tcp) -> None:
     """RFC 9293 §3.9.2.2: what was heard last, as long as nothing has arrived since."""
     s = tcp(sysctl={"net.ipv4.tcp_retries2": 2}).passive()
