@@ -240,7 +240,7 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.tcp_pacing_ca_ratio": Sysctl(120, 0, 1000, "pacing in congestion avoidance, % of cwnd / SRTT"),
     "net.ipv4.tcp_min_tso_segs": Sysctl(2, 1, 255, "segments that a super-segment has at least"),
     "net.ipv4.tcp_tso_rtt_log": Sysctl(9, 0, 255, "super-segments grow for round trips below 2^this us"),
-    "net.ipv4.tcp_tso_win_divisor": Sysctl(3, 3, 3, "part of the window for which a burst waits; none waits here"),
+    "net.ipv4.tcp_tso_win_divisor": Sysctl(3, 0, 255, "part of the window for which a burst waits; unused: none waits"),
     **{f"net.ipv4.{name}": Sysctl(0, 0, 0, f"{what}: not offered yet") for name, what in NOT_YET.items()},
 }
 
