@@ -5,16 +5,14 @@ It acts when its socket woke it and at no other time, some time later if it thin
 forgot is a stall, which the trial finds. It compares every byte that it reads with the one that its peer wrote.
 """
 
-from errno import EAGAIN
 from hashlib import shake_128
-from typing import Any, Protocol
 
 from labstack.core.errors import StackError
 from labstack.core.event import CONNECTED
-from labstack.core.record import Record
-from labstack.fuzz.plan import ABORTS, CLOSES, DIES, LISTENS_FIRST, Life
-from labstack.sim.world import outcome
-from labstack.stack.calls import SHUT_WR
+from labstack.core.frame import Piece
+from labstack.fuzz.plan import ABORTS, CLOSES, DEAFENS, DIES, LISTENS_FIRST, Life
+from labstack.fuzz.voice import Voice, Where
+from labstack.stack.calls import SHUT_RD
 
 POOL = memoryview(shake_128(b"labstack").digest(1 << 20))  # what is sent is a part of it, so no two bytes are alike
 
@@ -23,41 +21,37 @@ class BrokenError(AssertionError):
     """Something that must hold does not."""
 
 
-class Stage(Protocol):
-    """What an application needs of the trial."""
-
-    def call(self, host: str, op: str, *args: Any) -> Record: ...
-
-
 class App:
-    """said: what it will have written in the end; told: bytes of it that the stack took; got: bytes read."""
+    """said: what it will have written in the end; told: bytes of it that the stack took; got: bytes read, or left out
+    because they were urgent."""
 
-    def __init__(self, stage: Stage, host: str, life: Life, start: int) -> None:
-        self.stage, self.host, self.life = stage, host, life
+    def __init__(self, voice: Voice, life: Life, start: int) -> None:
+        self.voice, self.host, self.life = voice, voice.host, life
         self.said = POOL[start : start + life.size]
         self.peer: App = self
-        self.sock = self.told = self.got = 0
+        self.told = self.got = self.changed = 0
         self.open = self.shut = self.ended = self.gone = False
         self.more = False  # it stopped to think, so that no wake will tell it to go on
         self.thinks = False  # it will act, and that is known
         self.reasons = 0  # why it was woken since it last acted
-        self.fragile = False  # the connection may end without anybody's fault
+        self.fate = ""  # how the connection may end: see verdict
         self.deaf_until = 0  # ns
         self.error = 0  # errno that ended the connection
+        self.urgent: set[int] = set()  # bytes of `said` that were written as urgent ones
+        self.places = {0}  # bytes of the peer's that it may have read: more than one where two are alike
+        self.ticket = 0  # of the close() that takes its time
+        self.lingers = False  # somebody waits for that
 
-    def call(self, op: str, *args: Any) -> Any:
-        """A call on its socket; None for "not yet"."""
-        record = self.stage.call(self.host, op, self.sock, *args)
-        if isinstance(record.result, StackError) and record.result.errno == EAGAIN:
-            return None
-        return outcome(record)
+    def connect(self, where: Where) -> None:
+        """Open the connection; data may go with the SYN."""
+        self.told = self.voice.connect(where, self.said[: self.life.bite])
 
     def act(self, now: int) -> None:
         """Do what can be done now."""
         self.more = self.thinks = False
         self.open = self.open or bool(self.reasons & CONNECTED)
         self.reasons = 0
-        if self.gone or not self.sock:
+        if self.gone or self.ticket or not self.voice.number:
             return
         try:
             self._live(now)
@@ -67,19 +61,37 @@ class App:
 
     def _live(self, now: int) -> None:
         life = self.life
-        if now >= self.deaf_until and life.end != DIES:
+        self.open = self.open or self.voice.connected()
+        for after, name, value in life.whims[self.changed :]:
+            if self.told + self.got < after:
+                break
+            self.changed += 1
+            self.voice.set(name, value)
+        reads = now >= self.deaf_until and life.end != DIES
+        if reads:
             self._read()
-        if life.end != LISTENS_FIRST or self.ended:
+        writes = life.end != LISTENS_FIRST or self.ended
+        if writes:
             self._write()
-        if not self.open or self.gone:
-            return
+        if self.open:
+            self._end()
+        if not self.gone and not self.more:
+            self.voice.rest(reads and not self.ended, (writes and self.told < life.size) or not self.open)
+
+    def _end(self) -> None:
+        """It has written enough, or heard enough."""
+        life = self.life
+        written, enough = self.told == life.size, self.told + self.got >= life.after or self.ended
         if life.end in (ABORTS, DIES):
-            if self.told + self.got >= life.after or self.ended:
+            if enough:
                 self.leave("abort" if life.end == ABORTS else "close")
-        elif self.told == life.size and life.end == CLOSES:
+        elif life.end == DEAFENS and enough and not self.ended:
+            self.voice.shutdown(SHUT_RD)
+            self.ended = True
+        elif written and life.end == CLOSES:
             self.leave("close")
-        elif self.told == life.size and not self.shut and (life.end != LISTENS_FIRST or self.ended):
-            self.call("shutdown", SHUT_WR)
+        elif written and not self.shut and (life.end != LISTENS_FIRST or self.ended):
+            self.voice.shutdown()
             self.shut = True
         if self.shut and self.ended:
             self.leave("close")
@@ -87,46 +99,74 @@ class App:
     def _write(self) -> None:
         """One bite if it thinks between them, else until nothing more fits."""
         while self.told < self.life.size:
-            sent = self.call("send", self.said[self.told : self.told + self.life.bite])
+            bite, urgent = self._bite()
+            more = self.life.speech.more
+            sent = self.voice.send(bite, urgent, more > 0 and self.told // self.life.bite % more == 0)
             if sent is None:
                 return
             self.told += sent
+            if urgent:
+                self.urgent.add(self.told - 1)
             if self.life.think:
                 self.more = True
                 return
+
+    def _bite(self) -> tuple[Piece, bool]:
+        """What it writes next, and whether the last byte of that is urgent."""
+        end = self.told + self.life.bite
+        for shout in self.life.speech.shouts:
+            if self.told <= shout < end:
+                return self.said[self.told : shout + 1], True
+        return self.said[self.told : end], False
 
     def _read(self) -> None:
         while not self.ended and not self.gone:
-            pieces = self.call("take", self.life.gulp)
+            if self.life.speech.fetches:
+                self._fetch()
+            pieces = self.voice.take(self.life.gulp)
             if pieces is None:
                 return
+            self._compare(b"".join(pieces))
             self.ended = not pieces
-            for piece in pieces:
-                self._compare(piece)
             if self.life.think:
                 self.more = True
                 return
 
-    def _compare(self, piece: bytes | memoryview) -> None:
-        end = self.got + len(piece)
-        if self.peer.said[self.got : end] != piece:
+    def _fetch(self) -> None:
+        byte, peer = self.voice.urgent(), self.peer
+        if byte and all(peer.said[at : at + 1] != byte for at in peer.urgent):
+            raise BrokenError(f"{self.host} read {byte!r} out of band, which its peer never wrote so")
+
+    def _compare(self, piece: bytes) -> None:
+        """What was read is what the peer wrote there. A read may leave out an urgent byte at its beginning, and more of
+        them if they are neighbours."""
+        peer, places = self.peer, set(self.places)
+        if not self.life.options.get("oobinline"):
+            for at in self.places:
+                while at in peer.urgent:
+                    at += 1
+                    places.add(at)
+        self.places = {at + len(piece) for at in places if peer.said[at : at + len(piece)] == piece}
+        if not self.places:
             raise BrokenError(f"{self.host} read {len(piece)} bytes at {self.got} that its peer never wrote there")
-        if end > self.peer.told:
-            raise BrokenError(f"{self.host} read up to {end}, and its peer has written {self.peer.told}")
-        self.got = end
+        if min(self.places) > peer.told:
+            raise BrokenError(f"{self.host} read up to {self.got}, and its peer has written {peer.told}")
+        self.got = max(self.places)
 
     def leave(self, how: str) -> None:
-        """Let the socket go: 'close' or 'abort'."""
-        if not self.gone:
-            self.gone = True
-            self.call(how)
+        """Let the socket go: 'close' or 'abort'. A close that lingers is over later."""
+        if not self.gone and not self.ticket:
+            self.ticket = self.voice.leave(how)
+            self.gone = not self.ticket
 
     def __str__(self) -> str:
         waits = [
             "" if self.open else "to be connected",
             "" if self.told == self.life.size else f"to write {self.life.size - self.told} of {self.life.size} bytes",
             "" if self.ended else f"to read (has {self.got} bytes)",
+            "for its close to end" if self.ticket else "",
         ]
         return (
-            f"{self.host} socket {self.sock} ({self.life.end}) waits {' and '.join(filter(None, waits)) or 'no more'}"
+            f"{self.host} socket {self.voice.number} ({self.life.end}) "
+            f"waits {' and '.join(filter(None, waits)) or 'no more'}"
         )

@@ -128,7 +128,8 @@ class Summary(View):
             yield [Span(f"  and {len(self.all.found) - TOLD} more seeds: "), Span(self._more(), "bad")]
         seen = self.all.seen
         yield [Span("covered  ", "dim"), Span(f"{len(self.all.states)} of {len(TRANSITIONS)} states, {self._rules()}")]
-        yield [Span("wires    ", "dim"), Span(_listed(seen, lambda name: name.islower() and "." not in name))]
+        yield [Span("wires    ", "dim"), Span(_listed(seen, lambda name: name.islower() and not set(".:") & set(name)))]
+        yield [Span("attacks  ", "dim"), Span(_listed(seen, lambda name: name.startswith("attack: "), "attack: "))]
         yield [Span("hosts    ", "dim"), Span(_listed(seen, lambda name: not name.islower()))]
         yield [Span("dropped  ", "dim"), Span(_listed(seen, lambda name: name.startswith("drop."), "drop."))]
         yield [
@@ -177,6 +178,9 @@ def told(plan: Plan) -> Iterable[str]:
             yield f"{host}: " + ", ".join(f"{name.rpartition('ipv4.')[2]} {value}" for name, value in sysctls.items())
     for change in plan.changes:
         yield f"{change.at / 1e9:.3f} s: the wire from {change.host}: {named(change.wire)}"
+    if plan.attacks:
+        kinds = Counter(attack.kind for attack in plan.attacks)
+        yield "a stranger: " + ", ".join(f"{kind} {n}" for kind, n in kinds.items())
     for since, host, until in plan.sleeps:
         yield f"{since / 1e9:.3f} s: {host} sleeps until {until / 1e9:.3f} s"
     for it in plan.meetings:

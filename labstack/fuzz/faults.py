@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from labstack.core.config import MS
 from labstack.core.rng import Rng
+from labstack.fuzz.meddle import FRAUDS, LIES, Meddle
 from labstack.sim.wire import Bursts, Corrupt, Delay, Duplicate, Loss, Lost, Mtu, Rate, Reorder, Wire
 
 OFTEN = 0.3  # a fault is on with this probability
@@ -27,15 +28,18 @@ MAKERS: tuple[Callable[[Wire, Rng], Wire], ...] = (
     lambda it, rng: Corrupt(it, (1 + rng.below(50)) / 1000),
     lambda it, rng: Rate(it, 100_000 << rng.below(9), queue=1 + rng.below(40)),
     lambda it, rng: Mtu(it, 600 + rng.below(900)),
+    lambda it, rng: Meddle(it, tuple(LIES)[rng.below(len(LIES))], (1 + rng.below(30)) / 100),
 )
 
 
 def changes(rng: Rng, calm: int) -> tuple[Change, ...]:
     """The wires of both directions: the first, perhaps others meanwhile, and perfect ones when calm comes."""
     found = []
+    kind = tuple(FRAUDS)[rng.below(len(FRAUDS))] if rng.chance(0.05) else ""
     for host in ("h1", "h2"):
         delay = Delay(rng.below(1 << (4 + rng.below(14))) * 1000)
-        found.append(Change(0, host, _bad(rng, delay) if calm else delay))
+        first = _bad(rng, delay) if calm else delay
+        found.append(Change(0, host, Meddle(first, kind, rng.below(50) / 100) if kind and calm else first))
         if calm and rng.chance(OFTEN):
             found.append(Change(rng.below(calm), host, _bad(rng, Delay(rng.below(100) * MS))))
         if calm and rng.chance(OFTEN / 2):
@@ -52,6 +56,11 @@ def _bad(rng: Rng, delay: Delay) -> Wire:
         if rng.chance(OFTEN):
             it = make(it, rng)
     return it
+
+
+def fraud(wire: Wire) -> bool:
+    """Does something on this wire end connections, or let them hang?"""
+    return isinstance(wire, Meddle) and wire.how in FRAUDS
 
 
 def named(wire: Wire) -> str:

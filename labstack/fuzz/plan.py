@@ -10,90 +10,32 @@ from typing import NamedTuple, TypeVar
 
 from labstack.core.config import MS, SECOND, SYSCTLS
 from labstack.core.rng import Rng
+from labstack.fuzz import speech, stranger
 from labstack.fuzz.faults import Change, changes
+from labstack.fuzz.speech import Speech
+from labstack.fuzz.stranger import Attack
+from labstack.fuzz.worth import OPTIONS, WHIMS, WORTH
 from labstack.tcp.settings import SETTINGS
 
 T = TypeVar("T")
 HOSTS = ("h1", "h2")
+FAST_OPEN = "net.ipv4.tcp_fastopen"
+FAST = (1, 2, 3, 3, 3, 7, 0x203, 0x403, 0x603, 0x607)
 HEADERS = 60  # bytes of the longest plain headers: IPv6 and TCP
 SPAN = 12 * SECOND  # the longest that faults last
 CLOCK = (1 << 32) * 4000  # ns in which the clock behind initial sequence numbers goes round
 
 # what an application does when it has written everything: see app.py
-ORDERLY, LISTENS_FIRST, CLOSES, ABORTS, DIES = "orderly", "listens first", "closes", "aborts", "dies"
-ENDS = (ORDERLY,) * 12 + (LISTENS_FIRST,) * 2 + (CLOSES, ABORTS, DIES)
-
-# values worth trying, for those sysctls that there are and within Linux's bounds; others are defaults, or would end
-# connections
-WORTH: dict[str, tuple[int, ...]] = {
-    "tcp_sack": (0,),
-    "tcp_dsack": (0,),
-    "tcp_timestamps": (0, 2),
-    "tcp_window_scaling": (0,),
-    "tcp_ecn": (0, 1, 3),
-    "tcp_ecn_fallback": (0,),
-    "tcp_ecn_option": (0, 1, 2),
-    "tcp_congestion_control": (0, 1, 2, 3, 4),
-    "tcp_fastopen": (0, 3, 0x603),
-    "tcp_early_retrans": (0, 3),
-    "tcp_recovery": (0, 1, 2, 4, 7),
-    "tcp_frto": (0, 1, 2),
-    "tcp_mtu_probing": (1, 2),
-    "tcp_base_mss": (88, 512),
-    "tcp_moderate_rcvbuf": (0,),
-    "tcp_autocorking": (0, 1),
-    "tcp_syn_linear_timeouts": (0, 4),
-    "tcp_thin_linear_timeouts": (1,),
-    "tcp_tw_reuse": (0, 1),
-    "tcp_rfc1337": (1,),
-    "tcp_workaround_signed_windows": (1,),
-    "tcp_reflect_tos": (1,),
-    "tcp_syncookies": (0, 2),
-    "tcp_rmem.default": (2304, 4096, 30_000, 1 << 20),
-    "tcp_rmem.max": (4096, 65_536),
-    "tcp_wmem.default": (256, 4096, 30_000),
-    "tcp_wmem.max": (4096, 65_536),
-    "tcp_notsent_lowat": (1, 3000),
-    "tcp_rto_min_us": (20_000, 1_000_000),
-    "tcp_delack_min": (0, 200),
-    "tcp_reordering": (1, 10),
-    "tcp_max_reordering": (3, 20),
-    "tcp_init_cwnd": (1, 2, 40),
-    "tcp_max_islands": (1, 2, 8),
-    "tcp_slow_start_after_idle": (0,),
-    "tcp_no_ssthresh_metrics_save": (0,),
-    "tcp_min_tso_segs": (1, 40),
-    "tcp_limit_output_bytes": (4096,),
-    "tcp_min_snd_mss": (200,),
-    "tcp_invalid_ratelimit": (0,),
-    "tcp_challenge_ack_limit": (1,),
-    "tcp_adv_win_scale": (-2, 2),
-    "tcp_backlog_ack_defer": (0,),
-    "tcp_comp_sack_nr": (0,),
-    "tcp_abc": (0, 2),
-    "tcp_hystart": (0,),
-}
-OPTIONS: dict[str, tuple[int, ...]] = {
-    "nodelay": (1,),
-    "cork": (1,),
-    "rcvbuf": (1152, 1500, 2500, 5000, 40_000, 500_000),
-    "sndbuf": (256, 1000, 5000, 100_000),
-    "maxseg": (88, 100, 300, 536, 1000),
-    "quickack": (0, 1),
-    "notsent_lowat": (1, 2000),
-    "keepalive": (1,),
-    "keep_idle": (1, 10),
-    "window_clamp": (500, 5000),
-    "congestion": (0, 1, 2, 3, 4),
-    "pacing": (50_000, 10_000_000),
-    "rcvlowat": (100,),
-    "discover": (0, 1, 2, 3),
-}
+ORDERLY, LISTENS_FIRST, CLOSES, ABORTS, DIES, DEAFENS = (
+    "orderly", "listens first", "closes", "aborts", "dies", "deafens",
+)  # fmt: skip
+ENDS = (ORDERLY,) * 12 + (LISTENS_FIRST,) * 2 + (CLOSES, ABORTS, DIES, DEAFENS)
 
 
 class Life(NamedTuple):
     """One end of a connection. size: bytes to write; bite, gulp: at a time; think: ns before it acts upon something;
-    deaf: ns after the beginning for which it reads nothing; end: one of ENDS; after: bytes until it aborts or dies."""
+    deaf: ns after the beginning for which it reads nothing; end: one of ENDS; after: bytes until it aborts, dies, or
+    hears no more; whims: options that it sets later, after so many bytes."""
 
     size: int
     bite: int
@@ -103,6 +45,13 @@ class Life(NamedTuple):
     end: str
     after: int
     options: dict[str, int]
+    speech: Speech = speech.PLAIN
+    whims: tuple[tuple[int, str, int], ...] = ()
+
+    @property
+    def impatient(self) -> bool:
+        """It may give up with ETIMEDOUT while faults last, or nobody reads."""
+        return bool(self.options.keys() & {"user_timeout", "keep_count"})
 
 
 class Meeting(NamedTuple):
@@ -114,6 +63,11 @@ class Meeting(NamedTuple):
     v6: bool
     both: bool
     lives: tuple[Life, Life]  # of h1 and h2
+
+    @property
+    def foes(self) -> bool:
+        """Both sign, and with different keys: they never come together."""
+        return self.lives[0].speech.secret != self.lives[1].speech.secret
 
 
 class Plan(NamedTuple):
@@ -134,6 +88,7 @@ class Plan(NamedTuple):
     calm: int
     changes: tuple[Change, ...]
     sleeps: tuple[tuple[int, str, int], ...]
+    attacks: tuple[Attack, ...]
     meetings: tuple[Meeting, ...]
 
 
@@ -144,7 +99,10 @@ def draw(seed: int) -> Plan:
     bare = rng.chance(0.4)
     calm = rng.below(SPAN) if rng.chance(0.8) else 0
     settings = (_sysctls(rng), _sysctls(rng)) if rng.chance(0.7) else ({}, {})
-    count = one(rng, (1,) * 8 + (2, 3, 3, 6))
+    fast = rng.chance(0.1)
+    if fast:  # by two of three it is the later ones that have a cookie
+        settings = {**settings[0], FAST_OPEN: one(rng, FAST)}, {**settings[1], FAST_OPEN: one(rng, FAST)}
+    count = one(rng, (2, 3, 6)) if fast else one(rng, (1,) * 8 + (2, 3, 3, 6))
     return Plan(
         seed,
         traced=rng.chance(0.2),
@@ -160,7 +118,8 @@ def draw(seed: int) -> Plan:
         calm=calm,
         changes=changes(rng, calm),
         sleeps=_sleeps(rng, calm),
-        meetings=tuple(_meeting(rng, number, count, mtu) for number in range(count)),
+        attacks=stranger.draw(rng, calm),
+        meetings=tuple(_meeting(rng, number, count, mtu, fast) for number in range(count)),
     )
 
 
@@ -204,8 +163,11 @@ def _sleeps(rng: Rng, calm: int) -> tuple[tuple[int, str, int], ...]:
     return ((since, one(rng, HOSTS), until),)
 
 
-def _meeting(rng: Rng, number: int, count: int, mtu: int) -> Meeting:
-    one_end, other = _life(rng, count, mtu), _life(rng, count, mtu)
+def _meeting(rng: Rng, number: int, count: int, mtu: int, fast: bool) -> Meeting:
+    one_end, other = _life(rng, count, mtu, fast), _life(rng, count, mtu, fast)
+    if rng.chance(0.05):
+        ours, theirs = speech.signed(rng, one_end.speech, other.speech)
+        one_end, other = one_end._replace(speech=ours), other._replace(speech=theirs)
     if one_end.end == other.end == LISTENS_FIRST:  # both would wait for ever
         one_end = one_end._replace(end=ORDERLY)
     lives = (
@@ -216,19 +178,30 @@ def _meeting(rng: Rng, number: int, count: int, mtu: int) -> Meeting:
     return Meeting(at, one(rng, HOSTS), 80 + number, rng.chance(0.5), rng.chance(0.08), lives)
 
 
-def _life(rng: Rng, count: int, mtu: int) -> Life:
+def _life(rng: Rng, count: int, mtu: int, fast: bool) -> Life:
     options = some(rng, OPTIONS, 0.12, _settable) if rng.chance(0.6) else {}
     mss = min(mtu - HEADERS, max(options.get("maxseg", mtu), 48))
     buffer = min(options.get("rcvbuf", mss), options.get("sndbuf", mss))
     size = int(min(mss, buffer * 2) * 2 ** (rng.below(800) / 100) / 3 / count) if rng.chance(0.85) else 0
-    slow = rng.chance(0.3)
+    slow, end = rng.chance(0.3), one(rng, ENDS)
+    says = speech.draw(rng, size, fast)
+    if end == LISTENS_FIRST and says.early == speech.WAITS_FOR_DATA:  # nobody would ever connect
+        says = says._replace(early=speech.OPENS_EARLY)
     return Life(
         size,
         bite=max(one(rng, (1, 3, 100, 1460, 5000, 1 << 20, 1 << 20)), size // 60),
         gulp=one(rng, (1, 100, 5000, 1 << 20, 1 << 20)),
         think=rng.below(200) * MS if slow else 0,
         deaf=rng.below(20) * SECOND if rng.chance(0.15) else 0,
-        end=one(rng, ENDS),
+        end=end,
         after=rng.below(size + 2),
         options=options,
+        speech=says,
+        whims=_whims(rng, size) if rng.chance(0.2) else (),
     )
+
+
+def _whims(rng: Rng, size: int) -> tuple[tuple[int, str, int], ...]:
+    names = tuple(WHIMS)
+    drawn = [(rng.below(size + 2), one(rng, names)) for _ in range(1 + rng.below(4))]
+    return tuple((after, name, one(rng, WHIMS[name])) for after, name in sorted(drawn))

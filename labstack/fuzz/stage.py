@@ -9,7 +9,8 @@ from labstack.core.errors import StackError
 from labstack.core.record import Record, Sent
 from labstack.core.rng import Rng
 from labstack.fuzz.app import BrokenError
-from labstack.fuzz.plan import CLOCK, HOSTS, Meeting, Plan
+from labstack.fuzz.plan import CLOCK, HOSTS, Life, Meeting, Plan
+from labstack.fuzz.voice import Caller, Descriptor, Voice, Where
 from labstack.sim.history import History
 from labstack.sim.wire import Wire
 from labstack.sim.world import World
@@ -42,7 +43,7 @@ class Stage:
         return record
 
     def do(self, verb: str, *args: Any) -> None:
-        """One of World's verbs that are no events: advance, rewire, suspend, trace."""
+        """One of World's verbs that are no events: advance, inject, rewire, suspend, trace."""
         getattr(self.world, verb)(*args)
 
     def awake(self, host: str) -> int:
@@ -129,16 +130,16 @@ def build(plan: Plan) -> World:
 
 def _host(plan: Plan, name: str, seed: int, sysctls: dict[str, int]) -> Stack:
     host = make(name, seed, Config().replace(sysctls) if sysctls else None)
-    host.call("link_add", "eth0", b"" if plan.bare else _mac(name), plan.mtu, plan.gso, False)
+    host.call("link_add", "eth0", b"" if plan.bare else mac(name), plan.mtu, plan.gso, False)
     for address, bits in zip(ADDRESSES[name], (24, 64), strict=True):
         host.call("addr_add", DEV, f"{address}/{bits}", False)
     if plan.resolved and not plan.bare:
         for address in ADDRESSES[OTHER[name]]:
-            host.call("neigh_add", DEV, address, _mac(OTHER[name]))
+            host.call("neigh_add", DEV, address, mac(OTHER[name]))
     return host
 
 
-def _mac(name: str) -> str:
+def mac(name: str) -> str:
     return f"02:00:00:00:00:0{name[1:]}"
 
 
@@ -147,13 +148,17 @@ def _clean(plan: Plan, host: str) -> Wire:
     return [change.wire for change in plan.changes if change.host == host][-1]
 
 
-def connect(stage: Stage, meeting: Meeting, caller: str) -> Record:
-    """The call with which a host opens its end of a connection."""
-    options = dict(meeting.lives[HOSTS.index(caller)].options)
+def voice(caller: Caller, host: str, life: Life) -> Voice:
+    """How an application at a host speaks."""
+    return (Descriptor if life.speech.calls else Voice)(caller, host, life.options, life.speech)
+
+
+def where(meeting: Meeting, caller: str) -> Where:
+    """Where a host connects to."""
     addr, lport, port = ADDRESSES[OTHER[caller]][meeting.v6], 0, meeting.port
     if meeting.both:
         lport, port = (OWN_PORT + meeting.port + 100 * HOSTS.index(name) for name in (caller, OTHER[caller]))
-    return stage.call(caller, "connect", addr, port, 0, b"", lport, 0, options)
+    return Where(addr, port, lport)
 
 
 def beginning(plan: Plan, world: World) -> int:
@@ -168,7 +173,7 @@ def beginning(plan: Plan, world: World) -> int:
     pilot.world = world.clone()
     callee = OTHER[first.caller]
     pilot.call(callee, "listen", first.port)
-    connect(pilot, first, first.caller)
+    voice(pilot, first.caller, first.lives[HOSTS.index(first.caller)]).connect(where(first, first.caller), b"")
     there = pilot.world.hosts[plan.wrap].conns
     for _ in range(PILOT):
         if there or pilot.world.step() is None:

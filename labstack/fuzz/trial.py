@@ -5,27 +5,26 @@ While faults last only safety is judged. Then the wires are perfect, and everyth
 time: a connection that does not is stuck, and the verdict says which side waits for what.
 """
 
-import errno
 import traceback
 from collections import Counter, deque
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from labstack.core.config import SECOND
-from labstack.core.errors import StackError
 from labstack.core.event import ACCEPTABLE
 from labstack.core.record import Record
+from labstack.fuzz import stranger, verdict
 from labstack.fuzz.app import POOL, App, BrokenError
 from labstack.fuzz.faults import Change
 from labstack.fuzz.judge import Judge
-from labstack.fuzz.plan import HOSTS, LISTENS_FIRST, ORDERLY, Meeting, Plan, draw
-from labstack.fuzz.stage import DEV, OTHER, Stage, Twins, connect
-from labstack.sim.world import outcome
+from labstack.fuzz.plan import HOSTS, Meeting, Plan, draw
+from labstack.fuzz.stage import ADDRESSES, DEV, OTHER, Stage, Twins, mac, voice, where
+from labstack.fuzz.stranger import Attack
+from labstack.fuzz.voice import LISTENING, Descriptor, told
 
 WITHIN = 600 * SECOND  # from calm to the end of all that is orderly: a timer may be at its 120 s
 PATIENCE = 100 * SECOND  # from calm until an application gives up a peer that may have died without a word
 REST = 1500 * SECOND  # from the last close until everything is forgotten
-ALWAYS = 2  # tcp_syncookies
 EVENTS = 60_000  # more is an endless run
 
 
@@ -50,8 +49,10 @@ class Trial:
         self.stage = stage
         self.world = stage.world
         self.apps: list[App] = []
-        self.sockets: dict[tuple[str, int], App] = {}
-        self.listeners: dict[tuple[str, int], App] = {}  # who accepts there
+        self.sockets: dict[tuple[str, int], App] = {}  # of the in-process API
+        self.listeners: dict[tuple[str, int], App] = {}  # of the in-process API, too: who accepts there
+        self.loops: dict[str, int] = {}  # of a host whose applications make system calls: its epoll
+        self.waits: dict[tuple[str, int], tuple[str, Any]] = {}  # calls that take their time, and what follows
         self.woken: deque[App] = deque()
         self.alarms: list[tuple[int, int, str, Any]] = []  # at (ns), number, a method, what it is called with
         self.numbered = 0
@@ -63,8 +64,8 @@ class Trial:
             self._turn()
         for change in self.plan.changes:  # those to come: in the end all is calm
             self._rewire(change)
-        for host, listener in self.listeners:
-            self.call(host, "close", listener)
+        for app in self.apps:
+            app.voice.hush()
         end = self.world.now + REST
         while self._step(end):
             pass
@@ -79,26 +80,42 @@ class Trial:
     # what is to come
 
     def _prepare(self) -> None:
-        start = self.stage.start
+        plan, start = self.plan, self.stage.start
         self.stage.do("advance", start)
-        if self.plan.traced:
+        if plan.traced:
             self.stage.do("trace")
-        for change in self.plan.changes:
+        for change in plan.changes:
             self._alarm(start + change.at, "_rewire", change)
-        for at, host, until in self.plan.sleeps:
+        for at, host, until in plan.sleeps:
             self._alarm(start + at, "_sleep", (host, start + until))
-        for number, meeting in enumerate(self.plan.meetings):
-            places = [(number * 7919 + i * 524_287) % (len(POOL) // 4) for i in (0, 1)]
-            pair = [App(self, *it) for it in zip(HOSTS, meeting.lives, places, strict=True)]
-            pair[0].peer, pair[1].peer = pair[1], pair[0]
-            pair[0].fragile = pair[1].fragile = forgetful(self.plan, meeting)
-            self.apps += pair
+        for attack in plan.attacks:
+            self._alarm(start + attack.at, "_attack", attack)
+        for number, meeting in enumerate(plan.meetings):
+            pair = self._pair(number, meeting)
             if not meeting.both:
                 self._listen(meeting, pair[HOSTS.index(OTHER[meeting.caller])])
             self._alarm(start + meeting.at, "_meet", (meeting, pair))
-        calm = start + self.plan.calm
+        for host in self.loops:
+            self._wait(host)
+        calm = start + plan.calm
         self._alarm(calm + PATIENCE, "_give_up", None)
         self._alarm(calm + WITHIN, "_stuck", None)
+
+    def _pair(self, number: int, meeting: Meeting) -> list[App]:
+        """The applications of a meeting."""
+        places = [(number * 7919 + i * 524_287) % (len(POOL) // 4) for i in (0, 1)]
+        pair = list[App]()
+        for host, life, place in zip(HOSTS, meeting.lives, places, strict=True):
+            speaks = voice(self, host, life)
+            if isinstance(speaks, Descriptor):
+                if host not in self.loops:
+                    self.loops[host] = self.call(host, "sys", "epoll_create1", 0).result[0]
+                speaks.loop, speaks.data = self.loops[host], len(self.apps) + len(pair)
+            pair.append(App(speaks, life, place))
+        pair[0].peer, pair[1].peer = pair[1], pair[0]
+        pair[0].fate = pair[1].fate = verdict.fate(self.plan, meeting)
+        self.apps += pair
+        return pair
 
     def _alarm(self, at: int, method: str, what: Any) -> None:
         self.numbered += 1
@@ -128,10 +145,14 @@ class Trial:
             app = self.sockets.get((record.host, sock))
             if app is None:
                 if what & ACCEPTABLE:
-                    self._alarm(self.world.now, "_accept", (record.host, sock))
+                    self._alarm(self.world.now, "_accept", self.listeners[record.host, sock])
             else:
                 app.reasons |= what
                 self._wake(app, self.world.now + app.life.think)
+        for ticket in self.world.hosts[record.host].files.done:
+            waits = self.waits.pop((record.host, ticket), None)
+            if waits:
+                self._alarm(self.world.now, *waits)
 
     def _wake(self, app: App, at: int) -> None:
         """An application will act at `at` (ns), unless it will do so soon anyway."""
@@ -151,6 +172,12 @@ class Trial:
     def _sleep(self, it: tuple[str, int]) -> None:
         self.stage.do("suspend", *it)
 
+    def _attack(self, attack: Attack) -> None:
+        host = attack.host
+        for frame in stranger.frames(attack, self.world.hosts[host], DEV, ADDRESSES[host], mac(OTHER[host])):
+            self.judge.seen[f"attack: {attack.kind}"] += 1
+            self.stage.do("inject", frame, host, DEV)
+
     def _meet(self, it: tuple[Meeting, list[App]]) -> None:
         meeting, pair = it
         callers = HOSTS if meeting.both else (meeting.caller,)
@@ -159,60 +186,97 @@ class Trial:
             self._alarm(at, "_meet", it)
             return
         for host in callers:
-            record = connect(self.stage, meeting, host)
-            self._take(pair[HOSTS.index(host)], outcome(record))
-            self._happened(record)
+            app = pair[HOSTS.index(host)]
+            app.connect(where(meeting, host))
+            self._taken(app)
 
     def _listen(self, meeting: Meeting, app: App) -> None:
-        options = dict(app.life.options)
-        listener = outcome(self.call(app.host, "listen", meeting.port, b"", self.plan.backlog, 0, options))
-        self.listeners[app.host, listener] = app
+        peer = ADDRESSES[OTHER[app.host]][meeting.v6]
+        app.voice.listen(meeting.port, peer, self.plan.backlog)
+        if not app.life.speech.calls:
+            self.listeners[app.host, app.voice.listener] = app
 
-    def _accept(self, where: tuple[str, int]) -> None:
-        host, listener = where
-        if self.stage.awake(host) > self.world.now:
-            self._alarm(self.stage.awake(host), "_accept", where)
+    def _accept(self, app: App) -> None:
+        if self._later(app.host, "_accept", app):
             return
-        while not isinstance((record := self.call(host, "accept", listener)).result, StackError):
-            app, sock = self.listeners[where], record.result[0]
-            if app.sock:  # a delayed duplicate of a SYN
-                self.call(host, "abort", sock)
+        while (found := app.voice.accept()) is not None:
+            sock, peer = found
+            if app.voice.number or peer not in ADDRESSES[OTHER[app.host]]:  # a SYN that came twice, a stranger's data
+                mine, app.voice.number = app.voice.number, sock
+                app.voice.leave("abort")
+                app.voice.number = mine
                 continue
-            app.open = True
-            self._take(app, sock)
+            app.voice.number, app.open = sock, True
+            self._taken(app)
 
-    def _take(self, app: App, sock: int) -> None:
-        """A socket for an application, which may not read from it for a while."""
-        app.sock = sock
-        self.sockets[app.host, sock] = app
+    def _taken(self, app: App) -> None:
+        """An application has its socket, from which it may not read for a while."""
+        if not app.life.speech.calls:
+            self.sockets[app.host, app.voice.number] = app
         if app.life.deaf:
             app.deaf_until = self.world.now + app.life.deaf
             self._alarm(app.deaf_until, "_act", app)
         self._wake(app, self.world.now)
 
-    def _act(self, app: App) -> None:
-        at = self.stage.awake(app.host)
+    def _later(self, host: str, method: str, it: Any) -> bool:
+        """A host that sleeps does it when it wakes up."""
+        at = self.stage.awake(host)
         if at > self.world.now:
-            self._alarm(at, "_act", app)
+            self._alarm(at, method, it)
+        return at > self.world.now
+
+    def _wait(self, host: str) -> None:
+        """epoll_wait(): who acts next?"""
+        if not self._later(host, "_wait", host):
+            back = self.call(host, "sys", "epoll_wait", self.loops[host], 64, -1).result
+            self._ready(host, back) if isinstance(back, tuple) else self._expect(host, back, "_over", host)
+
+    def _expect(self, host: str, ticket: int, method: str, what: Any) -> None:
+        """A call takes its time."""
+        self.waits[host, ticket] = method, (ticket, what)
+
+    def _over(self, it: tuple[int, str]) -> None:
+        ticket, host = it
+        if not self._later(host, "_over", it):
+            self._ready(host, self.call(host, "sys_result", ticket).result[1])
+
+    def _ready(self, host: str, back: Any) -> None:
+        for _, data in told(back):
+            app = self.apps[data % LISTENING]
+            if data < LISTENING:
+                self._wake(app, self.world.now + app.life.think)
+            else:
+                self._accept(app)
+        self._alarm(self.world.now, "_wait", host)
+
+    def _act(self, app: App) -> None:
+        if self._later(app.host, "_act", app):
             return
         app.act(self.world.now)
         if app.more:
             self._wake(app, self.world.now + app.life.think)
-        if orderly(app):
-            self._judge(app)
+        if app.ticket and not app.lingers:
+            app.lingers = True
+            self._expect(app.host, app.ticket, "_closed", (app, self.world.now))
+        verdict.judge(app)
 
-    def _judge(self, app: App) -> None:
-        if app.error:
-            raise BrokenError(f"{errno.errorcode.get(app.error, app.error)}, and nobody aborted: {app}")
-        if app.gone and app.got < app.peer.life.size:
-            raise BrokenError(f"the stream ended after {app.got} of {app.peer.life.size} bytes: {app}")
+    def _closed(self, it: tuple[int, tuple[App, int]]) -> None:
+        """A close() that waited for the last bytes to arrive has returned: not later than it was to."""
+        ticket, (app, since) = it
+        if self._later(app.host, "_closed", it):
+            return
+        at, _ = self.call(app.host, "sys_result", ticket).result
+        if at > max(since + app.life.speech.linger * SECOND, self.stage.awake(app.host)):
+            raise BrokenError(f"close() took {(at - since) / SECOND:.3f} s: {app}")
+        app.gone = True
 
     def _give_up(self, _: None) -> None:
         """Nobody need tell who has closed that the peer is no more (RFC 9293 §3.5.1): applications have timeouts."""
         for app in self.apps:
-            if not orderly(app) and app.sock:
-                app.leave("abort")
-            app.gone = app.gone or not orderly(app)
+            if app.fate in (verdict.LOOSE, verdict.LATE):
+                if app.voice.number:
+                    app.leave("abort")
+                app.gone = app.gone or not app.ticket
 
     def _stuck(self, _: None) -> None:
         raise BrokenError(f"{WITHIN // SECOND} s after the last fault there is no end\n{self._waiting()}")
@@ -222,23 +286,13 @@ class Trial:
         lines = []
         for app in self.apps:
             if not app.gone:
-                conns = self.world.hosts[app.host].conns
+                host, number = self.world.hosts[app.host], app.voice.number
                 lines.append(f"  {app}")
-                if app.sock in conns:
-                    lines.append(f"    {self.world.hosts[app.host].call('status', app.sock)}")
+                if app.life.speech.calls:
+                    number = host.files.sockets[host.files.fds[number]].sock if number in host.files.fds else 0
+                if number in host.conns:
+                    lines.append(f"    {host.call('status', number)}")
         return "\n".join(lines)
-
-
-def orderly(app: App) -> bool:
-    """Both sides want to hear all that the other says."""
-    in_order = app.life.end in (ORDERLY, LISTENS_FIRST) and app.peer.life.end in (ORDERLY, LISTENS_FIRST)
-    return in_order and not app.fragile
-
-
-def forgetful(plan: Plan, meeting: Meeting) -> bool:
-    """A host that always sends SYN cookies cannot know a connection whose first ACK was lost: it may reset it."""
-    callees = HOSTS if meeting.both else (OTHER[meeting.caller],)
-    return any(plan.sysctls[HOSTS.index(host)].get("net.ipv4.tcp_syncookies") == ALWAYS for host in callees)
 
 
 def judged(trial: Trial) -> str:

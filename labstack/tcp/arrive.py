@@ -203,6 +203,8 @@ def fifth_ack(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     snd = conn.snd
     if conn.half is not None and snd.iss < seg.ack <= snd.nxt:
         half.opened(env, conn, conn.half)
+        if conn.state != SYN_RECEIVED:
+            opening.confirmed(env, conn)
     if conn.state == SYN_RECEIVED:
         env.note("9293/3.10.7.4/ack/syn-received", conn.sock)
         paws.learn(env, conn, seg)

@@ -151,7 +151,7 @@ class Trip(NamedTuple):
     rtt: int = 0  # ns; 0: unknown
     turn: int = 0  # end of the window that the peer fills at present; 0: none yet
     turned: int = 0  # ns, when that began
-    echo: int = -1  # the last timestamp of ours that came back with data
+    echo: int = 0  # the last timestamp of ours that came back with data; that of a SYN is none
 
 
 class Held(NamedTuple):

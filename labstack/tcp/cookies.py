@@ -49,7 +49,7 @@ def size(env: Env, seg: Segment) -> int:
                 env.note("4987/3.6/valid", 0, size)
                 return size
     env.count["TcpExtSyncookiesFailed"] += 1
-    env.drop("drop.tcp.cookie")
+    _drop(env)
     return 0
 
 
@@ -61,6 +61,7 @@ def restore(env: Env, conn: Conn, seg: Segment, mss: int) -> bool:
     syn = Segment(seg.dgram, seg.sport, seg.dport, seg.seq - 1, 0, SYN, seg.wnd)
     syn.mss = mss
     if seg.ts is not None and not _told(conn, seg.ts, syn):
+        _drop(env)
         return False
     opening.take_syn(env, conn, syn)
     if conn.tstamp is not None and seg.ts is not None:
@@ -74,6 +75,11 @@ def restore(env: Env, conn: Conn, seg: Segment, mss: int) -> bool:
     assert conn.half is not None
     conn.half.due = False
     return True
+
+
+def _drop(env: Env) -> None:
+    """An ACK brings back what we have not sent."""
+    env.drop("drop.tcp.cookie")
 
 
 def _told(conn: Conn, ts: tuple[int, int], syn: Segment) -> bool:

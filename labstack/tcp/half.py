@@ -10,7 +10,7 @@ listener's affair (`listen`). Owns SYN-RECEIVED of a passive open (RFC 9293 §3.
 from labstack.core import kinds
 from labstack.core.config import MS
 from labstack.core.env import Env
-from labstack.tcp import rtt, tally, timer
+from labstack.tcp import rtt, tally
 from labstack.tcp.conn import Conn, Half
 from labstack.tcp.rtt import INITIAL_RTO
 from labstack.tcp.states import LISTEN, SYN_RECEIVED, become
@@ -72,7 +72,6 @@ def opened(env: Env, conn: Conn, half: Half) -> None:
     if not half.repeats and half.sent_at >= 0:
         took = max(env.now - half.sent_at, 1)
         rtt.sample(env, snd.rtt, took, took, snd.una, snd.nxt, delayed=False)
-    timer.rearm(env, conn)  # what Fast Open has sent meanwhile is waited for from now on
     if not half.fast:
         snd.max_wnd = 0  # the window of a SYN is not scaled, and forgotten, as on Linux
         env.count["TcpPassiveOpens"] += 1

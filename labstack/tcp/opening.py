@@ -216,17 +216,22 @@ def established(env: Env, conn: Conn) -> None:
     become(env, conn, ESTABLISHED)
     if not conn.owed:
         first_flight(env, conn)
-    window.established(env, conn)
     sndbuf.expand(env, conn)
     tally.opened(conn.tally, conn.passive and not conn.owed, env.now)
-    conn.rcv.heard = conn.snd.ack_at = env.now
-    keepalive.start(env, conn)
-    timer.rearm(env, conn)
+    confirmed(env, conn)
     env.dirty[conn.sock] = None
     if conn.parent:
         env.wake(conn.parent, ACCEPTABLE)
     else:
         env.wake(conn.sock, CONNECTED | WRITABLE)
+
+
+def confirmed(env: Env, conn: Conn) -> None:
+    """The handshake is over. By then Fast Open may have let an application send, which had no timer, and close."""
+    window.established(env, conn)
+    conn.rcv.heard = conn.snd.ack_at = env.now
+    keepalive.start(env, conn)
+    timer.rearm(env, conn)
 
 
 def first_flight(env: Env, conn: Conn) -> None:

@@ -113,7 +113,9 @@ def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> None:
     if flags & SYN and conn.state != SYN_SENT:
         flags |= ACK
     wnd = window.advertise(env, conn, bool(flags & SYN))
-    most = conn.gso - conn.gso % conn.snd.fits if conn.gso > conn.snd.fits else conn.snd.fits
+    most = conn.snd.fits
+    if conn.gso > most and not urgent.waits(conn.snd):  # each segment of a super-segment would have the same pointer
+        most = conn.gso - conn.gso % most
     at, left = seq, size
     if whole:
         _emit(env, net, conn, seq, flags, size, conn.snd.out.slice(seq, size), wnd, whole)
@@ -178,7 +180,7 @@ def _emit(
     if conn.acc is not None:
         options += accecn.option(env, conn, conn.acc, flags, size, SPACE - len(options))
     pseudo = checksum.add(conn.pseudo, 20 + len(options) + size)
-    urg, pointer = urgent.flags(conn, seq) if conn.snd.up > conn.snd.una else (0, 0)
+    urg, pointer = urgent.flags(conn, seq) if conn.snd.up > conn.snd.una and not flags & SYN else (0, 0)
     ack = conn.rcv.nxt if flags & ACK else 0
     head = header(conn.lport, conn.rport, seq, ack, flags | urg, wnd, options, pseudo, pointer)
     if conn.keys and (secret := agreed.signs(conn)):

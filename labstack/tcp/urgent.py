@@ -62,7 +62,8 @@ def arrived(env: Env, conn: Conn, seg: Segment) -> None:
 def _announced(env: Env, conn: Conn, seg: Segment) -> None:
     """Is the pointer news? Then it replaces the last one (RFC 9293 §3.10.7.4, sixth: RCV.UP)."""
     rcv, it = conn.rcv, conn.rcv.urgent
-    at = seg.seq + seg.urg - (1 if seg.urg and not env.config["net.ipv4.tcp_stdurg"] else 0)
+    first = seg.seq - (seg.flags >> 1 & 1)  # of the segment: the text of a SYN stands one behind
+    at = first + seg.urg - (1 if seg.urg and not env.config["net.ipv4.tcp_stdurg"] else 0)
     if at < rcv.nxt or (it is not None and at <= it.seq):
         return
     if it is not None and it.seq == unread(rcv) < rcv.nxt and not rcv.inline:

@@ -165,7 +165,7 @@ def test_a_failure_is_told_with_its_seed_and_its_plan(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(window, "advertise", the_window_shrinks)
-    assert cli.main(["fuzz", "tcp", "--seeds", "4"]) == 1
+    assert cli.main(["fuzz", "tcp", "--seeds", "12"]) == 1
     said = capsys.readouterr().out
     seed = said.split()[1]
     assert f"labstack fuzz tcp --seed {seed} --at" in said

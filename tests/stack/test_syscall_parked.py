@@ -162,6 +162,19 @@ def test_close_with_linger_gives_up_after_its_time() -> None:
     assert h.recv(5, 10, WAITALL) == (10, 0, bytes(10))
 
 
+def test_a_reset_ends_a_close_that_lingers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection is forgotten before the close returns: there is nothing left to close."""
+    h = connected()
+    h.setsockopt(4, 1, 13, i32(1, 5))
+    h.write(4, b"hello")
+    ticket = h.close(4)
+    h.setsockopt(5, 1, 13, i32(1, 0))
+    assert h.close(5) == (0, 0, None)
+    assert h.back(ticket) == (0, 0, None)
+    assert not h.stack.env.count["ContainedCalls"]
+    assert not h.stack.conns
+
+
 def test_a_fault_in_a_call_that_waits_costs_that_call_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     h = connected()
     bad, good = h.recv(5, 10, 0), h.read(5, 10)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tcp_script import Script
 
+from labstack.core.counters import drops, unbalanced
 from labstack.tcp import cookies
 
 Tcp = Callable[..., Script]
@@ -84,6 +85,18 @@ def test_options_come_back_in_the_timestamp(tcp: Tcp, scale: int | None, sack: b
     assert (conn.scaling, conn.snd.shift, conn.sack) == (scale is not None, scale or 0, sack)
     assert conn.tstamp.recent == 78
     assert 0 <= (conn.tstamp.now(s.now) - value) % (1 << 32) < 64
+
+
+def test_an_echo_with_options_that_we_never_offer_opens_nothing(tcp: Tcp) -> None:
+    """Linux's cookie_timestamp_decode: whatever it is, it is no answer to a cookie of ours."""
+    s = tcp(sysctl=ALWAYS, stamps=True)
+    s.listen()
+    s.rx("S", mss=1460, options=[("Timestamp", (77, 0))])
+    value = stamp(s.tx("SA").raw) | 0x1F  # SACK, and no scale
+    s.rx("A", options=[("NOP", None), ("NOP", None), ("Timestamp", (78, value))])
+    assert drops(s.stack.env.count) == {"drop.tcp.cookie": 1}
+    assert not unbalanced(s.stack.env.count)
+    assert s.stack.conns == {}
 
 
 def stamp(raw: bytes) -> int:

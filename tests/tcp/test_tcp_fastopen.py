@@ -146,6 +146,36 @@ def test_who_closes_before_the_handshake_is_over_still_sends_again(tcp: Tcp) -> 
     s.tx("FPA", after=300, seq=1, data=b"200 OK")
 
 
+def test_what_begins_with_a_connection_begins_for_who_has_closed_before(tcp: Tcp) -> None:
+    """Linux's tcp_rcv_synrecv_state_fastopen in FIN-WAIT-1: the timer, and all else that begins with a connection."""
+    s = tcp(sysctl=SERVER, stamps=True)
+    cookie = serves(s)
+    s.rx("S", data=b"GET", mss=1460, options=fo(cookie), ts=(5, 0))
+    s.tx("SA")
+    s.accept()
+    s.call("send", s.sock, b"200 OK")
+    s.call("shutdown", s.sock, 1)
+    assert [seg.flags for seg in s.burst()] == ["PA", "FA"]
+    s.rx("A", seq=4, ack=1, ts=(6, 0))
+    s.state("FIN_WAIT_1")
+    assert s.soon().data == b"200 OK"
+    s.burst()
+    s.rx("A", seq=4, ack=8, data=bytes(5000), ts=(500, s.stack.env.now // 1_000_000))
+    assert s.call("recv", s.sock)[:3] == b"GET"
+    assert s.conn.rcv.trip.space
+    s.burst()
+
+
+def test_the_echo_in_a_syn_is_no_round_trip(tcp: Tcp) -> None:
+    """RFC 7323 §3.2: TSecr is valid in segments with ACK only."""
+    s = tcp(sysctl=SERVER, stamps=True)
+    cookie = serves(s)
+    s.wait(1000)
+    s.rx("S", data=bytes(1460), mss=1460, options=fo(cookie), ts=(5, 0))
+    s.tx("SA")
+    assert s.stack.conns[2].rcv.trip.rtt == 0
+
+
 def test_a_guest_that_never_answers_is_given_up(tcp: Tcp) -> None:
     """Linux's tcp_fastopen_synack_timer: one SYN,ACK more than other connections get, and ETIMEDOUT."""
     s = tcp(sysctl=SERVER | {"net.ipv4.tcp_synack_retries": 1})

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tcp_script import Script, pattern
 
-from labstack.tcp import urgent
+from labstack.tcp import recovery, urgent
 from labstack.tcp.conn import FETCHED, HERE, SOON
 
 Tcp = Callable[..., Script]
@@ -100,6 +100,47 @@ def test_urgent_segments_leave_one_by_one_and_nagle_has_no_say(tcp: Tcp) -> None
     s.rx("A", ack=1502)
     s.call("send", s.sock, b"y")
     s.tx("PA")
+
+
+def test_the_pointer_of_a_syn_counts_the_syn(tcp: Tcp) -> None:
+    """RFC 9293 §3.1: an offset from the sequence number in this segment; the text begins behind the SYN."""
+    s = tcp()
+    s.connect()
+    s.tx("S")
+    s.rx("SUA", mss=1460, urg=3)
+    assert s.conn.rcv.urgent == (SOON, s.irs + 2, b"")
+    s.burst()
+
+
+def test_a_syn_ack_says_nothing_of_urgent_data(tcp: Tcp) -> None:
+    """Linux's tcp_make_synack: not even if Fast Open has let the application write some."""
+    s = tcp(sysctl={"net.ipv4.tcp_fastopen": 0x602})
+    s.listen()
+    s.any_window = True
+    s.rx("S", data=b"hello", mss=1460)
+    s.tx("SA")
+    s.accept()
+    s.stack.call("send", s.sock, b"x", now=s.now)
+    urgent.mark(s.stack.env, s.conn)
+    s.settle()
+    s.tx("PAU")
+    s.tx("SA", after=1000)
+
+
+def test_each_segment_that_is_sent_again_has_a_pointer_of_its_own(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.5: no super-segments, whose cuts would all have that of the first."""
+    s = tcp(gso=65_535).passive(mss=1000)
+    s.stack.call("send", s.sock, pattern(0, 3000), now=s.now)
+    urgent.mark(s.stack.env, s.conn)
+    s.settle()
+    assert [seg.size for seg in s.burst()] == [1000, 1000, 1000]
+    s.conn.snd.fits = s.conn.snd.mss = s.conn.snd.clamp = 300
+    recovery.simple_retransmit(s.stack.env, s.conn)
+    s.stack.env.dirty[s.sock] = None
+    s.settle()
+    sent = [(seg.seq, int.from_bytes(seg.raw[38:40], "big")) for seg in s.burst()]
+    assert len(sent) == 10
+    assert {seq + pointer for seq, pointer in sent} == {3001}
 
 
 @given(st.lists(st.tuples(st.integers(-3, 30), st.integers(0, 12), st.integers(0, 20), st.booleans()), max_size=12))

@@ -232,13 +232,13 @@ def drop(host: Host, file: Socket | Epoll) -> None:
 def release(host: Host, s: Socket) -> None:
     """Nobody holds it any more: what is beneath is closed, or reset if data was left unread or linger is 0."""
     it = sk.conn(host, s)
-    if it is not None and not it.held:
-        return
+    if not ports.in_use(host, s.sock) or (it is not None and not it.held):
+        return  # nobody is beneath, or it ends already: close() has lingered
     if it is not None and s.linger == 0 and not it.rcv.queued and sk.state(host, s) != CLOSED:
         host.env.count["TcpExtTCPAbortOnData"] += 1
         closing.disconnect(host.env, it)
         it.held = False
-    elif s.sock:
+    else:
         calls.close(host, s.sock)
 
 

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How a connection may end, as its plan has it, and whether an application has fared so. Raises BrokenError."""
+
+import errno
+
+from labstack.fuzz.app import App, BrokenError
+from labstack.fuzz.faults import fraud
+from labstack.fuzz.plan import FAST_OPEN, HOSTS, LISTENS_FIRST, ORDERLY, Meeting, Plan
+from labstack.fuzz.stage import OTHER
+
+WHOLE = "whole"  # both sides want to hear all that the other says: every byte arrives, and nothing goes wrong
+LATE = "late"  # the same, but one may lose its patience and give up by name
+FOES = "foes"  # their keys differ: they never come together, and who calls is told so in the end
+LOOSE = "loose"  # somebody ends it as he likes, or it may end without anybody's fault: what is read is right, no more
+COOKIES = "net.ipv4.tcp_syncookies"
+GIVEN_UP = frozenset({errno.ETIMEDOUT, errno.ECONNRESET, errno.EPIPE})
+SAID = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED, errno.EPROTO, errno.ENOPROTOOPT,
+                  errno.EMSGSIZE, errno.EOPNOTSUPP, errno.EACCES})  # fmt: skip  # by routers: why it took too long
+
+
+def fate(plan: Plan, meeting: Meeting) -> str:
+    """One of the above."""
+    lives = meeting.lives
+    if meeting.foes:
+        return FOES
+    ends = {life.end for life in lives} - {ORDERLY, LISTENS_FIRST}
+    if any(fraud(change.wire) for change in plan.changes):
+        return LOOSE
+    if ends or forgetful(plan, meeting) or any(life.speech.linger == 0 for life in lives):
+        return LOOSE
+    return LATE if any(life.impatient for life in lives) else WHOLE
+
+
+def forgetful(plan: Plan, meeting: Meeting) -> bool:
+    """A host that sends SYN cookies cannot know a connection whose first ACK was lost: it may reset it. One that takes
+    data with a SYN may take a duplicate for a connection of its own (RFC 7413 §2.1)."""
+    flooded = any(attack.kind == "flood" for attack in plan.attacks)
+    for host in HOSTS if meeting.both else (OTHER[meeting.caller],):
+        sysctls = plan.sysctls[HOSTS.index(host)]
+        if sysctls.get(COOKIES, 1) > (0 if flooded else 1) or sysctls.get(FAST_OPEN, 1) & 2:
+            return True
+    return False
+
+
+def judge(app: App) -> None:
+    """An application has acted: did it fare as it should?"""
+    peer = app.peer
+    if app.fate == FOES:
+        if app.got or peer.got or app.open:
+            raise BrokenError(f"keys differ, and yet it is connected: {app}")
+        if app.gone and app.error not in {errno.ETIMEDOUT} | SAID:
+            raise BrokenError(f"keys differ, and it is {errno.errorcode.get(app.error, app.error)}: {app}")
+        peer.gone = peer.gone or (app.gone and not peer.voice.number)
+        return
+    if app.fate == LOOSE:
+        return
+    if app.error and not (app.fate == LATE and app.error in GIVEN_UP | SAID):
+        raise BrokenError(f"{errno.errorcode.get(app.error, app.error)}, and nobody aborted: {app}")
+    if app.gone and not app.error and app.got < peer.life.size:
+        raise BrokenError(f"the stream ended after {app.got} of {peer.life.size} bytes: {app}")
