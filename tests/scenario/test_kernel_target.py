@@ -33,9 +33,9 @@ from kernel_peer import (
 
 from labstack.core.errors import StackError
 from labstack.live.namespace import StepError
-from labstack.scenario.kernel import available, nursery, tables
-from labstack.scenario.kernel.target import Kernel
-from labstack.scenario.kernel.trial import trial
+from labstack.scenario.kernel import available, nursery
+from labstack.scenario.kernel.target import Kernel, trial
+from labstack.scenario.kernel.worker import parsed
 from labstack.scenario.target import Result, Ticket
 from labstack.stack.syscall import info
 from layers import ARP, ICMP, IP, TCP, UDP, Ether, ICMPv6EchoRequest, IPv6
@@ -385,10 +385,9 @@ def test_counters_count_from_the_targets_beginning(kernel: Kernel) -> None:
 def test_tables_are_read_as_nstat_reads_them() -> None:
     """/proc/net/netstat has pairs of lines, /proc/net/snmp6 one a counter."""
     text = "TcpExt: A B\nTcpExt: 1 -2\nIpExt: C\nIpExt: 3\n"
-    assert tables.parse([text, "Ip6InReceives   \t7\n"]) == {
+    assert parsed([text, "Ip6InReceives   \t7\n"]) == {
         "TcpExtA": 1, "TcpExtB": -2, "IpExtC": 3, "Ip6InReceives": 7,
     }  # fmt: skip
-    assert tables.since({"a": 1, "b": 2}, {"a": 1, "b": 5, "c": 1}) == {"b": 3, "c": 1}
 
 
 def test_shell_text_runs_inside(kernel: Kernel, tmp_path: Path) -> None:
@@ -499,7 +498,7 @@ import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with it ignored
 sys.path.insert(0, sys.argv[1])
 from labstack.scenario.kernel import nursery
-from labstack.scenario.kernel.target import Kernel
+from labstack.scenario.kernel.target import Kernel, trial
 from layers import IP, TCP
 kernel = Kernel(device=sys.argv[2])
 fd = kernel.socket(2, 1).result

@@ -22,5 +22,5 @@ def available() -> str:
     """Why the kernel cannot be a target here, with what would mend it; "" if it can."""
     if sys.platform != "linux":
         return f"the kernel target is Linux, and this is {sys.platform}"
-    why: str = import_module("labstack.scenario.kernel.trial").trial()
+    why: str = import_module("labstack.scenario.kernel.target").trial()
     return why

@@ -8,9 +8,11 @@ kernel sends and says when, to the microsecond, however late it is read. Imports
 """
 
 import contextlib
+import re
 import socket
 import struct
 import time
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from labstack.live import netlink, packet, tun
@@ -52,6 +54,36 @@ class Plan(NamedTuple):
     gateway: tuple[str, ...] = ()
     neighbours: tuple[tuple[str, bytes], ...] = ()
     remote: tuple[str, ...] = ()
+
+
+def planned(
+    link: str,
+    device: str,
+    mtu: int,
+    local: Sequence[str],
+    gateway: Sequence[str],
+    remote: Sequence[str],
+    neighbours: Mapping[str, str],
+) -> Plan:
+    """What was asked for, if it can be. Raises ValueError."""
+    ways = {"ip": ("auto", "tun", "veth"), "ether": ("auto", "veth")}
+    if link not in ways:
+        raise ValueError(f"link={link!r}: expected 'ip' (bare IP packets) or 'ether' (Ethernet frames)")
+    if device not in ways[link]:
+        raise ValueError(f"device={device!r}: expected one of {', '.join(ways[link])} for link={link!r}")
+    hosts = [f"{address}/{128 if ':' in address else 32}" for address in (*gateway, *remote, *neighbours)]
+    for prefix in (*local, *hosts):
+        netlink.parse_prefix(prefix)
+    macs = tuple((address, _hardware(mac)) for address, mac in neighbours.items())
+    return Plan(link, device, mtu, tuple(local), tuple(gateway), macs, tuple(remote))
+
+
+def _hardware(mac: str) -> bytes:
+    """The bytes of "02:00:00:00:00:01". Raises ValueError."""
+    parts = mac.split(":")
+    if len(parts) != 6 or not all(re.fullmatch("[0-9a-fA-F]{2}", part) for part in parts):
+        raise ValueError(f"{mac!r}: expected a MAC address, as 02:00:00:00:00:01")
+    return bytes.fromhex("".join(parts))
 
 
 class Furnisher:

@@ -10,6 +10,7 @@ import ctypes
 import errno
 import socket as names
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from labstack.scenario.kernel import layout
@@ -100,39 +101,16 @@ def connect(fd: int, addr: layout.Address | int | None) -> Back:
     return _back(libc.connect(fd, *_name(addr)))
 
 
-def listen(fd: int, backlog: int) -> Back:
-    return _back(libc.listen(fd, backlog))
-
-
-def shutdown(fd: int, how: int) -> Back:
-    return _back(libc.shutdown(fd, how))
-
-
-def close(fd: int) -> Back:
-    return _back(libc.close(fd))
-
-
-def _named(function: Any, fd: int, *rest: int) -> Back:
+def _named(name: str, fd: int, *flags: int) -> Back:
     """A call that hands back an address."""
     raw, size = _buffer(layout.ADDRESS_SIZE), ctypes.c_uint32(layout.ADDRESS_SIZE)
-    result = function(fd, raw, ctypes.byref(size), *rest)
+    result = getattr(libc, name)(fd, raw, ctypes.byref(size), *flags)
     return _back(result, layout.address(raw.raw[: size.value]))
 
 
-def accept(fd: int) -> Back:
-    return _named(libc.accept, fd)
-
-
-def accept4(fd: int, flags: int) -> Back:
-    return _named(libc.accept4, fd, flags)
-
-
-def getsockname(fd: int) -> Back:
-    return _named(libc.getsockname, fd)
-
-
-def getpeername(fd: int) -> Back:
-    return _named(libc.getpeername, fd)
+def _numbers(name: str, *numbers: int) -> Back:
+    """A call that takes numbers, and hands back nothing."""
+    return _back(getattr(libc, name)(*numbers))
 
 
 # reading
@@ -151,17 +129,6 @@ def _type(fd: int) -> int:
     return kind.value
 
 
-def _receive(fd: int, n: int | None, flags: int, asked: bool) -> tuple[Back, layout.Address | None]:
-    raw = None if n is None else _buffer(n)
-    length = NULL_SIZE if raw is None else len(raw)
-    name, size = (_buffer(layout.ADDRESS_SIZE), ctypes.c_uint32(layout.ADDRESS_SIZE)) if asked else (None, None)
-    result = libc.recvfrom(fd, raw, length, flags, name, ctypes.byref(size) if size else None)
-    back = _back(result)
-    data = b"" if raw is None or result < 0 else _got(fd, raw.raw, result, flags)
-    where = layout.address(name.raw[: size.value]) if name and size else None
-    return (back[0], back[1], data if result >= 0 else None), where
-
-
 def read(fd: int, n: int | None) -> Back:
     raw = None if n is None else _buffer(n)
     result = libc.read(fd, raw, NULL_SIZE if raw is None else len(raw))
@@ -169,12 +136,17 @@ def read(fd: int, n: int | None) -> Back:
 
 
 def recv(fd: int, n: int | None, flags: int = 0) -> Back:
-    return _receive(fd, n, flags, False)[0]
+    result, code, data = recvfrom(fd, n, flags)
+    return result, code, data and data[0]
 
 
 def recvfrom(fd: int, n: int | None, flags: int = 0) -> Back:
-    (result, code, data), where = _receive(fd, n, flags, True)
-    return result, code, None if result < 0 else (data, where)
+    raw = None if n is None else _buffer(n)
+    name, size = _buffer(layout.ADDRESS_SIZE), ctypes.c_uint32(layout.ADDRESS_SIZE)
+    length = NULL_SIZE if raw is None else len(raw)
+    back = _back(libc.recvfrom(fd, raw, length, flags, name, ctypes.byref(size)))
+    data = b"" if raw is None or back[0] < 0 else _got(fd, raw.raw, back[0], flags)
+    return *back[:2], (data, layout.address(name.raw[: size.value])) if back[0] >= 0 else None
 
 
 def readv(fd: int, sizes: list[int] | None) -> Back:
@@ -286,14 +258,6 @@ def poll(fds: list[tuple[int, int]], timeout: int) -> Back:
     return _back(result, [revents & 0xFFFF for _, _, revents in layout.POLLFD.iter_unpack(raw.raw)])
 
 
-def epoll_create(size: int) -> Back:
-    return _back(libc.epoll_create(size))
-
-
-def epoll_create1(flags: int = 0) -> Back:
-    return _back(libc.epoll_create1(flags))
-
-
 def epoll_ctl(ep: int, op: int, fd: int, events: int, data: int = 0) -> Back:
     event = layout.EPOLL_EVENT.pack(events & 0xFFFFFFFF, data & 0xFFFFFFFFFFFFFFFF)
     return _back(libc.epoll_ctl(ep, op, fd, event))
@@ -316,13 +280,12 @@ def figures(fd: int, options: list[tuple[int, int]], size: int) -> Back:
 
 
 CALLS: dict[str, Callable[..., Back]] = {
-    it.__name__: it
-    for it in (
-        socket, bind, connect, listen, shutdown, close, accept, accept4, getsockname, getpeername,
-        read, recv, recvfrom, readv, recvmsg, write, send, sendto, writev, sendmsg,
-        fcntl, ioctl, getsockopt, setsockopt, poll, epoll_create, epoll_create1, epoll_ctl, epoll_wait,
-        figures,
-    )
+    **{name: partial(_numbers, name) for name in ("listen", "shutdown", "close", "epoll_create", "epoll_create1")},
+    **{name: partial(_named, name) for name in ("accept", "accept4", "getsockname", "getpeername")},
+    **{it.__name__: it for it in (
+        socket, bind, connect, read, recv, recvfrom, readv, recvmsg, write, send, sendto, writev, sendmsg, fcntl, ioctl,
+        getsockopt, setsockopt, poll, epoll_ctl, epoll_wait, figures,
+    )},
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 
 A fork of a process that has everything imported, and a new network namespace, take a few milliseconds. Each request
 is a Plan with two sockets, the worker's ends; the answer is the worker's process id, with a descriptor of it. The
-worker itself says on its service socket how its network came to be: () with the packet socket and the TUN, or
+worker itself says on the second how its network came to be: () with the packet socket and the TUN, or
 (step, errno). Workers end when the nurse ends, and the nurse when who started her does.
 """
 
@@ -15,6 +15,7 @@ import resource
 import signal
 import socket
 import sys
+from multiprocessing.connection import Connection
 
 from labstack.live import namespaces
 from labstack.scenario.kernel import worker
@@ -54,12 +55,12 @@ def _born(nurse: int, control: socket.socket, plan: Plan, fds: list[int]) -> Non
             os._exit(1)
         control.detach()
         top = _top()
-        calls, service = (socket.socket(fileno=fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, top)) for fd in fds)
+        calls, others = (socket.socket(fileno=fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, top)) for fd in fds)
         _silence(top)
-        for fd in _furnished(plan, service):  # kept here, too: whoever closes them last waits for the kernel
+        for fd in _furnished(plan, others):  # kept here, too: whoever closes them last waits for the kernel
             fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, top)
             os.close(fd)
-        worker.work(calls, service)
+        worker.work(Connection(calls.detach()), Connection(others.detach()))
     finally:
         os._exit(1)
 
@@ -77,7 +78,7 @@ def _silence(top: int) -> None:
     os.closerange(3, top)
 
 
-def _furnished(plan: Plan, service: socket.socket) -> list[int]:
+def _furnished(plan: Plan, others: socket.socket) -> list[int]:
     """Leave the nurse's network for a new one, furnish it, and tell."""
     maker = None
     try:
@@ -85,7 +86,7 @@ def _furnished(plan: Plan, service: socket.socket) -> list[int]:
         maker = Furnisher(plan)
         fds = maker.furnish()
     except OSError as error:
-        service.send(marshal.dumps((maker.step if maker else "unshare", error.errno or 0)))
+        others.send(marshal.dumps((maker.step if maker else "unshare", error.errno or 0)))
         os._exit(1)
-    socket.send_fds(service, [marshal.dumps(())], fds)
+    socket.send_fds(others, [marshal.dumps(())], fds)
     return fds

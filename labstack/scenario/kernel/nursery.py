@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -36,10 +37,10 @@ class NoKernelError(OSError):
 
 
 class Worker(NamedTuple):
-    """One worker: its sockets for calls and for service, the descriptors of its wire, and of itself."""
+    """One worker: its pipes for calls and for all else, the descriptors of its wire, and of itself."""
 
-    calls: socket.socket
-    service: socket.socket
+    calls: Connection
+    others: Connection
     fds: list[int]
     pid: int
     watch: int
@@ -75,7 +76,7 @@ class Nursery:
 
     def _worker(self, plan: Plan) -> Worker:
         calls, theirs = socket.socketpair()
-        service, other = socket.socketpair()
+        others, other = socket.socketpair()
         fds: list[int] = []
         try:
             with self.lock, theirs, other:
@@ -83,20 +84,22 @@ class Nursery:
                 pid, fds, _, _ = socket.recv_fds(self.control, 4, 1, socket.MSG_CMSG_CLOEXEC)
                 if not pid:
                     raise StepError("nurse", errno.EPIPE, "she is gone")
-            service.settimeout(PATIENCE)
-            message, wire, _, _ = socket.recv_fds(service, 4096, 2, socket.MSG_CMSG_CLOEXEC)
+            others.settimeout(PATIENCE)
+            message, wire, _, _ = socket.recv_fds(others, 4096, 2, socket.MSG_CMSG_CLOEXEC)
             failed = marshal.loads(message) if message else ("worker", errno.EPIPE)
             if failed:
                 raise StepError(failed[0], failed[1], "")
         except BaseException as error:
-            for it in (calls, service):
+            for it in (calls, others):
                 it.close()
             for fd in fds:
                 os.close(fd)
             if isinstance(error, OSError) and not isinstance(error, StepError):
                 raise StepError("nurse", error.errno or errno.EPIPE, "she does not answer") from None
             raise
-        return Worker(calls, service, wire, int.from_bytes(pid, "little"), fds[0])
+        others.settimeout(None)
+        pipes = Connection(calls.detach()), Connection(others.detach())
+        return Worker(*pipes, wire, int.from_bytes(pid, "little"), fds[0])
 
     @property
     def alive(self) -> bool:

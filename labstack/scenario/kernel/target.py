@@ -14,7 +14,6 @@ by the thread that made the call. Times are ns since the target was made (CLOCK_
 
 import contextlib
 import errno
-import marshal
 import os
 import re
 import select
@@ -25,9 +24,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 from labstack.core.errors import StackError
-from labstack.scenario.calls import LOCAL
-from labstack.scenario.kernel import asked, framing, nursery, steady, tables
-from labstack.scenario.kernel.wire import Wire, clocks
+from labstack.live import doctor
+from labstack.live.namespace import StepError
+from labstack.scenario.calls import LOCAL, result
+from labstack.scenario.kernel import nursery, steady
+from labstack.scenario.kernel.furnish import planned
+from labstack.scenario.kernel.nursery import NoKernelError
+from labstack.scenario.kernel.wire import Wire, clocks, hidden
 from labstack.scenario.syscalls import Back, Syscalls
 from labstack.scenario.target import Packet, Result, Ticket
 from labstack.stack.syscall import info
@@ -86,28 +89,32 @@ class Kernel(Syscalls):
         mss: int = 0,
         name: str = "kernel",
     ) -> None:
-        plan = asked.plan(link, device, mtu, local, gateway, remote, neighbours or {}, hide)
+        plan = planned(link, device, mtu, local, gateway, remote, neighbours or {})
+        unseen = hidden(hide)
         self.name = name
         self.link = link
         self._fault = ""
         self._number = 0
         self._sent: deque[Packet] = deque()
-        self._buffer = b""
         self._blocked: dict[int, str] = {}  # ticket: the call
-        self._returned: dict[int, tuple[int, Any]] = {}
+        self._returned: dict[int, tuple[int, Result | str]] = {}  # ticket: when, what; or what is wrong with the call
         self._worker = nursery.nursery().worker(plan)
-        self.wire = Wire(link, self._worker.fds, mtu, hide, mss)
+        self.wire = Wire(link, self._worker.fds, mtu, unseen, mss)
         self._ended = False
         self._untidy = False  # programs may run in the namespace
         self._steady = steady.hold()
-        self._poll = select.poll()
-        for fd in (self.wire.fd, self._worker.calls.fileno()):
-            self._poll.register(fd, select.POLLIN)
+        self._poll, self._back = select.poll(), select.poll()  # for packets and what returns; for the latter
+        for poll, fd in (
+            (self._poll, self.wire.fd),
+            (self._poll, self._worker.calls),
+            (self._back, self._worker.calls),
+        ):
+            poll.register(fd, select.POLLIN)
         self._start = self._last = self.held_up = 0
         try:
             for key, value in (sysctls or {}).items():
                 self.sysctl(key, str(value))
-            self._before = tables.parse(self._ask("tables"))
+            self._before: dict[str, int] = self._ask("counters")
         except BaseException:
             self.end()
             raise
@@ -141,7 +148,7 @@ class Kernel(Syscalls):
         self._number = number = self._number + 1
         self._blocked[number] = name
         try:
-            framing.send(self._worker.calls, (number, name, asked.plain(args)))
+            self._worker.calls.send((number, name, _plain(args)))
         except OSError:
             raise self._gone() from None
         returned = self._returns(number, may_block)
@@ -151,14 +158,14 @@ class Kernel(Syscalls):
         back = self._returned.pop(number)[1]
         if isinstance(back, str):
             raise StackError(errno.EINVAL, f"{name}{args}: {back}")
-        return Result(*back)
+        return back
 
     def finished(self, ticket: Ticket) -> tuple[int, Result] | None:
         """When (ns) and with what a call that blocked returned; None if it still blocks."""
         self._check()
         self._receive()
         found = self._returned.get(ticket.number)
-        return found and (found[0], Result(*found[1]))
+        return (found[0], found[1]) if found and isinstance(found[1], Result) else None
 
     def _lingers(self, fd: Any) -> bool:
         """May close() wait? Without SO_LINGER it may sleep in the kernel for a moment, but it does not block."""
@@ -186,19 +193,13 @@ class Kernel(Syscalls):
 
     def _receive(self) -> None:
         """Take what has returned."""
-        try:
-            while data := self._worker.calls.recv(65_536, socket.MSG_DONTWAIT):
-                self._buffer += data
-        except BlockingIOError:
-            pass
-        except OSError:
-            raise self._gone() from None
-        else:
-            raise self._gone()
-        while len(self._buffer) >= 4 and len(self._buffer) >= (end := 4 + int.from_bytes(self._buffer[:4], "little")):
-            number, at, back = marshal.loads(self._buffer[4:end])
-            self._buffer = self._buffer[end:]
-            self._returned[number] = at - self._start, asked.shaped(self._blocked.pop(number), back)
+        while self._back.poll(0):
+            try:
+                number, at, back = self._worker.calls.recv()
+            except (OSError, EOFError):
+                raise self._gone() from None
+            name = self._blocked.pop(number)
+            self._returned[number] = at - self._start, back if isinstance(back, str) else result(name, back)
 
     # packets and time
 
@@ -293,7 +294,8 @@ class Kernel(Syscalls):
 
     def counters(self) -> dict[str, int]:
         """What the kernel has counted here since the target was made, by the names of nstat."""
-        return tables.since(self._before, tables.parse(self._ask("tables")))
+        now = self._ask("counters")
+        return {name: n - self._before.get(name, 0) for name, n in now.items() if n != self._before.get(name, 0)}
 
     def shell(self, text: str, folder: str = ".", variables: Mapping[str, str] | None = None) -> tuple[int, str]:
         """Run a text by sh, inside: its status, and what it printed. It can do here what whoever runs us can do.
@@ -308,8 +310,10 @@ class Kernel(Syscalls):
         """Have the worker's main thread do something. Raises its OSError."""
         self._check()
         try:
-            framing.send(self._worker.service, (operation, args))
-            kind, back = framing.receive(self._worker.service)
+            self._worker.others.send((operation, args))
+            if not self._worker.others.poll(PATIENCE / 10**9):
+                raise EOFError
+            kind, back = self._worker.others.recv()
         except (OSError, EOFError):
             raise self._gone(f"{operation} was not answered") from None
         except BaseException:  # interrupted: what comes next would be its answer
@@ -343,7 +347,7 @@ class Kernel(Syscalls):
         nursery.kill(self._worker.watch)
         os.close(self._worker.watch)
         self._worker.calls.close()
-        self._worker.service.close()
+        self._worker.others.close()
         steady.release(self._steady)
 
     def __enter__(self) -> Self:
@@ -351,3 +355,27 @@ class Kernel(Syscalls):
 
     def __exit__(self, *_: object) -> None:
         self.end()
+
+
+def _plain(value: Any) -> Any:
+    """An argument, or a list of them, as a value of the plain kinds that another process knows."""
+    if value is None or isinstance(value, str):
+        return value and str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, Sequence):
+        return tuple(map(_plain, value))
+    raise StackError(errno.EINVAL, f"{value!r}: expected a number, bytes, text, or a list of them")
+
+
+def trial() -> str:
+    """Can the kernel be a target here? Why not, with what would mend it; "" if it can."""
+    try:
+        Kernel().end()
+    except NoKernelError as error:
+        return str(error)
+    except StepError as error:
+        return doctor.render([doctor.device_check("veth", error)])
+    return ""

@@ -13,7 +13,7 @@ import socket
 import struct
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from labstack.scenario.kernel.furnish import FAR_MAC, MAC, SO_TIMESTAMPNS
 from labstack.scenario.station import tcp_size
@@ -39,10 +39,10 @@ class Wire:
 
     mss: of super-segments, see Kernel
     link: what packets are, "ip" or "ether"; fds: the packet socket, and the TUN if there is one; mtu: in bytes
-    hide: names of NOISE that nobody sees
+    hide: what nobody sees, as hidden() has it
     """
 
-    def __init__(self, link: str, fds: list[int], mtu: int, hide: Collection[str], mss: int = 0) -> None:
+    def __init__(self, link: str, fds: list[int], mtu: int, hide: Mapping[int, str], mss: int = 0) -> None:
         self.sock = socket.socket(fileno=fds[0])
         self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # the interface was down when it was bound
         self.fd = fds[0]
@@ -52,7 +52,7 @@ class Wire:
         self.net = ETH_HLEN if link == "ether" else 0
         self.most = ETH_HLEN + mtu
         self.mss = mss
-        self.hide = {kind: name for name in hide for kind in NOISE[name]}
+        self.hide = hide
         self.count: Counter[str] = Counter()
 
     def read(self) -> tuple[int, bytes] | None:
@@ -104,6 +104,13 @@ class Wire:
         if self.tun >= 0:
             os.close(self.tun)
             self.tun = -1
+
+
+def hidden(names: Collection[str]) -> dict[int, str]:
+    """The types of ICMPv6 in these parts of NOISE, with their names. Raises ValueError for another name."""
+    if unknown := set(names) - NOISE.keys():
+        raise ValueError(f"hide={sorted(unknown)}: expected some of {', '.join(NOISE)}")
+    return {kind: name for name in names for kind in NOISE[name]}
 
 
 def _unasked(data: bytes, net: int) -> int:
