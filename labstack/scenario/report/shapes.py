@@ -4,14 +4,16 @@
 Sequence numbers count from their SYN, the values of timestamps, ports and identifications are left out.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from labstack.packetdrill.script import Option
+from labstack.scenario.packets import tcpopt
+from labstack.scenario.packets.flow import MOD
+from labstack.scenario.packets.segments import BITS
+from labstack.scenario.packets.wire import ACK, PROTOCOLS, SYN, Wire, take_apart
 from labstack.scenario.verdict import Passed
-from layers import ICMP, IP, TCP, UDP, ICMPv6, IPv6
 
-MOD = 1 << 32
-SYN, ACK = 0x02, 0x10
-VOLATILE = {"Timestamp", "MD5", "TFO", "Experiment"}  # options whose values are of one run only
+VOLATILE = {"TS", "md5", "FO", "FOEXP"}  # options whose values are of one run only
 
 
 class Shape(NamedTuple):
@@ -41,58 +43,35 @@ class Shaper:
 
     def __init__(self, link: str = "ip") -> None:
         self.skip = 0 if link == "ip" else 14
-        self.first: dict[tuple[Any, ...], int] = {}
+        self.first: dict[tuple[bytes, int, bytes, int], int] = {}
 
     def shape(self, passed: Passed) -> Shape:
-        raw = passed.data[self.skip :]
-        packet: Any = IPv6(raw) if raw[:1] and raw[0] >> 4 == 6 else IP(raw)
-        blank = Shape(passed.at, passed.inbound, "IP")
-        if TCP in packet:
-            return self._tcp(blank, packet, packet[TCP])
-        for layer in (UDP, ICMP, ICMPv6):
-            if layer in packet:
-                found = packet[layer]
-                flags = "" if layer is UDP else f"type {found.type} code {found.code}"
-                return blank._replace(what=layer.__name__, flags=flags, size=len(bytes(found.payload)), ip=_ip(packet))
-        return blank._replace(what=type(packet).__name__, size=len(raw))
+        wire = take_apart(passed.data[self.skip :])
+        if isinstance(wire, str):
+            return Shape(passed.at, passed.inbound, wire, size=len(passed.data))
+        ip, what = f"tos {wire.tos} ttl {wire.ttl}", PROTOCOLS.get(wire.proto, f"protocol {wire.proto}").upper()
+        blank = Shape(passed.at, passed.inbound, what, size=len(wire.payload), ip=ip)
+        if wire.tcp is not None:
+            return self._tcp(blank, wire)
+        return blank._replace(flags=f"type {wire.payload[0]} code {wire.payload[1]}") if "ICMP" in what and wire.payload[1:] else blank
 
-    def _tcp(self, blank: Shape, packet: Any, tcp: Any) -> Shape:
-        there = (packet.src, tcp.sport, packet.dst, tcp.dport)
-        back = (packet.dst, tcp.dport, packet.src, tcp.sport)
-        flags = int(tcp.flags)
-        if flags & SYN:
-            self.first[there] = tcp.seq
-        seq = (tcp.seq - self.first.setdefault(there, tcp.seq)) % MOD
-        ack = (tcp.ack - self.first.setdefault(back, (tcp.ack - 1) % MOD)) % MOD if flags & ACK else 0
-        return blank._replace(
-            what="TCP",
-            flags="".join(letter for bit, letter in FLAGS if flags & bit) or "-",
-            seq=seq,
-            ack=ack,
-            size=len(bytes(tcp.payload)),
-            win=tcp.window,
-            options=tuple(_option(*option) for option in tcp.options),
-            ip=_ip(packet),
+    def _tcp(self, blank: Shape, wire: Wire) -> Shape:
+        head = wire.head
+        there, back = (wire.src, head.sport, wire.dst, head.dport), (wire.dst, head.dport, wire.src, head.sport)
+        if head.flags & SYN:
+            self.first[there] = head.seq
+        seq = (head.seq - self.first.setdefault(there, head.seq)) % MOD
+        ack = (head.ack - self.first.setdefault(back, (head.ack - 1) % MOD)) % MOD if head.flags & ACK else 0
+        flags = "".join([letter for letter, bit in BITS.items() if head.flags & bit]) or "-"
+        options = tuple(map(_word, tcpopt.decode(wire.options)))
+        return blank._replace(flags=flags, seq=seq, ack=ack, win=head.window, options=options)
+
+
+def _word(option: Option) -> str:
+    """An option without what is of one run only; SACK blocks by their lengths."""
+    if option.name == "sack":
+        edges = [edge for edge in option.values if isinstance(edge, int)]
+        return " ".join(
+            ["sack", *(str((end - start) % MOD) for start, end in zip(edges[::2], edges[1::2], strict=False))]
         )
-
-
-FLAGS = ((0x01, "F"), (0x02, "S"), (0x04, "R"), (0x08, "P"), (0x10, "."), (0x20, "U"), (0x40, "E"), (0x80, "W"))
-
-
-def _option(name: Any, value: Any = None, *more: Any) -> str:
-    shown = "" if value in (None, b"", ()) or name in VOLATILE else " " + _value(name, value)
-    return f"{NAMES.get(name, name)}{shown}"
-
-
-NAMES = {"MSS": "mss", "WScale": "wscale", "SAckOK": "sackOK", "SAck": "sack", "Timestamp": "TS", "NOP": "nop",
-         "EOL": "eol"}  # fmt: skip
-
-
-def _value(name: str, value: Any) -> str:
-    if name == "SAck":  # absolute on the wire: only how many blocks, and how long
-        return " ".join(str((end - start) % MOD) for start, end in zip(value[::2], value[1::2], strict=False))
-    return value.hex() if isinstance(value, bytes) else str(value)
-
-
-def _ip(packet: Any) -> str:
-    return f"tos {packet.tos} ttl {packet.ttl}" if hasattr(packet, "tos") else f"tos {packet.tc} ttl {packet.hlim}"
+    return option.name if option.name in VOLATILE else tcpopt.word(option)
