@@ -14,7 +14,7 @@ from labstack.packetdrill.parser import parse
 from labstack.packetdrill.script import Packet, Syscall, Tcp
 from labstack.scenario import collect
 from labstack.scenario.mutate import mutate
-from labstack.scenario.mutate.moves import MOVES, Steps, halves, inbound, mutant
+from labstack.scenario.mutate.moves import MOVES, Steps, halves, inbound, moved, mutant
 from labstack.scenario.mutate.mutate import Done, Task, base_of, hunt, trial
 from labstack.scenario.settings import Settings
 from labstack.scenario.verdict import ERROR, PASS
@@ -81,7 +81,7 @@ def test_a_mutant_follows_from_its_seed_alone() -> None:
 @settings(max_examples=25, deadline=None)
 def test_a_move_leaves_everything_else_as_it_was(move: str, more: int, seed: int) -> None:
     steps = STEPS
-    changed = MOVES[move](Random(seed), steps, 4)
+    changed = moved(Random(seed), steps, 4, move)
     assert changed is not None
     assert len(changed) == len(steps) + more
     assert [step.at for step in changed] == sorted(step.at for step in changed)

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from labstack.packetdrill import symbols
 from labstack.packetdrill.script import Code, Place
 from labstack.scenario.code import statements
 from labstack.scenario.code.budget import BLOCK, Budget, StopError
@@ -26,16 +27,12 @@ SCRIPT = 5 * BLOCK  # steps of all blocks of a script
 LONGEST_SHOWN = 200  # characters of a value in a message
 OWN = ("tcpi_", "tcpv_", "bbr_", "dctcp_")  # how names of tcp_info and of congestion control's figures begin
 
-#: Linux's linux/tcp.h, net/tcp_states.h
-CONSTANTS: dict[str, int] = {
-    "TCP_ESTABLISHED": 1, "TCP_SYN_SENT": 2, "TCP_SYN_RECV": 3, "TCP_FIN_WAIT1": 4, "TCP_FIN_WAIT2": 5,
-    "TCP_TIME_WAIT": 6, "TCP_CLOSE": 7, "TCP_CLOSE_WAIT": 8, "TCP_LAST_ACK": 9, "TCP_LISTEN": 10, "TCP_CLOSING": 11,
-    "TCP_NEW_SYN_RECV": 12,
-    "TCP_CA_Open": 0, "TCP_CA_Disorder": 1, "TCP_CA_CWR": 2, "TCP_CA_Recovery": 3, "TCP_CA_Loss": 4,
-    "TCPI_OPT_TIMESTAMPS": 1, "TCPI_OPT_SACK": 2, "TCPI_OPT_WSCALE": 4, "TCPI_OPT_ECN": 8, "TCPI_OPT_ECN_SEEN": 16,
-    "TCPI_OPT_SYN_DATA": 32, "TCPI_OPT_USEC_TS": 64, "TCPI_OPT_TFO_CHILD": 128,
-    "TCP_INFINITE_SSTHRESH": 0x7FFFFFFF,
-}  # fmt: skip
+CONSTANTS: dict[str, int] = (
+    symbols.GROUPS["state"]
+    | symbols.GROUPS["TCP_CA_"]
+    | symbols.GROUPS["TCPI_OPT_"]
+    | {"TCP_INFINITE_SSTHRESH": 0x7FFFFFFF}
+)
 
 
 class CodeError(Exception):

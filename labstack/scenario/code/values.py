@@ -218,19 +218,17 @@ class Expressions:
             return self._print(args, **named) if named.keys() <= {"sep", "end"} else refuse("print with more")
         if name in self.functions:
             return self._user(self.functions[name], args, named)
-        function = functions.FUNCTIONS.get(name)
-        if function is None:
+        if name not in functions.FUNCTIONS:
             refuse(f"{name}()")
         if named:
             refuse(f"{name}() with named arguments")
-        return function(self.budget, args)
+        return functions.call(self.budget, name, args)
 
     def _method(self, func: ast.Attribute, args: list[Any], named: dict[str, Any]) -> Any:
         value = self.do(func.value)
-        method = functions.METHODS.get(type(value), {}).get(func.attr)
-        if method is None or named:
+        if func.attr not in functions.METHODS.get(type(value), ()) or named:
             refuse(f".{func.attr}")
-        return method(self.budget, value, args)
+        return functions.method(self.budget, value, func.attr, args)
 
     def _print(self, args: list[Any], sep: Any = " ", end: Any = "\n") -> None:
         parts = [functions.text(self.budget, value) for value in args]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What can happen to the packets of a script on their way: dropped, duplicated, reordered, delayed, split, flipped.
 
-A script is a list of steps here: what is done to the host, and when. Each move makes another list of it, or None if
-there is nothing that it could be applied to. Everything follows from the generator that is given.
+A script is a list of steps here: what is done to the host, and when. Each move is applied to one packet and what
+comes after it. Everything follows from the generator that is given.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ class Step(NamedTuple):
 
 
 Steps = tuple[Step, ...]
-Move = Callable[[Random, Steps, int], Steps | None]
+Move = Callable[[Random, Steps, int], Steps]  # of the steps from a packet on; and the version of IP
 
 
 def mutant(steps: Steps, version: int, name: str, seed: int) -> tuple[Steps, tuple[str, ...]]:
@@ -38,11 +38,22 @@ def mutant(steps: Steps, version: int, name: str, seed: int) -> tuple[Steps, tup
     made: list[str] = []
     for _ in range(rng.choice(MOVES_MADE)):
         move = rng.choice(list(MOVES))
-        changed = MOVES[move](rng, steps, version)
+        changed = moved(rng, steps, version, move)
         if changed is not None:
             steps = changed
             made.append(move)
     return steps, tuple(made)
+
+
+def moved(rng: Random, steps: Steps, version: int, move: str) -> Steps | None:
+    """The steps after a move; None if there is no packet that it could be applied to."""
+    where = [i for i in inbound(steps) if move != "split" or _length(steps[i]) > 1]
+    if move == "reorder":  # the last one has none behind it
+        where = where[:-1]
+    if not where:
+        return None
+    i = rng.choice(where)
+    return tuple(sorted((*steps[:i], *MOVES[move](rng, steps[i:], version)), key=lambda step: step.at))
 
 
 def inbound(steps: Sequence[Step]) -> list[int]:
@@ -50,49 +61,27 @@ def inbound(steps: Sequence[Step]) -> list[int]:
     return [i for i, step in enumerate(steps) if isinstance(step.action, Packet)]
 
 
-def _drop(rng: Random, steps: Steps, _: int) -> Steps | None:
-    where = inbound(steps)
-    if not where:
-        return None
-    i = rng.choice(where)
-    return steps[:i] + steps[i + 1 :]
+def _drop(rng: Random, steps: Steps, _: int) -> Steps:
+    return steps[1:]
 
 
-def _duplicate(rng: Random, steps: Steps, _: int) -> Steps | None:
-    where = inbound(steps)
-    if not where:
-        return None
-    i = rng.choice(where)
-    copy = steps[i]._replace(at=steps[i].at + rng.choice(LATER))
-    return _sorted((*steps[: i + 1], copy, *steps[i + 1 :]))
+def _duplicate(rng: Random, steps: Steps, _: int) -> Steps:
+    return steps[0], steps[0]._replace(at=steps[0].at + rng.choice(LATER)), *steps[1:]
 
 
-def _reorder(rng: Random, steps: Steps, _: int) -> Steps | None:
-    where = inbound(steps)
-    if len(where) < 2:
-        return None
-    n = rng.randrange(len(where) - 1)
-    i, j = where[n], where[min(n + rng.choice((1, 1, 2, 3)), len(where) - 1)]
-    swapped = list(steps)
-    swapped[i], swapped[j] = steps[j]._replace(at=steps[i].at), steps[i]._replace(at=steps[j].at)
-    return tuple(swapped)
+def _reorder(rng: Random, steps: Steps, _: int) -> Steps:
+    others = inbound(steps)[1:]
+    i = others[min(rng.choice((0, 0, 1, 2)), len(others) - 1)]
+    first, other = steps[0]._replace(at=steps[i].at), steps[i]._replace(at=steps[0].at)
+    return other, *steps[1:i], first, *steps[i + 1 :]
 
 
-def _delay(rng: Random, steps: Steps, _: int) -> Steps | None:
-    where = inbound(steps)
-    if not where:
-        return None
-    i = rng.choice(where)
-    late = steps[i]._replace(at=steps[i].at + rng.choice(DELAYS))
-    return _sorted((*steps[:i], late, *steps[i + 1 :]))
+def _delay(rng: Random, steps: Steps, _: int) -> Steps:
+    return steps[0]._replace(at=steps[0].at + rng.choice(DELAYS)), *steps[1:]
 
 
-def _split(rng: Random, steps: Steps, _: int) -> Steps | None:
-    where = [i for i in inbound(steps) if _length(steps[i]) > 1]
-    if not where:
-        return None
-    i = rng.choice(where)
-    return (*steps[:i], *halves(steps[i], rng.randrange(1, _length(steps[i]))), *steps[i + 1 :])
+def _split(rng: Random, steps: Steps, _: int) -> Steps:
+    return *halves(steps[0], rng.randrange(1, _length(steps[0]))), *steps[1:]
 
 
 def halves(step: Step, at: int) -> tuple[Step, Step]:
@@ -106,15 +95,10 @@ def halves(step: Step, at: int) -> tuple[Step, Step]:
     return step._replace(action=packet._replace(body=first)), step._replace(action=packet._replace(body=second))
 
 
-def _flip(rng: Random, steps: Steps, version: int) -> Steps | None:
-    where = inbound(steps)
-    if not where:
-        return None
-    i = rng.choice(where)
-    flip = Flip(rng.randrange(headers(steps[i].action, version)), 1 << rng.randrange(8))
-    if rng.random() < 0.2:
-        flip = flip._replace(mask=rng.randrange(1, 256))
-    return (*steps[:i], steps[i]._replace(flips=(*steps[i].flips, flip)), *steps[i + 1 :])
+def _flip(rng: Random, steps: Steps, version: int) -> Steps:
+    mask = 1 << rng.randrange(8) if rng.random() < 0.8 else rng.randrange(1, 256)
+    flip = Flip(rng.randrange(headers(steps[0].action, version)), mask)
+    return steps[0]._replace(flips=(*steps[0].flips, flip)), *steps[1:]
 
 
 def headers(packet: Any, version: int) -> int:
@@ -132,10 +116,6 @@ def headers(packet: Any, version: int) -> int:
 def _length(step: Step) -> int:
     packet: Any = step.action
     return packet.body.size if isinstance(packet.body, Tcp) else 0
-
-
-def _sorted(steps: Sequence[Step]) -> Steps:
-    return tuple(sorted(steps, key=lambda step: step.at))
 
 
 MOVES: dict[str, Move] = {

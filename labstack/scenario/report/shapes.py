@@ -53,7 +53,8 @@ class Shaper:
         blank = Shape(passed.at, passed.inbound, what, size=len(wire.payload), ip=ip)
         if wire.tcp is not None:
             return self._tcp(blank, wire)
-        return blank._replace(flags=f"type {wire.payload[0]} code {wire.payload[1]}") if "ICMP" in what and wire.payload[1:] else blank
+        of_icmp = "ICMP" in what and len(wire.payload) > 1
+        return blank._replace(flags=f"type {wire.payload[0]} code {wire.payload[1]}") if of_icmp else blank
 
     def _tcp(self, blank: Shape, wire: Wire) -> Shape:
         head = wire.head
