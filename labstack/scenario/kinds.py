@@ -15,7 +15,8 @@ from labstack.scenario import kernel
 from labstack.scenario.calls import Calls
 from labstack.scenario.families import by_name, families, words
 from labstack.scenario.mutate import trial as mutate_trial
-from labstack.scenario.play.scenario import Scenario, load
+from labstack.scenario.mutate.judge import Judged
+from labstack.scenario.play.scenario import TARGETS, load
 from labstack.scenario.report import evidence
 from labstack.scenario.report.watch import Watch
 from labstack.scenario.script import runner
@@ -30,30 +31,13 @@ class NoTargetError(Exception):
     """A target is not to be had here; str() is why, and what would mend it."""
 
 
-class Maker(NamedTuple):
-    """How a target is made for a script, and for a function; both raise NoTargetError where there can be none."""
-
-    script: Callable[[Script, Settings], Any]
-    function: Callable[[Scenario, Settings], Any]
-
-
-def _kernel(**needs: Any) -> Any:
-    """Linux as a scenario needs it."""
+def _target(name: str, needs: dict[str, Any], settings: Settings) -> Any:
+    """A target with these arguments. Raises NoTargetError where there can be none."""
+    if name == "lab":
+        return Calls(**needs, seed=settings.seed, events=settings.events)
     if reason := kernel.available():
         raise NoTargetError(reason)
     return kernel.make(**needs)
-
-
-def _kernel_of(script: Script, settings: Settings) -> Any:
-    it = plan(script, settings)
-    needs = {"device": "veth", "mss": it.mss} if it.mss else {}  # a TUN of ours takes packets as they are
-    return _kernel(local=(it.cidr,), mtu=it.mtu, remote=(it.remote,), **needs)
-
-
-TARGETS = {
-    "lab": Maker(runner.lab, lambda it, settings: Calls(**it.needs, seed=settings.seed, events=settings.events)),
-    "kernel": Maker(_kernel_of, lambda it, settings: _kernel(**it.needs)),
-}
 
 
 class Known(NamedTuple):
@@ -122,13 +106,14 @@ def _script(file: str, settings: Settings) -> Ready:
     expected = _expected(script)
 
     def play(name: str) -> Played:
+        puzzling = name not in expected
         if mutate_trial.by_invariants(script):
-            judged: Any = Watch(mutate_trial.host(script, settings))
-            return _watched(judged, lambda _: mutate_trial.play(script, judged, settings), name not in expected)
-        made = TARGETS[name].script(script, settings)
-        return _watched(Watch(made), lambda target: runner.play(script, target, settings), name not in expected)
+            judged: Any = Watch(runner.lab(script, settings, Judged))
+            return _watched(judged, lambda _: mutate_trial.play(script, judged, settings), puzzling)
+        made = _target(name, plan(script, settings).needs(name), settings)
+        return _watched(Watch(made), lambda target: runner.play(script, target, settings), puzzling)
 
-    return Ready(covers, only or tuple(TARGETS), families(script), expected, play)
+    return Ready(covers, only or TARGETS, families(script), expected, play)
 
 
 def _function(path: str, name: str, settings: Settings) -> Ready:
@@ -141,7 +126,7 @@ def _function(path: str, name: str, settings: Settings) -> Ready:
         if it.hosts:
             lab = Lab(**it.needs, seed=settings.seed)
             return _told(lab.history, it.play(lab, settings.ip_version), puzzling)
-        made = TARGETS[target].function(it, settings)
+        made = _target(target, it.needs, settings)
         return _watched(Watch(made), lambda target: it.play(target, settings.ip_version), puzzling)
 
     return Ready(it.covers, it.targets, it.ips, it.expected, play)

@@ -3,13 +3,15 @@
 
 from labstack.packetdrill.parser import parse
 from labstack.scenario.mutate import trial as mutate_trial
+from labstack.scenario.mutate.judge import Judged
+from labstack.scenario.script import runner
 from labstack.scenario.settings import Settings
 
 
 def broken(text: str) -> str:
     """The invariant that a script breaks."""
     script, settings = parse(text), Settings(events=2000)
-    failure = mutate_trial.play(script, mutate_trial.host(script, settings), settings)
+    failure = mutate_trial.play(script, runner.lab(script, settings, Judged), settings)
     return failure.why if failure else ""
 
 

@@ -16,8 +16,9 @@ from labstack.packetdrill.parser import parse
 from labstack.packetdrill.script import ScriptError
 from labstack.scenario.mutate import trial as mutate_trial
 from labstack.scenario.mutate.came import Came
-from labstack.scenario.mutate.judge import signature
+from labstack.scenario.mutate.judge import Judged, signature
 from labstack.scenario.packets.wire import Wire, take_apart
+from labstack.scenario.script import runner
 from labstack.scenario.settings import Settings
 from labstack.stack.stack import Stack
 from labstack.tcp import ackgen, closing, islands, opening, receive, window
@@ -39,7 +40,7 @@ def why(text: str) -> str:
     """The invariant that a script breaks, "" if it breaks none."""
     script, settings = parse(text), Settings(events=5000)
     assert mutate_trial.by_invariants(script)
-    failure = mutate_trial.play(script, mutate_trial.host(script, settings), settings)
+    failure = mutate_trial.play(script, runner.lab(script, settings, Judged), settings)
     return failure.why if failure else ""
 
 
@@ -201,7 +202,7 @@ def test_a_flip_that_cannot_be_is_told_with_its_place(note: str) -> None:
 
 def test_flips_reach_the_packet_of_their_event() -> None:
     script = parse(f"// flip: 5 33:0x18\n{SERVER}")
-    host = mutate_trial.host(script, Settings())
+    host = runner.lab(script, Settings(), Judged)
     assert mutate_trial.play(script, host, Settings()) is None
     frames = [it.event.frame for it in host.history.records if it.host == "h1" and isinstance(it.event, Rx)]
     wires = [take_apart(frame.cuts()[0]) for frame in frames]

@@ -15,15 +15,15 @@ from typing import Any, NamedTuple
 from labstack.packetdrill.printer import show
 from labstack.packetdrill.script import ABSOLUTE, Event, Note, Packet, Place, Script, ScriptError, Tcp, When
 from labstack.scenario import kinds
-from labstack.scenario.calls import Calls
 from labstack.scenario.mutate import trial as mutate_trial
-from labstack.scenario.mutate.judge import signature
+from labstack.scenario.mutate.judge import Judged, signature
 from labstack.scenario.mutate.loose import Loose
 from labstack.scenario.mutate.moves import Step, Steps, mutant
 from labstack.scenario.mutate.shrink import smallest
 from labstack.scenario.record import script as record_script
 from labstack.scenario.record.history import of_history
 from labstack.scenario.record.story import UnfitError
+from labstack.scenario.script import runner
 from labstack.scenario.script.plan import plan
 from labstack.scenario.settings import Settings
 from labstack.sim.world import UnendingError
@@ -103,15 +103,14 @@ def base_of(script: Script, settings: Settings) -> Base:
 
     Raises UnfitError for one whose packets cannot be told, ScriptError.
     """
-    it = plan(script, settings)
-    calls = Calls(seed=settings.seed, local=(it.cidr,), mtu=it.mtu, events=settings.events)
+    calls = runner.lab(script, settings)
     try:
         Loose(script, calls, settings).play()
     except UnendingError as error:
         raise UnfitError(str(error)) from None
     told = record_script.stimuli(of_history(calls.history, calls.host.name))
     steps = tuple([Step(event.when.at, event.action) for event in told.events])
-    return Base(told._replace(events=()), steps, 6 if it.v6 else 4)
+    return Base(told._replace(events=()), steps, 6 if plan(script, settings).v6 else 4)
 
 
 def trial(base: Base, settings: Settings, steps: Steps) -> str:
@@ -120,7 +119,7 @@ def trial(base: Base, settings: Settings, steps: Steps) -> str:
         return ""
     script = written(base, steps)
     try:
-        failure = mutate_trial.play(script, mutate_trial.host(script, settings), settings)
+        failure = mutate_trial.play(script, runner.lab(script, settings, Judged), settings)
     except Exception:  # whatever a mutant makes happen is told
         return traceback.format_exc()
     return failure.why if failure else ""

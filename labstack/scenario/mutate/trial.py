@@ -12,7 +12,6 @@ from labstack.packetdrill.script import Note, Packet, Script, ScriptError, Tcp
 from labstack.scenario.mutate.bits import Flip, filled, flipped
 from labstack.scenario.mutate.judge import Judged
 from labstack.scenario.mutate.loose import Loose
-from labstack.scenario.script.plan import plan
 from labstack.scenario.settings import Settings
 from labstack.scenario.verdict import FailedError, Failure
 
@@ -23,12 +22,6 @@ FORM = "the number of an event, then offset:mask in bytes of its packet, as in /
 def by_invariants(script: Script) -> bool:
     """Does the script want to be judged like this?"""
     return any(note.key == "judge" and note.value == INVARIANTS for note in script.notes)
-
-
-def host(script: Script, settings: Settings) -> Judged:
-    """A host of ours as a script and its run want it. Raises ScriptError, RefusedError."""
-    it = plan(script, settings)
-    return Judged(seed=settings.seed, local=(it.cidr,), mtu=it.mtu, events=settings.events)
 
 
 def play(script: Script, target: Judged, settings: Settings) -> Failure | None:

@@ -23,7 +23,6 @@ from labstack.lab.view import Line, Span, View
 from labstack.packetdrill.parser import parse
 from labstack.packetdrill.printer import packet, seconds, show, syscall
 from labstack.packetdrill.script import ABSOLUTE, RELATIVE, Event, Packet, Script, Syscall, When
-from labstack.scenario.calls import Calls
 from labstack.scenario.collect import run as played
 from labstack.scenario.command import show as print_view
 from labstack.scenario.mutate.loose import Loose
@@ -33,7 +32,6 @@ from labstack.scenario.record import script as record_script
 from labstack.scenario.record.history import of_history
 from labstack.scenario.record.story import Story, UnfitError
 from labstack.scenario.script import runner
-from labstack.scenario.script.plan import plan
 from labstack.scenario.settings import Settings
 from labstack.scenario.verdict import Failure
 
@@ -189,8 +187,7 @@ def relative(script: Script) -> Script:
 def settled(script: Script) -> tuple[Script, dict[int, str]]:
     """The script with what our stack sends and returns, and remarks: what it said instead, before which event."""
     settings = Settings()
-    it = plan(script, settings)
-    calls = Calls(seed=settings.seed, local=(it.cidr,), mtu=it.mtu, events=settings.events)
+    calls = runner.lab(script, settings)
     _Open(script, calls, settings).play()
     story = of_history(calls.history, calls.host.name)
     ours = record_script.script(story, script.about)._replace(

@@ -85,6 +85,13 @@ class Plan(NamedTuple):
         """The local address with its prefix length."""
         return f"{self.local}/{self.plen}"
 
+    def needs(self, target: str) -> dict[str, Any]:
+        """The arguments of Calls, for the target "lab", or of Kernel."""
+        found = {"local": (self.cidr,), "mtu": self.mtu, "mss": self.mss}
+        if target == "kernel":  # a TUN of its own takes packets as they are
+            found |= {"remote": (self.remote,), "device": "veth" if self.mss else "auto"}
+        return found
+
     @property
     def usual(self) -> Usual:
         """What `...` stands for."""

@@ -9,6 +9,7 @@ things may happen that of `clock`, whose packets they are that of `undertest`.
 """
 
 from collections import deque
+from typing import Any
 
 from labstack.packetdrill.printer import packet as shown
 from labstack.packetdrill.printer import seconds
@@ -32,14 +33,10 @@ from labstack.scenario.target import Target
 from labstack.scenario.verdict import FailedError, Failure, Field
 from labstack.sim.world import UnendingError
 
-OF_PACKETS = frozenset({"packet", "missing", "early", "late"})
-OF_CALLS = frozenset({"result", "errno", "data", "early", "late"})
 
-
-def lab(script: Script, settings: Settings) -> Calls:
-    """A host of ours as a script and its run want it. Raises ScriptError, RefusedError."""
-    it = plan(script, settings)
-    return Calls(seed=settings.seed, local=(it.cidr,), mtu=it.mtu, mss=it.mss, events=settings.events)
+def lab(script: Script, settings: Settings, kind: type[Calls] = Calls) -> Any:
+    """A host of ours, of this kind, as a script and its run want it. Raises ScriptError, RefusedError."""
+    return kind(**plan(script, settings).needs("lab"), seed=settings.seed, events=settings.events)
 
 
 def play(script: Script, target: Target, settings: Settings) -> Failure | None:
