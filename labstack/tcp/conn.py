@@ -5,7 +5,6 @@ RFC 9293 §3.3.1's transmission control block, in three parts. Sequence numbers 
 cwnd are bytes; times are ns. `check` says what must always be true.
 """
 
-from collections import deque
 from typing import NamedTuple
 
 from labstack.core.frame import Piece
@@ -121,7 +120,7 @@ class Snd(State):
     up: int = 0  # SND.UP: behind the last urgent byte, if that is not acknowledged
     awaited: bool = False  # while we connect: the application waits to write more
     locked: bool = False  # the application chose `limit`
-    chunks: deque[int] = field(default_factory=deque)  # where the buffers of what was not sent end (`sndbuf`)
+    chunks: list[int] = field(default_factory=list)  # where the buffers of what was not sent end (`sndbuf`)
     oldest: tuple[int, int] = (0, 0)  # of those in flight, as it was sent: where it begins and ends
     blocked: bool = False  # the application found the buffer full
 
@@ -179,11 +178,11 @@ class Rcv(State):
     clamp: int = 0  # the window is never larger; 0: not known yet
     ssthresh: int = 0  # nor is it at the moment larger than this
     trip: Trip = Trip()
-    ready: deque[Piece] = field(default_factory=deque)  # in order, for the application
+    ready: list[Piece] = field(default_factory=list)  # in order, for the application
     queued: int = 0  # bytes in `ready`
     islands: list[tuple[int, int, tuple[Piece, ...]]] = field(default_factory=list)  # beyond a gap: start, end, pieces
     alloc: int = 0  # bytes of memory that all this costs (`memory`)
-    charges: deque[tuple[int, int]] = field(default_factory=deque)  # of what is in order: end, cost
+    charges: list[tuple[int, int]] = field(default_factory=list)  # of what is in order: end, cost
     beyond: list[tuple[int, int, int, int]] = field(default_factory=list)  # beyond a gap: end, start, cost, spare
     spare: int = 0  # bytes that are free in the buffer that came last
     urgent: Urgent | None = None

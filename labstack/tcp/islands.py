@@ -5,7 +5,6 @@ The first copy of a byte wins. Finding a place costs O(log n); the number of isl
 """
 
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Iterable
 
 from labstack.core.frame import Piece
@@ -48,7 +47,7 @@ def end_at(islands: list[Island], end: int) -> None:
         islands[-1] = (start, end, tuple(cut(pieces, 0, end - start)))
 
 
-def gather(out: "list[Piece] | deque[Piece]", pieces: Iterable[Piece]) -> None:
+def gather(out: list[Piece], pieces: Iterable[Piece]) -> None:
     """Append pieces to out, small neighbours joined: what we keep is in proportion to its bytes, however it came."""
     for piece in pieces:
         if out and len(out[-1]) + len(piece) <= JOIN:

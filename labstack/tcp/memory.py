@@ -99,7 +99,7 @@ def release(rcv: Rcv, size: int) -> None:
         return
     at = unread(rcv) + size
     while charges and charges[0][0] <= at:
-        rcv.alloc -= charges.popleft()[1]
+        rcv.alloc -= charges.pop(0)[1]
 
 
 def forget_beyond(rcv: Rcv) -> None:

@@ -141,14 +141,14 @@ def take(env: Env, conn: Conn, most: int) -> list[Piece]:
         env.dirty[conn.sock] = None  # the host's account is to be settled
     rcv.queued -= size
     if not rcv.queued:
-        out = list(rcv.ready)
-        rcv.ready.clear()
+        out, rcv.ready = rcv.ready, []
         return out
-    out, rest = [], size
-    while rest and len(rcv.ready[0]) <= rest:
-        piece = rcv.ready.popleft()
-        rest -= len(piece)
-        out.append(piece)
+    count, rest = 0, size
+    while rest and len(rcv.ready[count]) <= rest:
+        rest -= len(rcv.ready[count])
+        count += 1
+    out = rcv.ready[:count]
+    del rcv.ready[:count]
     if rest:
         view = memoryview(rcv.ready[0])
         out.append(view[:rest])

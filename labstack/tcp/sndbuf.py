@@ -29,7 +29,7 @@ def queued(snd: Snd) -> int:
     """Memory that is in use."""
     chunks = snd.chunks
     while chunks and chunks[0] <= snd.nxt:
-        chunks.popleft()
+        chunks.pop(0)
     queue, start = snd.flight.queue, snd.out.start
     if queue and queue[0].segs == 1 and queue[0].seq > snd.iss:
         # a single segment is not cut: all of it is kept until the last byte is acknowledged

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The pieces under a connection against simple models: islands against a dict of bytes, the outbox against bytes."""
 
-from collections import deque
 from itertools import pairwise
 
 from hypothesis import given, settings
@@ -54,7 +53,7 @@ def test_cut_is_a_slice(pieces: list[bytes], first: int, stop: int) -> None:
 @given(st.lists(st.integers(1, 5000), max_size=60))
 def test_gathered_pieces_are_few_and_complete(sizes: list[int]) -> None:
     """No two neighbours that would fit together stay apart."""
-    out: deque[bytes | memoryview] = deque()
+    out: list[bytes | memoryview] = []
     islands.gather(out, [bytes([n & 255]) * n for n in sizes])
     assert b"".join(out) == b"".join(bytes([n & 255]) * n for n in sizes)
     assert all(len(a) + len(b) > islands.JOIN for a, b in pairwise(out))
