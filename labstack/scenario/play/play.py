@@ -53,7 +53,7 @@ class Play(Packets):
         self._step()
         back = self._made(name, args)
         if isinstance(back, Ticket):
-            self.inbox.wait(self.target.now + (PROMPT if self.tolerance else 0), back)
+            self.inbox.wait(self.target.now + self._prompt, back)
             found = self.target.finished(back)
             if found is None:
                 raise Parted("result", f"{said(name, args)} blocks; t.blocking({name!r}, ...) can wait for it")
@@ -71,6 +71,10 @@ class Play(Packets):
         self.blocked.append(Blocked(self, back, name, args))
         return self.blocked[-1]
 
+    @property
+    def _prompt(self) -> int:
+        return PROMPT if self.tolerance else 0
+
     def _made(self, name: str, args: tuple[Any, ...]) -> Result | Ticket:
         """Make a call; arguments that have a default may be left out."""
         plain = map(_plain, args)
@@ -79,7 +83,7 @@ class Play(Packets):
     def returned(self, blocked: Blocked, within: Time | None) -> tuple[int, Result] | None:
         """When (ns) and with what a call returned that blocked; None if it does not within a time (None: by now)."""
         self._step()
-        until = self.target.now + (0 if within is None else nanoseconds(within)) + self.tolerance
+        until = self.target.now + (self._prompt if within is None else nanoseconds(within) + self.tolerance)
         if self.target.finished(blocked.ticket) is None:
             self.inbox.wait(until, blocked.ticket)
         return self.target.finished(blocked.ticket)
