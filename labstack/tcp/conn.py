@@ -97,7 +97,7 @@ class Snd(State):
     small: int = 0  # end of the last segment that was not full-sized (Linux's snd_sml)
     corked: bool = False  # TCP_CORK: only full-sized segments
     more: bool = False  # the same until the next write or acknowledgment (MSG_MORE)
-    psh: int = 0  # where the last new segment with PSH ended; 0: there was none
+    pushed: int = 0  # where what was written was last marked to be pushed; 0: nowhere
     unfinished: bool = False  # more is to follow the last write, says the application (MSG_MORE): its end is not pushed
     push: bool = False  # what waits goes now, whatever Nagle and the cork say (Linux's TCP_NAGLE_PUSH)
     syn: bool = False  # our SYN is to be sent, or to be sent again, now
@@ -120,7 +120,7 @@ class Snd(State):
     up: int = 0  # SND.UP: behind the last urgent byte, if that is not acknowledged
     awaited: bool = False  # while we connect: the application waits to write more
     locked: bool = False  # the application chose `limit`
-    chunks: list[int] = field(default_factory=list)  # where the buffers of what was not sent end (`sndbuf`)
+    chunks: list[tuple[int, bool]] = field(default_factory=list)  # buffers of what was not sent (`sndbuf`)
     oldest: tuple[int, int] = (0, 0)  # of those in flight, as it was sent: where it begins and ends
     blocked: bool = False  # the application found the buffer full
 

@@ -113,6 +113,7 @@ RULES: dict[str, Rule] = {
     ),
     # the sender
     "9293/3.10.2/send": Rule("{0} bytes of the stream go out, within both windows"),
+    "linux/forced_push/half": Rule("more than half of the largest window was written since the last PSH: one at {0}"),
     "linux/tcp_nagle_check/cork": Rule("corked: {0} bytes wait until they fill a segment, or until the cork is pulled"),
     "9293/3.7.4/nagle": Rule("Nagle: {0} bytes wait for an ACK or for more", ("SHLD-7", "MUST-17")),
     "9293/3.8.6.2.1/wait": Rule("the window has {0} bytes, less than a segment: wait an RTO for more", ("MUST-38",)),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from labstack.core import kinds
 from labstack.core.env import Env
-from labstack.tcp import ackgen, delivery, initial, pace, persist, plpmtud, rate, tally, timer, tlp, urgent
+from labstack.tcp import ackgen, delivery, initial, pace, persist, plpmtud, rate, sndbuf, tally, timer, tlp, urgent
 from labstack.tcp.conn import REORDER, Conn, Snd
 from labstack.tcp.loss import CWR, LOSS, RECOVERY
 from labstack.tcp.segment import ACK, FIN, PSH, SYN
@@ -178,7 +178,10 @@ def _new(env: Env, conn: Conn, force: bool = False) -> Span | None:
         return None
     if conn.search.on and (probe := plpmtud.probe(env, conn)) != plpmtud.NO:
         return Span(snd.nxt, probe, ACK, whole=True) if probe else None
-    size = _allowed(env, conn, ready, _burst(snd, room), force)
+    segs = _burst(snd, room)
+    if ready:
+        sndbuf.fill(snd, snd.nxt + min(segs * snd.fits, ready))
+    size = _allowed(env, conn, ready, segs, force)
     if size is None:
         return None
     return _span(snd, snd.nxt, size)
@@ -235,22 +238,15 @@ def _nagle(env: Env, conn: Conn, size: int) -> bool:
 
 
 def _span(snd: Snd, seq: int, size: int) -> Span:
-    """Complete the flags: PSH at the end of what is buffered (MUST-61), FIN behind the last byte."""
+    """Complete the flags: PSH at the end of what was written (MUST-61), FIN behind the last byte."""
     end = seq + size
     if end < snd.out.end:
-        push = size and (snd.probe or snd.out.stop_after(end - 1) == end or _half(snd, end))
+        push = size and (
+            snd.probe or snd.out.stop_after(end - 1) == end or (snd.chunks and snd.chunks[0] == (end, True))
+        )
         return Span(seq, size, ACK | PSH if push else ACK)
     fin = FIN if snd.fin and end == snd.fin_seq and end < snd.una + snd.wnd else 0
     return Span(seq, size, ACK | fin | (PSH if size and (snd.probe or not snd.unfinished) else 0))
-
-
-def _half(snd: Snd, end: int) -> bool:
-    """Has more than half of the peer's largest window gone since the last PSH? Then Linux sets one (forced_push).
-
-    In larger windows the end of a burst is pushed in any case.
-    """
-    half = snd.max_wnd >> 1
-    return half < 2 * snd.mss and end - (snd.psh or snd.iss + 1) > half
 
 
 # numbers of segments that carry no data
@@ -298,8 +294,6 @@ def _sent_new(env: Env, conn: Conn, span: Span, end: int) -> None:
         persist.stop(env, conn)
         snd.cc.transmit(rate.moment(env, snd), env.now - snd.sent_at, snd.delivery.app_limited > 0)
     snd.nxt, snd.syn = end, False
-    if span.flags & PSH:
-        snd.psh = end
     if span.size:
         env.note("9293/3.10.2/send", conn.sock, span.size)
         if span.whole:

@@ -7,6 +7,9 @@ chunks of as many segments as may leave at once (`_goal`), and only where it beg
 room. So a write may go beyond the limit by a chunk; and since a full chunk leaves during the write, as far as the
 windows let it, more fits than one would think. Scripts know these numbers (tcp_sendmsg_locked, tcp_push_one).
 
+A chunk is marked to be pushed, its last segment that is, where a write ended, and in a long write after each half of
+the largest window that the peer has offered (forced_push); if the next write adds to it, it is not.
+
 A writer is told when a third of the buffer is free (sk_stream_is_writeable); what is not sent yet may be bounded, too
 (TCP_NOTSENT_LOWAT: told below half of that). Unless the application chose its size, the buffer holds two windows.
 """
@@ -28,7 +31,7 @@ LEAST = 10  # segments that there is always room for, twice
 def queued(snd: Snd) -> int:
     """Memory that is in use."""
     chunks = snd.chunks
-    while chunks and chunks[0] <= snd.nxt:
+    while chunks and chunks[0][0] <= snd.nxt:
         chunks.pop(0)
     queue, start = snd.flight.queue, snd.out.start
     if queue and queue[0].segs == 1 and queue[0].seq > snd.iss:
@@ -49,28 +52,55 @@ def write(env: Env, conn: Conn, size: int) -> int:
     """How many of so many bytes may be written now; there are chunks for them from now on."""
     snd, goal, limit, lowat = conn.snd, _goal(conn.snd), _limit(env, conn.snd), _lowat(env, conn)
     held, at, end, chunks = queued(snd), max(snd.nxt, snd.out.start), snd.out.end, snd.chunks
-    start = chunks[-2] if len(chunks) > 1 else at
+    start = chunks[-2][0] if len(chunks) > 1 else at
     whole = not chunks or bool(snd.out.stops and snd.out.stops[-1] == end)
     free = snd.cc.cwnd - snd.flight.now if conn.state in SENDING else 0
-    stop = end + size
+    stop, push = end + size, False
     if limit < snd.limit:
         goal = min(goal, limit)
     while end < stop:
         if whole or end - start >= goal:
             if held >= limit or end - at >= lowat:
                 break
-            held, start, whole = held + BUFFER, end, False
-            chunks.append(end)
+            held, start, whole, push = held + BUFFER, end, False, False
+            chunks.append((end, False))
         new = min(stop - end, goal - (end - start))
-        end, held, chunks[-1] = end + new, held + new, end + new
+        end, held = end + new, held + new
+        half = end - start >= goal and _half(snd, end)
+        if half:
+            env.note("linux/forced_push/half", conn.sock, end - snd.iss)
+        if half or (end == stop and not snd.unfinished):
+            push, snd.pushed = True, end
+        chunks[-1] = end, push
         if free > 0 and start == at and end - start >= goal:
             # it is full, and the first: off it goes, as far as it may; the rest of it takes more
-            burst = max(min(free, snd.burst, snd.cc.cwnd >> 1), 1)
+            burst = free if half else max(min(free, snd.burst, snd.cc.cwnd >> 1), 1)
             burst = max(min(burst, (snd.una + snd.wnd - at) // snd.mss), 0)
             gone = min(burst * snd.mss, end - start)
-            free, start, at = free - burst, start + gone, at + gone
+            free, start, at = free - -(-gone // snd.mss), start + gone, at + gone
             held, whole = held + BUFFER * (gone > 0 and start < end), start == end
+    if snd.out.end < end < stop:
+        chunks[-1], snd.pushed = (end, True), end  # the application has to wait: so much is a burst of its own
     return end - snd.out.end
+
+
+def _half(snd: Snd, end: int) -> bool:
+    """Has more than half of the peer's largest window been written since it was last pushed (forced_push)?"""
+    return end - (snd.pushed or snd.iss + 1) > snd.max_wnd >> 1
+
+
+def fill(snd: Snd, end: int) -> None:
+    """What may leave together next ends here: the first chunk takes what it has not from those behind it, and the mark
+    of one that it takes as a whole (tcp_grow_skb)."""
+    chunks = snd.chunks
+    while chunks and chunks[0][0] <= snd.nxt:
+        chunks.pop(0)
+    while len(chunks) > 1 and chunks[0][0] < end:
+        (_, push), (other, marked) = chunks[:2]
+        if other <= end:
+            chunks[:2] = [(other, push or marked)]
+        else:
+            chunks[0] = end, push
 
 
 def writable(env: Env, conn: Conn) -> bool:
