@@ -2,15 +2,15 @@
 """SYN cookies (RFC 4987 §3.6): the answer to a SYN for which nothing is remembered.
 
 What has to be known when the ACK comes stands in the number that it acknowledges: 24 bits of a keyed hash of addresses,
-ports and minute with one of a few segment sizes, and the minute. What does not fit there, window scale and SACK, stands
-in the low bits of our timestamp, if the peer has timestamps: else it is given up.
+ports and minute with one of a few segment sizes, and the minute. What does not fit there, window scale, SACK and ECN,
+stands in the low bits of our timestamp, if the peer has timestamps: else it is given up, as accurate ECN always is.
 """
 
 from labstack.core.config import MS, SECOND
 from labstack.core.env import Env
-from labstack.tcp import half, opening, window
+from labstack.tcp import accecn, agreed, half, opening, window
 from labstack.tcp.conn import Conn
-from labstack.tcp.segment import SYN, Segment
+from labstack.tcp.segment import CWR, ECE, SYN, Segment
 from labstack.tcp.seq import MASK
 
 PERIOD = 60 * SECOND  # ns
@@ -18,20 +18,23 @@ AGE = 2  # periods that a cookie is good for
 BITS = 24
 LOW = (1 << BITS) - 1
 SIZES = {4: (536, 1300, 1440, 1460), 16: (1220, 1420, 1440, 8940)}  # segment sizes, by bytes of an address
-STAMP_BITS, NO_SCALE, HAS_SACK = 6, 0xF, 1 << 4  # of the timestamp
+CLASSIC = ECE | CWR  # a SYN that offers ECN (RFC 3168 §6.1.1)
+STAMP_BITS, NO_SCALE, HAS_SACK, HAS_ECN = 6, 0xF, 1 << 4, 1 << 5  # of the timestamp
 
 
 def make(env: Env, conn: Conn, seg: Segment) -> None:
     """Take a SYN into a connection that will be forgotten once its SYN,ACK is sent; its ISS is the cookie."""
-    if seg.ts is None:
-        seg.shift, seg.sack_ok = None, False
+    classic = seg.flags & CLASSIC == CLASSIC
+    if seg.ts is None or conn.tstamp is None or agreed.signs(conn):
+        seg.ts, seg.shift, seg.sack_ok, classic = None, None, False, False
+    seg.flags = seg.flags & ~accecn.ACE | (CLASSIC if classic else 0)
     opening.take_syn(env, conn, seg)
     sizes = SIZES[len(conn.remote)]
     index = sum((seg.mss or sizes[0]) >= size for size in sizes[1:])
     conn.snd.iss = _cookie(env, conn.key, seg.seq, _minute(env), index)
     if conn.tstamp is not None:
         # TSval goes back a little, to the last value whose low bits say this
-        low = (conn.snd.shift if conn.scaling else NO_SCALE) | (HAS_SACK if conn.sack else 0)
+        low = (conn.snd.shift if conn.scaling else NO_SCALE) | HAS_SACK * conn.sack | HAS_ECN * bool(conn.ecn)
         conn.tstamp.offset -= (env.now // MS - low) % (1 << STAMP_BITS)
     env.count["TcpExtSyncookiesSent"] += 1
     env.note("4987/3.6/sent", 0, sizes[index])
@@ -89,6 +92,7 @@ def _told(conn: Conn, ts: tuple[int, int], syn: Segment) -> bool:
     low = ts[1] - conn.tstamp.offset
     syn.ts, syn.sack_ok = ts, bool(low & HAS_SACK)
     syn.shift = None if low & NO_SCALE == NO_SCALE else low & NO_SCALE
+    syn.flags |= CLASSIC if low & HAS_ECN else 0
     return (conn.sack or not syn.sack_ok) and (conn.scaling or syn.shift is None)
 
 

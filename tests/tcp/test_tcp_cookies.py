@@ -8,7 +8,8 @@ import pytest
 from tcp_script import Script
 
 from labstack.core.counters import drops, unbalanced
-from labstack.tcp import cookies
+from labstack.ip.family import parse_addr
+from labstack.tcp import cookies, md5
 
 Tcp = Callable[..., Script]
 ALWAYS = {"net.ipv4.tcp_syncookies": 2}
@@ -231,3 +232,37 @@ def test_cookies_of_other_addresses_ports_and_numbers_are_others(tcp: Tcp) -> No
         for index in range(4)
     }
     assert len(known) == 32
+
+
+@pytest.mark.parametrize(
+    ("flags", "ts", "answer"), [("SEW", 7, "SAE"), ("SEW", 0, "SA"), ("SEWN", 7, "SAE"), ("SN", 7, "SA")]
+)
+def test_ecn_is_agreed_on_only_if_it_is_remembered(tcp: Tcp, flags: str, ts: int, answer: str) -> None:
+    """RFC 3168 §6.1.1; Linux's cookie_ecn_ok: who said yes must echo marks. Nothing of accurate ECN is remembered."""
+    s = tcp(sysctl=ALWAYS | {"net.ipv4.tcp_ecn": 3}, stamps=True)
+    s.wait(1000)
+    s.listen()
+    s.rx(flags, mss=1460, ts=(ts, 0) if ts else None)
+    seg = s.tx(ack=1)
+    assert seg.flags == answer
+    s.rx("A", ts=(ts + 1, seg.ts[0]) if seg.ts else None)
+    s.accept()
+    assert (bool(s.conn.ecn), s.conn.acc) == ("E" in answer, None)
+    s.rx("PA", data=b"x", tos=3, ts=(ts + 1, seg.ts[0]) if seg.ts else None)
+    s.tx("AE" if "E" in answer else "A")
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_options_are_given_up_where_our_side_has_no_timestamps(tcp: Tcp, signed: bool) -> None:
+    """RFC 4987 §3.6: a SYN,ACK promises nothing that is forgotten: not without timestamps, nor beside a signature."""
+    s = tcp(sysctl=ALWAYS, sack=True, stamps=signed)
+    s.wait(1000)
+    keys = md5.pack((md5.Key(parse_addr(s.peer), 32, b"key"),))
+    s.listen(options={"md5": keys} if signed else {})
+    sign = {"md5": b"key"} if signed else {}
+    s.rx("S", mss=1460, ws=7, sack_ok=True, ts=None if signed else (5, 0), **sign)
+    seg = s.tx("SA", ack=1)
+    assert (seg.ws, seg.ts, "SAckOK" in seg.options) == (None, None, False)
+    s.rx("A", win=1000, **sign)
+    s.accept()
+    assert (s.conn.scaling, s.conn.sack, s.conn.tstamp, s.conn.snd.wnd) == (False, False, None, 1000)
