@@ -2,10 +2,9 @@
 """Settings: how a script is to be run, apart from what it says itself."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
-NOTHING: Mapping[str, str] = MappingProxyType({})
+NOTHING: Mapping[str, str] = {}
 
 IP_VERSIONS = ("ipv4", "ipv6", "ipv4-mapped-ipv6")
 

@@ -34,12 +34,11 @@ def run(args: Namespace) -> int:
     """Try the mutants. Raises LabError for what cannot be asked for."""
     tasks = _tasks(args)
     settings = Settings(profile=args.profile)
-    plain = settings._replace(defines=dict(settings.defines), options=dict(settings.options))  # can be sent
     began = perf_counter()
     done: list[Done] = []
     interrupted = False
     try:
-        outcomes = spread(tasks, partial(_hunt, plain), _lost, _jobs(args.j, len(tasks)))
+        outcomes = spread(tasks, partial(hunt, settings=settings), _lost, _jobs(args.j, len(tasks)))
         for outcome in watched(outcomes, len(tasks), sys.stdout.isatty() and not args.json):
             done.append(outcome)
     except KeyboardInterrupt:
@@ -67,10 +66,6 @@ def _tasks(args: Namespace) -> list[Task]:
     firsts = range(args.seed, args.seed + args.seeds, CHUNK)
     last = args.seed + args.seeds
     return [Task(it.file, it.ip, first, min(CHUNK, last - first)) for it in wanted for first in firsts]
-
-
-def _hunt(settings: Settings, task: Task) -> Done:
-    return hunt(task, settings)
 
 
 def _lost(task: Task, reason: str) -> Done:
