@@ -30,33 +30,33 @@ def taken(host: Host, dev: int, frame: Frame) -> bool:
     if not isinstance(buf, bytes) or len(buf) < net_at + 40:
         return False
     version = buf[net_at] >> 4
-    if buf[net_at + (9 if version == 4 else 6)] != TCP:
-        return False
-    iface = host.net.ifaces[dev]
-    if not iface.up or (iface.mac and not _ours(buf, start, net_at, iface.mac, version)):
-        return False
     if version == 4:
-        vihl, _, total, _, frag, _, _, _, flow, seq, ack, offset, flags, wnd = _V4.unpack_from(buf, net_at)
+        vihl, _, total, _, frag, _, proto, _, flow, seq, ack, offset, flags, wnd = _V4.unpack_from(buf, net_at)
         at, size = net_at + 20, total - 20
-        if vihl != 0x45 or frag & 0x3FFF or int.from_bytes(buf[net_at:at], "big") % 0xFFFF:
+        if vihl != 0x45 or frag & 0x3FFF:
             return False
     elif version == 6 and len(buf) >= net_at + 60:
-        _, length, _, _, flow, seq, ack, offset, flags, wnd = _V6.unpack_from(buf, net_at)
+        _, length, proto, _, flow, seq, ack, offset, flags, wnd = _V6.unpack_from(buf, net_at)
         at, size = net_at + 40, length
     else:
         return False
     sock = host.flows.get(flow)
-    if sock is None:
+    if sock is None or proto != TCP:
         return False
     conn, first, echo = host.conns[sock], at + 20, None
+    if conn.approved != (host.net.version, dev) or not predict.quiet(env, conn, seq, flags):
+        return False
+    iface = host.net.ifaces[dev]
+    if not iface.up or (iface.mac and not _ours(buf, start, net_at, iface.mac, version)):
+        return False
+    if version == 4 and int.from_bytes(buf[net_at:at], "big") % 0xFFFF:
+        return False
     if offset == STAMPED and len(buf) >= at + 32:
         magic, *echo = _STAMP.unpack_from(buf, first)
         if magic != STAMP_MAGIC or not predict.newer(conn, echo[0]):
             return False
         first = at + 32
     elif offset != PLAIN:
-        return False
-    if conn.approved != (host.net.version, dev) or not predict.quiet(env, conn, seq, flags):
         return False
     size -= first - at
     have = len(buf) - first
@@ -65,11 +65,7 @@ def taken(host: Host, dev: int, frame: Frame) -> bool:
     if have != size or not (frame.sure or frame.csum is not None or _sum_holds(frame, at, flow, first - at + size)):
         return False
     pieces = (memoryview(buf)[first:], *frame.body) if first < len(buf) else frame.body
-    if size:
-        good = predict.text(env, conn, ack, wnd, size, pieces, flags & PSH != 0, frame.gso, echo)
-    else:
-        good = predict.acknowledgment(env, conn, ack, wnd, echo)
-    if not good:
+    if not predict.taken(env, conn, ack, wnd, size, pieces, flags & PSH != 0, frame.gso, echo):
         return False
     if size and frame.gso is None:
         conn.tally.data_segs_in += 1

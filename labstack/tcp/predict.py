@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Header prediction: the next text, or the next acknowledgment, of a quiet connection, and nothing unusual.
+"""Header prediction: the next text of a quiet connection, or the next acknowledgment, or both, and nothing unusual.
 
-Exactly what the eight checks of `arrive` would do in these two cases, in fewer steps; a test compares the two on
+Exactly what the eight checks of `arrive` would do in these cases, in fewer steps; a test compares the two on
 random segments. While a trace is kept the checks run themselves, because they say why.
 """
 
@@ -12,7 +12,7 @@ from labstack.core.frame import Piece
 from labstack.tcp import acks, autotune, receive, sack
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, PSH
-from labstack.tcp.seq import HALF, MASK, unwrap
+from labstack.tcp.seq import HALF, MASK
 from labstack.tcp.states import ESTABLISHED
 from labstack.tcp.told import Told
 
@@ -37,7 +37,7 @@ def newer(conn: Conn, value: int) -> bool:
     return conn.tstamp is not None and value - conn.tstamp.recent & MASK < HALF
 
 
-def text(
+def taken(
     env: Env,
     conn: Conn,
     ack: int,
@@ -48,33 +48,34 @@ def text(
     gso: int | None,
     ts: Sequence[int] | None,
 ) -> bool:
-    """Take the text of a quiet segment that says nothing else; False if it is not so simple. ts: TSval, TSecr."""
-    snd, rcv, stamps = conn.snd, conn.rcv, conn.tstamp
-    if ack != snd.una & MASK or wnd << snd.shift != snd.wnd or rcv.nxt + size > rcv.edge or rcv.islands:
+    """Take a quiet segment, first what it acknowledges, if that is new, then its text, if there is any. False, and
+    nothing is done, if it is not so simple. ts: TSval, TSecr."""
+    snd, rcv, stamps = conn.snd, conn.rcv, conn.tstamp if ts is not None else None
+    value, echo = ts or (0, 0)
+    new = ack - snd.una & MASK
+    if new > snd.nxt - snd.una or (size and (rcv.nxt + size > rcv.edge or rcv.islands)):
         return False
-    snd.wl1, snd.wl2 = rcv.nxt, snd.una
-    if ts is not None and stamps is not None:
-        if rcv.nxt <= rcv.acked:
-            stamps.take(ts[0], env.now)
-        autotune.echoed(env, conn, stamps, ts[1], size)
-    receive.advance(env, conn, rcv.nxt + size, pieces, push, gso)
+    if not new and (not size or wnd << snd.shift != snd.wnd):
+        return False
+    if stamps is not None and rcv.nxt <= rcv.acked:
+        stamps.take(value, env.now)
+    if new:
+        _acknowledged(env, conn, snd.una + new, wnd, size > 0, echo)
+    else:
+        snd.wl1, snd.wl2 = rcv.nxt, snd.una
+    if size:
+        if stamps is not None:
+            autotune.echoed(env, conn, stamps, echo, size)
+        receive.advance(env, conn, rcv.nxt + size, pieces, push, gso)
     return True
 
 
-def acknowledgment(env: Env, conn: Conn, ack: int, wnd: int, ts: Sequence[int] | None) -> bool:
-    """Take the ACK of a quiet segment without text that acknowledges something new; False if it is not so simple."""
-    snd, stamps = conn.snd, conn.tstamp
-    ack = unwrap(ack, snd.nxt)
-    if not snd.una < ack <= snd.nxt:
-        return False
+def _acknowledged(env: Env, conn: Conn, ack: int, wnd: int, data: bool, echo: int) -> None:
+    snd = conn.snd
     told = Told(snd, sack.top(snd))
     told.advanced = told.window = True
-    if ts is not None and stamps is not None:
-        told.echo = ts[1]
-        if conn.rcv.nxt <= conn.rcv.acked:
-            stamps.take(ts[0], env.now)
+    told.data, told.echo = data, echo
     acks.window(env, conn, conn.rcv.nxt, ack, wnd << snd.shift)
     acks.advance(env, conn, ack)
     snd.ack_at, snd.unanswered = env.now, 0
     acks.follow(env, conn, told)
-    return True
