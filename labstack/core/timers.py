@@ -6,6 +6,7 @@ then whose it is. `at` is the truth. The heap only finds the soonest deadline qu
 costs one dictionary store, because an entry that comes up too early is pushed back then (lazy re-arming).
 """
 
+from collections.abc import Iterable
 from heapq import heappop, heappush
 from typing import Any
 
@@ -38,6 +39,11 @@ class Timers(State):
     def stop(self, key: Key) -> None:
         """Disarm key; nothing happens if it is not armed."""
         self.at.pop(key, None)
+
+    def silence(self, kinds: Iterable[int], owner: Any) -> None:
+        """Disarm whatever is armed of these kinds, whose keys are (kind, owner)."""
+        for kind in kinds:
+            self.at.pop((kind, owner), None)
 
     def armed(self, key: Key) -> bool:
         return key in self.at

@@ -175,15 +175,18 @@ class World(State):
         """When is this host's next timer due (now, if it is overdue), and whose is then the soonest of all?"""
         deadline = host.deadline()
         if deadline is not None:
-            deadline = max(deadline, self.now, self.asleep.get(host.name, 0))
+            deadline = (
+                max(deadline, self.now, self.asleep.get(host.name, 0)) if self.asleep else max(deadline, self.now)
+            )
         timers = self.timers
         if timers[host.name] == deadline:
             return
         timers[host.name] = deadline
-        self.soonest = None
+        soonest = None
         for name, due in timers.items():
-            if due is not None and (self.soonest is None or due < self.soonest[0]):
-                self.soonest = (due, name)
+            if due is not None and (soonest is None or due < soonest[0]):
+                soonest = (due, name)
+        self.soonest = soonest
 
     def _drain(self, host: Stack) -> Drained:
         sent: list[Sent] = []

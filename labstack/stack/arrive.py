@@ -77,10 +77,14 @@ def _tcp(host: Host, d: Datagram) -> None:
         env.drop("drop.tcp.closed", seg.dport)
         if seg.md5 is None:  # or else our answer would have to be signed, too
             output.refuse(env, host.net, seg)
-    elif md5.admits(env, md5.unpack(int(listener.options.get("md5", 0))), seg):
+    elif (seg.md5 is None and "md5" not in listener.options) or md5.admits(env, _keys(listener), seg):
         fate = listen.wants(env, host.net, listener, seg)
         if fate != listen.DROP:
             _accept(host, listener, seg, used, fate)
+
+
+def _keys(listener: listen.Listener) -> md5.Keys:
+    return md5.unpack(int(listener.options.get("md5", 0)))
 
 
 NOBODY = (-1, 0)  # of a connection with signatures no segment takes the shortcut

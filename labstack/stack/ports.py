@@ -204,6 +204,5 @@ def forget(host: Host, conn: Conn) -> None:
     host.lingering.pop(conn.sock, None)
     host.orphans.pop(conn.sock, None)
     unlink(host, conn)
-    for kind in TIMERS:
-        host.env.timers.stop((kind, conn.sock))
+    host.env.timers.silence(TIMERS, conn.sock)
     host.env.dirty.pop(conn.sock, None)

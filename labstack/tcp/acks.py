@@ -33,17 +33,19 @@ from labstack.tcp.told import Told
 def acknowledge(env: Env, conn: Conn, seg: Segment) -> None:
     """An acceptable ACK of a synchronized connection: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT."""
     snd = conn.snd
+    if seg.size and _text_alone(conn, seg):
+        snd.wl1, snd.wl2 = seg.seq, seg.ack
+        return
     told = Told(snd, sack.top(snd))
     if seg.ack < snd.una:
         _old(env, conn, seg, told)
         return
-    told.echo = seg.ts[1] if seg.ts is not None and conn.tstamp is not None else 0
-    told.data = seg.size > 0 or bool(seg.flags & (SYN | FIN))
-    told.ece, told.flags, told.accecn = echoes(conn, seg), seg.flags, seg.accecn
+    if seg.ts is not None and conn.tstamp is not None:
+        told.echo = seg.ts[1]
+    if conn.ecn:
+        told.ece, told.flags, told.accecn = echoes(conn, seg), seg.flags, seg.accecn
+    told.data = seg.size > 0 or seg.flags & (SYN | FIN) != 0
     told.advanced = seg.ack > snd.una
-    if _text_alone(conn, seg):
-        snd.wl1, snd.wl2 = seg.seq, seg.ack
-        return
     _window(env, conn, seg, told)
     if told.advanced:
         advance(env, conn, seg.ack)
@@ -57,7 +59,7 @@ def _text_alone(conn: Conn, seg: Segment) -> bool:
     """The next text of an open connection, whose ACK and window say nothing new: the sender does not look at it, as
     with Linux's header prediction (`predict` is ours)."""
     snd, rcv = conn.snd, conn.rcv
-    same = seg.size > 0 and seg.ack == snd.una and seg.wnd << snd.shift == snd.wnd and not seg.sack
+    same = seg.ack == snd.una and seg.wnd << snd.shift == snd.wnd and not seg.sack
     next_one = seg.seq == rcv.nxt and not rcv.islands and rcv.fin is None
     return same and next_one and conn.state == ESTABLISHED and seg.flags & ~PSH == ACK
 
@@ -79,7 +81,8 @@ def follow(env: Env, conn: Conn, told: Told) -> None:
     _arrived(env, conn, told)
     if conn.acc is not None:
         accecn.heard(conn, conn.acc, told, snd.loss.delivered - told.delivered)
-    rack.widen(env, conn, told)
+    if snd.loss.duplicated or snd.loss.steps > 1:
+        rack.widen(env, conn, told)
     if snd.loss.tail_end:
         tlp.answered(env, conn, told)
     if not told.novel or told.sacked or told.ece or told.duplicate or snd.loss.state != OPEN:
@@ -164,30 +167,30 @@ def _partly(conn: Conn, index: int) -> int:
 
 def _told(env: Env, conn: Conn, s: Sent, told: Told) -> None:
     """What the acknowledgment of a record tells."""
-    snd, marks = conn.snd, s.marks
-    loss = snd.loss
+    loss = conn.snd.loss
+    seq, end, segs, marks, at, flags, _, note = s
     if marks & EVER:
         told.retransmitted = True
     elif not marks & SACKED:
-        told.last_at = s.at
+        told.last_at = at
         if told.first_at < 0:
-            told.first_at = s.at
-        if s.seq < told.lowest:
-            told.lowest = s.seq
-        if s.end <= loss.high:
+            told.first_at = at
+        if seq < told.lowest:
+            told.lowest = seq
+        if end <= loss.high:
             told.original = True
-    if not marks & SACKED and conn.sack:
-        loss.delivered += s.segs
-        if not rack.superfluous(conn, s, told.echo):
-            rack.advance(env, conn, s, told.echo)
     if not marks & SACKED:
-        told.newest = delivery.newest(told.newest, s.note, s.at, s.end)
-    if s.flags & SYN:
+        if conn.sack:
+            loss.delivered += segs
+            if not (marks & EVER and rack.superfluous(conn, s, told.echo)):
+                rack.advance(env, conn, s, told.echo)
+        told.newest = delivery.newest(told.newest, note, at, end)
+    if flags & SYN:
         told.syn = True
         loss.resent_at = -1
     else:
         told.text = True
-    told.acked += s.segs
+    told.acked += segs
 
 
 def _uncounted(env: Env, conn: Conn, told: Told) -> None:

@@ -47,7 +47,7 @@ def _crowded(conn: Conn) -> bool:
 def always(conn: Conn) -> int:
     """Bytes of options that every segment carries; SND.MSS is without them."""
     size = options.STAMP_SIZE if conn.tstamp is not None else 0
-    return size + options.MD5_SIZE if signs(conn) else size
+    return size + options.MD5_SIZE if conn.keys and signs(conn) else size
 
 
 def signs(conn: Conn) -> bytes:
@@ -56,9 +56,7 @@ def signs(conn: Conn) -> bytes:
 
 
 def told(conn: Conn) -> int:
-    """Bytes of the SACK blocks of a segment that is sent now: so much shorter is its data."""
-    if not conn.rcv.recent and conn.rcv.twice is None:
-        return 0
+    """Bytes of the SACK blocks of a segment that is sent now, if there are any: so much shorter is its data."""
     count = min(len(blocks.told(conn.rcv)), options.room_for_blocks(always(conn)))
     return options.BLOCKS_HEAD + options.BLOCK * count if count > 0 else 0
 
@@ -66,19 +64,20 @@ def told(conn: Conn) -> int:
 def block(env: Env, conn: Conn, flags: int, size: int) -> bytes:
     """The options of a segment with so many bytes of data that is sent now. SACK blocks never make it longer than
     SND.MSS allows."""
-    stamps, md5 = conn.tstamp, bool(conn.keys and signs(conn))
+    stamps, rcv = conn.tstamp, conn.rcv
+    if not (flags & SYN or rcv.recent or rcv.twice is not None or conn.keys):  # no blocks, as nearly always
+        return options.stamped(stamps.now(env.now), stamps.recent) if stamps is not None else b""
+    md5 = bool(signs(conn))
     if flags & SYN:
         if md5 and not flags & ACK:
             stamps = None
-        shift = conn.rcv.shift if conn.scaling else None
+        shift = rcv.shift if conn.scaling else None
         ts = (stamps.in_syn(env.now), stamps.recent) if stamps is not None else None
         kind, cookie = fast_open(conn) or (options.FAST_OPEN, None)
-        return options.of_syn(options.Offer(conn.rcv.mss, shift, conn.sack, ts, md5, cookie, kind))
-    if not conn.rcv.recent and conn.rcv.twice is None and not md5:  # no blocks, as nearly always
-        return options.stamped(stamps.now(env.now), stamps.recent) if stamps is not None else b""
+        return options.of_syn(options.Offer(rcv.mss, shift, conn.sack, ts, md5, cookie, kind))
     ts = (stamps.now(env.now), stamps.recent) if stamps is not None else None
     room = max((conn.snd.mss - size - options.BLOCKS_HEAD) // options.BLOCK, 0) if size else None
-    return options.of_segment(ts, blocks.told(conn.rcv)[:room], md5)
+    return options.of_segment(ts, blocks.told(rcv)[:room], md5)
 
 
 def fast_open(conn: Conn) -> tuple[int, bytes] | None:

@@ -153,8 +153,7 @@ def time_wait(env: Env, conn: Conn) -> None:
     """Linger, so that the peer's last FIN finds an answer and old segments die (RFC 9293 §3.6.1, MUST-13)."""
     become(env, conn, TIME_WAIT)
     env.count["TcpExtTW"] += 1
-    for kind in TIMERS:
-        env.timers.stop((kind, conn.sock))
+    env.timers.silence(TIMERS, conn.sock)
     linger(env, conn)
     env.wake(conn.sock, WAKE_CLOSED)
 
@@ -207,8 +206,7 @@ def finish(env: Env, conn: Conn) -> None:
     env.count["TcpEstabResets"] += conn.state in (ESTABLISHED, CLOSE_WAIT)  # whoever ended it (RFC 4022)
     become(env, conn, CLOSED)
     conn.half = None
-    for kind in TIMERS:
-        env.timers.stop((kind, conn.sock))
+    env.timers.silence(TIMERS, conn.sock)
     conn.snd.out.drop_before(conn.snd.out.end)
     conn.snd.chunks.clear()
     forget(conn.snd.flight)

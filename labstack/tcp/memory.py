@@ -120,6 +120,8 @@ def end_at(rcv: Rcv, end: int) -> None:
 def settle(env: Env, conn: Conn, sending: int) -> None:
     """What a connection's buffers take now, `sending` of it to be sent, in the host's account (tcp_mem, in pages)."""
     total = conn.rcv.alloc + sending
+    if total == conn.memory and not env.pressed:
+        return
     env.memory += total - conn.memory
     conn.memory = total
     pages = env.memory // PAGE

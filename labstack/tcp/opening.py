@@ -230,8 +230,10 @@ def confirmed(env: Env, conn: Conn) -> None:
     """The handshake is over. By then Fast Open may have let an application send, which had no timer, and close."""
     window.established(env, conn)
     conn.rcv.heard = conn.snd.ack_at = env.now
-    keepalive.start(env, conn)
-    timer.rearm(env, conn)
+    if conn.user.keepalive:
+        keepalive.start(env, conn)
+    if conn.snd.flight.queue:
+        timer.rearm(env, conn)
 
 
 def first_flight(env: Env, conn: Conn) -> None:

@@ -23,6 +23,8 @@ Blocks = tuple[tuple[int, int], ...]
 
 STAMP_MAGIC = 0x0101080A  # NOP, NOP, timestamps: what nearly every segment has (RFC 7323 appendix A)
 _STAMP = struct.Struct("!III")
+_SYN = struct.Struct("!HHHHIIBBBB")  # MSS, SACK permitted, timestamps, NOP, window scale
+_SYN_MAGIC = (0x0204, 0x0402, 0x080A, NOP, WSCALE, 3)
 _SACKS = {size: struct.Struct(f"!{2 * size}I") for size in range(1, 5)}
 _AFTER_STAMP = {b"\x01\x01\x05" + bytes((2 + BLOCK * n,)): n for n in _SACKS}
 
@@ -30,18 +32,15 @@ _AFTER_STAMP = {b"\x01\x01\x05" + bytes((2 + BLOCK * n,)): n for n in _SACKS}
 class Options:
     """What the list of one segment says; what it does not have is None (or empty)."""
 
-    __slots__ = ("accecn", "fo", "fo_kind", "md5", "mss", "sack", "sack_ok", "shift", "ts")
-
-    def __init__(self) -> None:
-        self.mss: int | None = None
-        self.shift: int | None = None
-        self.sack_ok = False
-        self.sack: Blocks = ()  # (start, end), in the order of the wire
-        self.ts: tuple[int, int] | None = None  # TSval, TSecr
-        self.md5: bytes | None = None
-        self.fo: bytes | None = None  # a cookie; b"" asks for one
-        self.fo_kind = FAST_OPEN  # or EXPERIMENT
-        self.accecn: tuple[int, ...] | None = None  # the kind, then up to three counters
+    mss: int | None = None
+    shift: int | None = None
+    sack_ok: bool = False
+    sack: Blocks = ()  # (start, end), in the order of the wire
+    ts: tuple[int, int] | None = None  # TSval, TSecr
+    md5: bytes | None = None
+    fo: bytes | None = None  # a cookie; b"" asks for one
+    fo_kind: int = FAST_OPEN  # or EXPERIMENT
+    accecn: tuple[int, ...] | None = None  # the kind, then up to three counters
 
 
 def read(env: Env, it: Options, raw: bytes, syn: bool) -> None:
@@ -56,7 +55,18 @@ def read(env: Env, it: Options, raw: bytes, syn: bool) -> None:
             if blocks and len(raw) == 16 + BLOCK * blocks:
                 it.sack = _pairs(raw[16:])
                 return
+        if syn and len(raw) == _SYN.size and _read_syn(it, raw):
+            return
     _walk(env, it, raw, syn)
+
+
+def _read_syn(it: Options, raw: bytes) -> bool:
+    """All that a SYN offers, if it is written as everybody writes it."""
+    mss_head, mss, sack_ok, stamp, value, echo, pad, kind, size, shift = _SYN.unpack(raw)
+    if (mss_head, sack_ok, stamp, pad, kind, size) != _SYN_MAGIC:
+        return False
+    it.mss, it.sack_ok, it.ts, it.shift = mss, True, (value, echo), min(shift, MAX_SHIFT)
+    return True
 
 
 def _walk(env: Env, it: Options, raw: bytes, syn: bool) -> None:

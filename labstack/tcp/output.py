@@ -72,10 +72,10 @@ def synack(env: Env, net: Net, conn: Conn) -> None:
 
 def _send(env: Env, net: Net, conn: Conn) -> bool:
     """Put on the wire what `send` allows. True if there may be more."""
-    snd = conn.snd
+    snd, rcv = conn.snd, conn.rcv
     before, left = snd.nxt, False
-    snd.fits = snd.mss - agreed.told(conn)
-    if before < snd.out.end:
+    snd.fits = snd.mss - agreed.told(conn) if rcv.recent or rcv.twice is not None else snd.mss
+    if before < snd.out.end and not snd.syn:
         rate.update(env, conn)
     for _ in range(BURST):
         span = send.poll(env, conn)
@@ -86,8 +86,8 @@ def _send(env: Env, net: Net, conn: Conn) -> bool:
         left = True
     if conn.state in SENDING:
         send.finished(env, conn, before)
-        idle = not snd.flight.queue and not snd.probe and snd.departs <= env.now
-        if idle and snd.nxt < snd.out.end + snd.fin:
+        waits = snd.nxt < snd.out.end + snd.fin and not snd.flight.queue
+        if waits and not snd.probe and snd.departs <= env.now:
             persist.start(env, conn)
     return left
 
@@ -112,24 +112,28 @@ def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> None:
     seq, size, flags, _, whole = span
     if flags & SYN and conn.state != SYN_SENT:
         flags |= ACK
-    wnd = window.advertise(env, conn, bool(flags & SYN))
-    most = conn.snd.fits
-    if conn.gso > most and not urgent.waits(conn.snd):  # each segment of a super-segment would have the same pointer
-        most = conn.gso - conn.gso % most
-    at, left = seq, size
+    wnd = window.advertise(env, conn, flags & SYN != 0)
     if whole:
         _emit(env, net, conn, seq, flags, size, conn.snd.out.slice(seq, size), wnd, whole)
-        left = 0
-    elif size > conn.snd.fits:
-        flags |= PSH  # the end of a burst: receivers that join segments need not wait for more, as with Linux
-    while left > most:
-        at, left = at + most, left - most
-        _data(env, net, conn, at - most, most, flags & ~(PSH | FIN), wnd)
-    if not whole:
-        _data(env, net, conn, at, left, flags, wnd)
+    elif size <= conn.snd.fits:
+        _data(env, net, conn, seq, size, flags, wnd)
+    else:
+        _burst(env, net, conn, seq, size, flags, wnd)
     send.sent(env, conn, span)
     if flags & ACK:
         ackgen.sent(env, conn)
+
+
+def _burst(env: Env, net: Net, conn: Conn, seq: int, size: int, flags: int, wnd: int) -> None:
+    """Several segments, or super-segments as large as the path takes them. The end of a burst is pushed: receivers that
+    join segments need not wait for more, as with Linux."""
+    fits = conn.snd.fits
+    # a super-segment has one urgent pointer, for all of it
+    most = fits if urgent.waits(conn.snd) else max(conn.gso - conn.gso % fits, fits)
+    while size > most:
+        _data(env, net, conn, seq, most, flags & ~(PSH | FIN), wnd)
+        seq, size = seq + most, size - most
+    _data(env, net, conn, seq, size, flags | PSH, wnd)
 
 
 def _data(env: Env, net: Net, conn: Conn, seq: int, size: int, flags: int, wnd: int) -> None:

@@ -28,8 +28,8 @@ def advance(env: Env, conn: Conn, s: Sent, echo: int) -> None:
 
 
 def superfluous(conn: Conn, s: Sent, echo: int) -> bool:
-    """The peer answered this segment before we sent it again, says the timestamp that it echoes."""
-    return bool(s.marks & EVER) and conn.tstamp is not None and conn.tstamp.before(echo, s.at)
+    """The peer answered this segment before we sent it again, as we did, says the timestamp that it echoes."""
+    return conn.tstamp is not None and conn.tstamp.before(echo, s.at)
 
 
 def identify(env: Env, conn: Conn, told: Told) -> None:

@@ -48,20 +48,31 @@ def sample(env: Env, conn: Conn, told: Told) -> Sample:
 def moment(env: Env, snd: Snd) -> Sample:
     """The same where there is no ACK."""
     loss = snd.loss
-    return Sample(
+    return Sample(  # by position, too: every burst of data begins with one
         env.now,
-        srtt=snd.rtt.srtt,
-        min_rtt=snd.rtt.least or -1,
-        flight=snd.flight.now,
-        total=loss.delivered,
-        una=snd.una,
-        nxt=snd.nxt,
-        state=loss.state,
-        lost=loss.marked,
-        delivered_at=snd.delivery.at,
-        pacing=snd.pacing,
-        paced=snd.cc.paced,
-        departs=snd.departs,
+        0,
+        0,
+        -1,
+        snd.rtt.srtt,
+        snd.rtt.least or -1,
+        0,
+        snd.flight.now,
+        0,
+        loss.delivered,
+        -1,
+        -1,
+        False,
+        0,
+        0,
+        False,
+        snd.una,
+        snd.nxt,
+        loss.state,
+        loss.marked,
+        snd.delivery.at,
+        snd.pacing,
+        snd.cc.paced,
+        snd.departs,
     )
 
 

@@ -26,10 +26,12 @@ _FLAGS = 0x1FF  # nine bits, AE being the topmost (RFC 9768 §3.1)
 class Segment(options.Options):
     """One arriving segment; seq, ack and the SACK blocks become absolute when its connection takes it up."""
 
-    __slots__ = ("ack", "dgram", "dport", "flags", "gso", "pieces", "secret", "seq", "size", "sport", "urg", "wnd")
+    urg = 0  # the urgent pointer, if the URG flag is set
+    size = 0  # bytes of payload
+    pieces: tuple[Piece, ...] = ()
+    secret = b""  # the key with which it is signed, once that is known to be right (`md5`)
 
     def __init__(self, dgram: Datagram, sport: int, dport: int, seq: int, ack: int, flags: int, wnd: int) -> None:
-        super().__init__()
         self.dgram = dgram
         self.sport = sport
         self.dport = dport
@@ -37,10 +39,6 @@ class Segment(options.Options):
         self.ack = ack
         self.flags = flags
         self.wnd = wnd
-        self.urg = 0  # the urgent pointer, if the URG flag is set
-        self.size = 0  # bytes of payload
-        self.pieces: tuple[Piece, ...] = ()
-        self.secret = b""  # the key with which it is signed, once that is known to be right (`md5`)
         self.gso = dgram.frame.gso
 
     @property

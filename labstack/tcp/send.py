@@ -44,7 +44,7 @@ def poll(env: Env, conn: Conn) -> Span | None:
         return _tail(env, conn)
     if loss.fresh:
         # RFC 5682 §3.1 (2.b)
-        span = _new(env, conn, force=True)
+        span = _new(env, conn, force=True) if snd.nxt < snd.out.end + snd.fin else None
         if span is not None:
             return span
         loss.fresh = False
@@ -53,7 +53,7 @@ def poll(env: Env, conn: Conn) -> Span | None:
         span = _again(conn)
         if span is not None:
             return span
-    return _new(env, conn, force=snd.probe or snd.push)
+    return _new(env, conn, force=snd.probe or snd.push) if snd.nxt < snd.out.end + snd.fin else None
 
 
 def _paced(env: Env, conn: Conn) -> Span | None:
@@ -160,11 +160,9 @@ def _tail(env: Env, conn: Conn) -> Span | None:
 
 
 def _new(env: Env, conn: Conn, force: bool = False) -> Span | None:
-    """The next bytes that were never sent. force: Nagle has no say."""
+    """The next bytes that were never sent, or the FIN. force: Nagle has no say."""
     snd = conn.snd
     ready = snd.out.end - snd.nxt
-    if ready < 0 or (ready == 0 and not snd.fin):
-        return None
     if ready and snd.una == snd.iss:
         return None  # RFC 9293 §3.10.4: what was queued in SYN-RECEIVED waits for ESTABLISHED, a FIN alone does not
     if snd.out.stops and ready:
@@ -279,33 +277,35 @@ def sent(env: Env, conn: Conn, span: Span) -> None:
 
 
 def _sent_new(env: Env, conn: Conn, span: Span, end: int) -> None:
-    snd, loss = conn.snd, conn.snd.loss
-    first = not snd.flight.queue
-    mss = span.size if span.whole else snd.fits
-    seq, flags = span.seq, span.flags & (SYN | FIN | PSH)
-    if flags & SYN and span.size:
-        # Fast Open's data is a segment of its own, which can go again without the SYN
-        push(snd.flight, seq, seq + 1, SYN, snd.fits, env.now, _note(env, snd))
-        seq, flags = seq + 1, PSH
-    if conn.fast is not None:
-        conn.fast.option = None  # a SYN that goes again is an ordinary one
-    segs = push(snd.flight, seq, end, flags, mss, env.now, _note(env, snd))
+    snd, loss, flight = conn.snd, conn.snd.loss, conn.snd.flight
+    seq, size, flags, _, whole = span
+    first = not flight.queue
+    if flags & SYN:
+        if size:
+            # Fast Open's data is a segment of its own, which can go again without the SYN
+            push(flight, seq, seq + 1, SYN, snd.fits, env.now, _note(env, snd))
+            seq, flags = seq + 1, PSH
+        if conn.fast is not None:
+            conn.fast.option = None  # a SYN that goes again is an ordinary one
+    mss = size if whole else snd.fits
+    segs = push(flight, seq, end, flags & (SYN | FIN | PSH), mss, env.now, _note(env, snd))
     if first:
         persist.stop(env, conn)
-        snd.cc.transmit(rate.moment(env, snd), env.now - snd.sent_at, snd.delivery.app_limited > 0)
+        if size:
+            snd.cc.transmit(rate.moment(env, snd), env.now - snd.sent_at, snd.delivery.app_limited > 0)
     snd.nxt, snd.syn = end, False
-    if span.size:
-        env.note("9293/3.10.2/send", conn.sock, span.size)
-        if span.whole:
+    if size:
+        env.note("9293/3.10.2/send", conn.sock, size)
+        if whole:
             plpmtud.sent(env, conn, span.seq, end)
-        elif span.size % snd.fits and not span.flags & SYN:
+        elif size % snd.fits and not span.flags & SYN:
             snd.small = end
         ackgen.replied(env, conn)
         snd.sent_at = env.now
     if loss.state in (CWR, RECOVERY):
         loss.prr_out += segs
     timer.sent_new(env, conn, first)
-    tally.sent(conn.tally, span.size, segs, env.now)
+    tally.sent(conn.tally, size, segs, env.now)
 
 
 def _sent_again(env: Env, conn: Conn, span: Span, tail: bool) -> None:

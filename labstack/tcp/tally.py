@@ -20,6 +20,8 @@ class Chrono(NamedTuple):
     spent: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     def turn(self, kind: int, now: int) -> "Chrono":
+        if self.kind == IDLE:
+            return Chrono(kind, now, self.spent)
         spent = list(self.spent)
         spent[self.kind] += now - self.since
         return Chrono(kind, now, (0, *spent[1:]))  # type: ignore[arg-type]

@@ -47,5 +47,7 @@ def left(env: Env, conn: Conn) -> int:
 
 def sent_new(env: Env, conn: Conn, first: bool) -> None:
     """New data went out; first: nothing had been in flight (RFC 6298 (5.1))."""
-    if first or conn.snd.pending == TAIL:
+    if first:
+        restart(env, conn)
+    elif conn.snd.pending == TAIL:
         rearm(env, conn)

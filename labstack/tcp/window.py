@@ -8,7 +8,7 @@ offered, `Rcv.ssthresh` the most for now (`autotune` lets it grow). `Rcv.edge` i
 
 from labstack.core.env import Env
 from labstack.tcp import agreed
-from labstack.tcp.conn import NOW, Conn, Rcv
+from labstack.tcp.conn import NOW, Conn, Rcv, Trip
 
 MAX_UNSCALED = 0xFFFF
 MAX_SIGNED = 0x7FFF  # tcp_workaround_signed_windows: what a peer that reads a signed number can take
@@ -61,9 +61,9 @@ def start(env: Env, conn: Conn) -> None:
 
 def established(env: Env, conn: Conn) -> None:
     """The connection is open: keep a segment's worth of the buffer back (tcp_init_buffer_space)."""
-    rcv, whole, app = conn.rcv, full(conn.rcv), env.config["net.ipv4.tcp_app_win"]
-    rcv.mss = max(rcv.mss, TINIEST) - agreed.always(conn)
-    rcv.headers += agreed.always(conn)
+    rcv, whole, app, options = conn.rcv, full(conn.rcv), env.config["net.ipv4.tcp_app_win"], agreed.always(conn)
+    rcv.mss = max(rcv.mss, TINIEST) - options
+    rcv.headers += options
     mss = rcv.mss
     rcv.seen = max(min(mss, conn.snd.mss, (rcv.edge - rcv.acked) // 2, SMALLEST), TINIEST)
     if not conn.scaling:
@@ -76,7 +76,7 @@ def established(env: Env, conn: Conn) -> None:
         rcv.clamp = max(2 * mss, whole - mss)
     rcv.ssthresh = min(rcv.ssthresh, rcv.clamp)
     space = min(rcv.ssthresh, rcv.edge - rcv.acked, FIRST * mss)
-    rcv.trip = rcv.trip._replace(space=space, since=rcv.nxt, at=env.now)
+    rcv.trip = Trip(space, rcv.nxt, env.now, *rcv.trip[3:])
 
 
 def set_clamp(rcv: Rcv, clamp: int) -> None:

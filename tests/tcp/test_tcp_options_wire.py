@@ -29,7 +29,7 @@ def checked(raw: bytes, syn: bool = False) -> tuple[Options, dict[str, int]]:
 
 
 def said(it: Options) -> dict[str, Any]:
-    return {name: getattr(it, name) for name in Options.__slots__}
+    return {name: getattr(it, name) for name in Options.__annotations__}
 
 
 NOTHING = said(Options())
@@ -116,6 +116,18 @@ def test_options_are_found_in_any_order(listed: list[tuple[Any, Any]]) -> None:
     if names:
         assert it.ts == ((7, 8) if "Timestamp" in names else None)
         assert it.sack == (((1, 2), (3, 4)) if "SAck" in names else ())
+
+
+@given(st.sampled_from(SYNS), st.lists(st.tuples(st.integers(0, 19), st.integers(0, 255)), max_size=2), st.booleans())
+def test_what_is_read_at_once_is_what_is_read_one_by_one(
+    syn: tuple[Offer, str], changes: list[tuple[int, int]], really: bool
+) -> None:
+    """With a NOP in front no list is one of those that are known as a whole."""
+    raw = bytearray.fromhex(syn[1])
+    for at, value in changes:
+        if at < len(raw):
+            raw[at] = value
+    assert said(read(bytes(raw), really)) == said(read(b"\1" + raw, really))
 
 
 @pytest.mark.parametrize("cut", ["0101050a000001", "05", "0801", "1300", "fe20f989", "0214"])

@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from labstack.core import config as sysctls
 from labstack.tcp.cc.bbr import Bbr
@@ -23,10 +24,9 @@ SYSCTL = "net.ipv4.tcp_congestion_control"
 
 def make(name: str, config: Mapping[str, int], mss: int, seed: int = 0) -> Controller:
     """A new controller as the sysctls say. Raises KeyError for an unknown name."""
-    cc = CONTROLLERS[name](mss=mss, seed=seed)
-    for field, sysctl in cc.settings.items():
-        setattr(cc, field, config[sysctl])
-    return cc
+    kind = CONTROLLERS[name]
+    said: dict[str, Any] = {field: config[sysctl] for field, sysctl in kind.settings.items()}
+    return kind(mss=mss, seed=seed, **said)
 
 
 def default(config: Mapping[str, int]) -> str:
