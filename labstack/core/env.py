@@ -35,6 +35,7 @@ class Env(State):
     memory: int = 0  # bytes that TCP's buffers take, as Linux counts them; settled once a drain
     pressed: bool = False  # that is more than net.ipv4.tcp_mem likes
     challenges: tuple[int, int] = (-1, 0)  # RFC 5961: in this second, so many more may go out
+    full: tuple[int, ...] = ()  # interfaces whose queue takes nothing
     dirty: dict[int, None] = field(default_factory=dict)  # sockets that may have something to send, in order
 
     def note(self, rule: str, sock: int = 0, *values: Any) -> None:

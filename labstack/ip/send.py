@@ -36,8 +36,8 @@ def send(
     ttl: int = 0,
     tos: int = 0,
     df: bool = True,
-) -> None:
-    """Send one packet (or one super-segment) along path.
+) -> bool:
+    """Send one packet (or one super-segment) along path; False if the interface's queue did not take it.
 
     head: the transport header, and any payload that is not in `body`
     gso: payload bytes of each real segment, if the device shall cut; else the packet must fit path.mtu
@@ -66,7 +66,7 @@ def send(
     env.count[family.out_requests] += 1
     if path.dev == LOOPBACK:
         net.loop.append(Frame(packet, body, gso, (hlen, csum_at) if csum_at is not None else None, 0, 0, True))
-        return
+        return True
     iface = net.ifaces[path.dev]
     entry = neighbour.resolve(env, iface, path.nexthop, path.src) if not path.group else _group_header(iface, path)
     link = entry if entry is not None else _HOLE + iface.mac + family.ethertype.to_bytes(2, "big")
@@ -74,8 +74,8 @@ def send(
     frame = Frame(link + packet, body, gso, (at + hlen, csum_at) if csum_at is not None else None, 0, at)
     if entry is None:
         neighbour.wait(env, iface, path.nexthop, frame)
-    else:
-        env.send(path.dev, frame)
+        return True
+    return ether.leave(env, path.dev, frame)
 
 
 def _group_header(iface: Iface, path: Path) -> bytes:

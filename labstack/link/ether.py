@@ -17,6 +17,15 @@ _ETHER = struct.Struct("!6s6sH")
 _BY_NIBBLE = {4: IPV4, 6: IPV6}
 
 
+def leave(env: Env, dev: int, frame: Frame) -> bool:
+    """A frame for the device; False if its queue takes nothing."""
+    if dev in env.full:
+        env.drop("drop.queue.full", dev)
+        return False
+    env.send(dev, frame)
+    return True
+
+
 def arrive(env: Env, iface: Iface, frame: Frame) -> int | None:
     """The ethertype of a frame that is for us, or None with the reason counted."""
     count = env.count

@@ -18,7 +18,7 @@ from labstack.core.errors import StackError
 from labstack.core.frame import Frame
 from labstack.core.kinds import NEIGHBOUR
 from labstack.link import solicit
-from labstack.link.ether import IPV4, IPV6, head
+from labstack.link.ether import IPV4, IPV6, head, leave
 from labstack.link.iface import DELAY, FAILED, INCOMPLETE, PERMANENT, PROBE, REACHABLE, STALE, Iface, Neighbour
 
 MS = 1_000_000  # ns
@@ -294,7 +294,7 @@ def _bind(env: Env, iface: Iface, entry: Neighbour, mac: bytes) -> None:
     if entry.pending:
         entry.used = env.now
     while entry.pending:
-        env.send(iface.index, _addressed(entry.pending.popleft(), mac))
+        leave(env, iface.index, _addressed(entry.pending.popleft(), mac))
 
 
 def _addressed(frame: Frame, mac: bytes) -> Frame:

@@ -5,6 +5,7 @@ from labstack.core.rules import Rule
 
 RULES: dict[str, Rule] = {
     # Ethernet
+    "drop.queue.full": Rule("The queue of interface {0} takes nothing: a frame that was to leave ends here."),
     "drop.link.down": Rule("Interface {0} is down: nothing that arrives on it is looked at."),
     "drop.link.runt": Rule("The frame has {0} bytes: an Ethernet header alone needs 14."),
     "drop.link.other_host": Rule(

@@ -47,7 +47,7 @@ def send_arp(env: Env, iface: Iface, op: int, mac: bytes, psrc: bytes, hwdst: by
     """Send an ARP packet from our MAC to `mac`; addresses packed."""
     packet = ARP_HEAD + op.to_bytes(2, "big") + iface.mac + psrc + hwdst + pdst
     env.count["ArpOutPackets"] += 1
-    env.send(iface.index, Frame(ether.head(iface, mac, ether.ARP) + packet))
+    ether.leave(env, iface.index, Frame(ether.head(iface, mac, ether.ARP) + packet))
 
 
 def link_option(kind: int, mac: bytes) -> bytes:
@@ -57,7 +57,7 @@ def link_option(kind: int, mac: bytes) -> bytes:
 
 def send_nd(env: Env, iface: Iface, mac: bytes, src: bytes, dst: bytes, message: bytes) -> None:
     """Send an ND message, its checksum still zero, to a MAC."""
-    env.send(iface.index, nd_frame(env, iface, mac, src, dst, message))
+    ether.leave(env, iface.index, nd_frame(env, iface, mac, src, dst, message))
 
 
 def nd_frame(env: Env, iface: Iface, mac: bytes, src: bytes, dst: bytes, message: bytes) -> Frame:

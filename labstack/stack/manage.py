@@ -38,14 +38,18 @@ def link_set(host: Host, dev: int | str, up: bool) -> None:
     addrs.set_up(host.env, host.net, dev, up)
 
 
-def qdisc_set(host: Host, dev: int | str, kind: str) -> None:
+def qdisc_set(host: Host, dev: int | str, kind: str, limit: int = 1000) -> None:
     """How an interface queues: 'pfifo_fast' and the like, or 'fq', with which every TCP connection is paced.
 
-    A queue is never full here; whatever else it would do is left to the wires. Raises StackError EINVAL, ENODEV.
+    limit: packets; with 0 nothing is sent any more, and TCP knows it. Else a queue is never full here; whatever else it
+    would do is left to the wires. Raises StackError EINVAL, ENODEV.
     """
     if kind not in QDISCS:
         raise StackError(errno.EINVAL, f"qdisc {kind!r}: expected {', '.join(QDISCS)}")
-    iface(host.net, dev).qdisc = kind
+    it = iface(host.net, dev)
+    it.qdisc = kind
+    others = tuple(index for index in host.env.full if index != it.index)
+    host.env.full = others if limit else (*others, it.index)
     host.net.version += 1
 
 

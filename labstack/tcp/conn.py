@@ -106,6 +106,7 @@ class Snd(State):
     pending: int = NOTHING  # what the retransmission timer stands for
     retries: int = 0  # retransmission timeouts in a row
     probes: int = 0  # window probes in a row
+    refused: int = 0  # attempts in a row that our own device refused
     unanswered: int = 0  # of those, and of keep-alives, since the peer was last heard
     trouble_at: int = 0  # when the first SYN, or the first retransmission or window probe in a row went out
     ack_at: int = 0  # when an ACK last came

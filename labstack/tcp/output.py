@@ -11,7 +11,23 @@ from labstack.ip.icmp import scope
 from labstack.ip.net import Net
 from labstack.ip.send import send as send_ip
 from labstack.link import neighbour
-from labstack.tcp import accecn, ackgen, agreed, ecn, half, md5, mtu, persist, rate, send, sndbuf, tally, urgent, window
+from labstack.tcp import (
+    accecn,
+    ackgen,
+    agreed,
+    ecn,
+    half,
+    md5,
+    mtu,
+    persist,
+    rate,
+    refused,
+    send,
+    sndbuf,
+    tally,
+    urgent,
+    window,
+)
 from labstack.tcp.conn import NOW, Conn
 from labstack.tcp.options import SPACE, of_segment
 from labstack.tcp.segment import ACK, CSUM_AT, FIN, PROTO, PSH, RST, SYN, Segment, header
@@ -45,11 +61,12 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
     if snd.blocked:
         sndbuf.look(env, conn)
     if snd.probe or snd.poke:
-        snd.probe = snd.poke = False
         if urgent.waits(snd):
             # RFC 9293 §3.8.5: that there is urgent data must get through a closed window; the probe alone may not count
             _bare(env, net, conn, snd.una, ACK, window.advertise(env, conn))
-        _bare(env, net, conn, snd.una - 1, ACK, window.advertise(env, conn))
+        if not _bare(env, net, conn, snd.una - 1, ACK, window.advertise(env, conn)) and snd.probe:
+            persist.refused(env, conn)
+        snd.probe = snd.poke = False
     if conn.rcv.ack == NOW:
         _bare(env, net, conn, send.ack_seq(snd), ACK, window.advertise(env, conn))
         ackgen.sent(env, conn)
@@ -81,7 +98,9 @@ def _send(env: Env, net: Net, conn: Conn) -> bool:
         span = send.poll(env, conn)
         if span is None:
             break
-        _transmit(env, net, conn, span)
+        if not _transmit(env, net, conn, span):
+            refused.not_sent(env, conn, span)
+            break
     else:
         left = True
     if conn.state in SENDING:
@@ -107,24 +126,27 @@ def _watch(env: Env, conn: Conn, progress: bool) -> None:
         tally.watch(it, kind, env.now)
 
 
-def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> None:
-    """A piece of sequence space, in as many frames as it takes; each is a segment, or a super-segment of the path."""
+def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> bool:
+    """A piece of sequence space, in as many frames as it takes; each is a segment, or a super-segment of the path.
+    False if the device took nothing."""
     seq, size, flags, _, whole = span
     if flags & SYN and conn.state != SYN_SENT:
         flags |= ACK
     wnd = window.advertise(env, conn, flags & SYN != 0)
     if whole:
-        _emit(env, net, conn, seq, flags, size, conn.snd.out.slice(seq, size), wnd, whole)
+        taken = _emit(env, net, conn, seq, flags, size, conn.snd.out.slice(seq, size), wnd, whole)
     elif size <= conn.snd.fits:
-        _data(env, net, conn, seq, size, flags, wnd)
+        taken = _data(env, net, conn, seq, size, flags, wnd)
     else:
-        _burst(env, net, conn, seq, size, flags, wnd)
-    send.sent(env, conn, span)
+        taken = _burst(env, net, conn, seq, size, flags, wnd)
+    if taken or flags & SYN:
+        send.sent(env, conn, span)
     if flags & ACK:
         ackgen.sent(env, conn)
+    return taken or flags & SYN > 0
 
 
-def _burst(env: Env, net: Net, conn: Conn, seq: int, size: int, flags: int, wnd: int) -> None:
+def _burst(env: Env, net: Net, conn: Conn, seq: int, size: int, flags: int, wnd: int) -> bool:
     """Several segments, or super-segments as large as the path takes them. The end of a burst is pushed: receivers that
     join segments need not wait for more, as with Linux."""
     fits = conn.snd.fits
@@ -133,10 +155,10 @@ def _burst(env: Env, net: Net, conn: Conn, seq: int, size: int, flags: int, wnd:
     while size > most:
         _data(env, net, conn, seq, most, flags & ~(PSH | FIN), wnd)
         seq, size = seq + most, size - most
-    _data(env, net, conn, seq, size, flags | PSH, wnd)
+    return _data(env, net, conn, seq, size, flags | PSH, wnd)
 
 
-def _data(env: Env, net: Net, conn: Conn, seq: int, size: int, flags: int, wnd: int) -> None:
+def _data(env: Env, net: Net, conn: Conn, seq: int, size: int, flags: int, wnd: int) -> bool:
     """Bytes of the stream: one frame, or several where they lie in more pieces than a frame may have."""
     pieces = conn.snd.out.slice(seq + (flags >> 1 & 1), size) if size else ()  # the SYN stands before the data
     have = sum(map(len, pieces))
@@ -145,13 +167,13 @@ def _data(env: Env, net: Net, conn: Conn, seq: int, size: int, flags: int, wnd: 
         seq, size = seq + have, size - have
         pieces = conn.snd.out.slice(seq, size)
         have = sum(map(len, pieces))
-    _emit(env, net, conn, seq, flags, size, pieces, wnd)
+    return _emit(env, net, conn, seq, flags, size, pieces, wnd)
 
 
-def _bare(env: Env, net: Net, conn: Conn, seq: int, flags: int, wnd: int) -> None:
+def _bare(env: Env, net: Net, conn: Conn, seq: int, flags: int, wnd: int) -> bool:
     """A segment without data that takes no sequence number."""
     conn.tally.bare_out += 1
-    _emit(env, net, conn, seq, flags, 0, (), wnd)
+    return _emit(env, net, conn, seq, flags, 0, (), wnd)
 
 
 def _emit(
@@ -164,13 +186,14 @@ def _emit(
     pieces: tuple[Piece, ...],
     wnd: int,
     whole: bool = False,
-) -> None:
-    """One segment of conn, into the IP layer, or a super-segment; whole: not that, though it is larger than others."""
+) -> bool:
+    """One segment of conn, into the IP layer, or a super-segment; whole: not that, though it is larger than others.
+    False if the device did not take it."""
     path = route.lookup(env, net, conn.remote, conn.local, conn.dev)
     if path is None:
         env.count["TcpOutNoRoutes"] += 1
         env.note("9293/3.8.3/no-route", conn.sock)
-        return
+        return True
     if conn.progress:
         conn.progress = conn.doubt = False
         neighbour.confirm(env, net.ifaces[path.dev], path.nexthop)
@@ -191,7 +214,7 @@ def _emit(
         head = md5.signed(secret, conn.local, conn.remote, head, pieces)
     gso = conn.snd.fits if size > conn.snd.fits and not whole else None
     env.count["TcpOutSegs"] += 1
-    send_ip(env, net, path, PROTO, head, pieces, gso=gso, csum_at=CSUM_AT, ttl=conn.ttl, tos=tos, df=conn.df)
+    return send_ip(env, net, path, PROTO, head, pieces, gso=gso, csum_at=CSUM_AT, ttl=conn.ttl, tos=tos, df=conn.df)
 
 
 def refuse(env: Env, net: Net, seg: Segment) -> None:

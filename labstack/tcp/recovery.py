@@ -6,6 +6,8 @@ What is lost, `rack` decides; what cwnd becomes, `prr` and the controller; wheth
 What goes out again, `send` takes from the queue.
 """
 
+from collections.abc import Callable
+
 from labstack.core.env import Env
 from labstack.tcp import ecn, frto, plpmtud, prr, rack, sack, tally, timer, undo
 from labstack.tcp.castate import become, keep_open, settled
@@ -138,11 +140,20 @@ def enter(env: Env, conn: Conn, ece: bool) -> None:
 def congestion_experienced(env: Env, conn: Conn) -> None:
     """The network marked packets of ours instead of dropping them (RFC 3168 §6.1.2): once in a round trip the window is
     reduced."""
+    _slow_down(env, conn, conn.snd.cc.threshold_ecn)
+
+
+def refused(env: Env, conn: Conn) -> None:
+    """Our own device did not take a segment, which is congestion, too (tcp_enter_cwr)."""
+    _slow_down(env, conn, conn.snd.cc.threshold)
+
+
+def _slow_down(env: Env, conn: Conn, threshold: Callable[[int], int]) -> None:
     loss = conn.snd.loss
     loss.prior_ssthresh = 0
     if loss.state < CWR:
         loss.since = None
-        prr.begin(env, conn, conn.snd.cc.threshold_ecn(env.now))
+        prr.begin(env, conn, threshold(env.now))
         become(env, conn, CWR)
 
 

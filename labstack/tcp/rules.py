@@ -113,6 +113,7 @@ RULES: dict[str, Rule] = {
     ),
     # the sender
     "9293/3.10.2/send": Rule("{0} bytes of the stream go out, within both windows"),
+    "linux/tcp_enter_cwr/refused": Rule("our own device takes nothing: {0} bytes are not sent, the window is reduced"),
     "linux/forced_push/half": Rule("more than half of the largest window was written since the last PSH: one at {0}"),
     "linux/tcp_nagle_check/cork": Rule("corked: {0} bytes wait until they fill a segment, or until the cork is pulled"),
     "9293/3.7.4/nagle": Rule("Nagle: {0} bytes wait for an ACK or for more", ("SHLD-7", "MUST-17")),

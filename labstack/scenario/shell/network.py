@@ -3,8 +3,8 @@
 
 Each command is read word by word, and only what is known here is taken. The kernel target then has it done in its own
 namespace. A host of ours remembers no metrics of destinations, queues nothing at its device and hands out real
-segments, so that flushing them and the switches of offload ask nothing of it, and a queue has room for whatever comes;
-the rest is refused there.
+segments, so that flushing them and the switches of offload ask nothing of it, and a queue has room for whatever comes,
+if it has room at all; the rest is refused there.
 """
 
 import re
@@ -91,20 +91,20 @@ def tc(call: Call) -> Action:
     if inside(call.session) is not None:
         return _done(call, bare=False)
     kind = "pfifo_fast" if action in ("del", "delete") else kind
-    if kind not in QDISCS or int(limit) == 0:
+    if kind not in QDISCS:
         _refuse(call)
-    return _queue(call, kind)
+    return _queue(call, kind, int(limit))
 
 
-def _queue(call: Call, kind: str) -> Action:
+def _queue(call: Call, kind: str, limit: int) -> Action:
     """A host of ours queues so from now on."""
     administer = getattr(call.session.target, "administer", None)
-    if administer is None and kind == "fq":
+    if administer is None and (kind == "fq" or not limit):
         _refuse(call)
 
     def run(stdin: str) -> Done:
         if administer is not None:
-            administer("qdisc_set", 1, kind)
+            administer("qdisc_set", 1, kind, limit)
         return Done()
 
     return run
