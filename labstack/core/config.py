@@ -39,6 +39,7 @@ SECOND = 1_000_000_000  # ns
 CONGESTION = ("reno", "cubic", "bbr", "dctcp", "none")
 
 BUFFER = 1 << 30  # bytes that a buffer may have
+MIN_RCVBUF, MIN_SNDBUF = 2304, 4608  # bytes of memory, Linux's SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF
 
 KEY_BITS = 128  # of a key of Fast Open
 SECRET = "secret"  # a key that nobody has set
@@ -123,25 +124,25 @@ SYSCTLS: dict[str, Sysctl] = {
     "net.ipv4.route.mtu_expires": Sysctl(600, 1, 86_400, "seconds for which the MTU of a path is remembered"),
     "net.ipv6.route.min_adv_mss": Sysctl(1220, 1, 65_535, "bytes: no smaller MSS is announced"),
     "net.ipv6.route.mtu_expires": Sysctl(600, 1, 86_400, "seconds for which the MTU of a path is remembered"),
-    "net.core.rmem_default": Sysctl(212_992, 256, BUFFER, "bytes a UDP socket may queue for its reader"),
-    "net.core.rmem_max": Sysctl(4 << 20, 256, BUFFER, "greatest SO_RCVBUF, before it is doubled"),
-    "net.core.wmem_max": Sysctl(4 << 20, 256, BUFFER, "greatest SO_SNDBUF, before it is doubled"),
+    "net.core.rmem_default": Sysctl(212_992, MIN_RCVBUF, BUFFER, "bytes a UDP socket may queue for its reader"),
+    "net.core.rmem_max": Sysctl(4 << 20, MIN_RCVBUF, BUFFER, "greatest SO_RCVBUF, before it is doubled"),
+    "net.core.wmem_max": Sysctl(4 << 20, MIN_SNDBUF, BUFFER, "greatest SO_SNDBUF, before it is doubled"),
     "net.core.somaxconn": Sysctl(4096, 1, 65535, "greatest backlog of a listener"),
     # pages; Linux reckons them from its memory, these are for 8 GiB
     "net.ipv4.tcp_mem.min": Sysctl(98_304, 0, BUFFER, "pages of TCP's buffers below which there is no pressure"),
     "net.ipv4.tcp_mem.default": Sysctl(131_072, 0, BUFFER, "pages of TCP's buffers above which there is pressure"),
     "net.ipv4.tcp_mem.max": Sysctl(196_608, 0, BUFFER, "pages that all buffers of TCP may take"),
     "net.ipv4.tcp_rmem.min": Sysctl(4096, 1, BUFFER, "bytes of a TCP receive buffer that memory pressure leaves"),
-    "net.ipv4.tcp_rmem.default": Sysctl(131_072, 256, BUFFER, "bytes of a TCP receive buffer to begin with"),
-    "net.ipv4.tcp_rmem.max": Sysctl(6_291_456, 256, BUFFER, "bytes to which a TCP receive buffer may grow"),
+    "net.ipv4.tcp_rmem.default": Sysctl(131_072, 1, BUFFER, "bytes of a TCP receive buffer to begin with"),
+    "net.ipv4.tcp_rmem.max": Sysctl(6_291_456, 1, BUFFER, "bytes to which a TCP receive buffer may grow"),
     "net.ipv4.tcp_moderate_rcvbuf": Sysctl(1, 0, 1, "receive buffers grow with what the application reads"),
     "net.ipv4.tcp_stdurg": Sysctl(0, 0, 1, "the urgent pointer is at the last urgent byte, not behind it (RFC 1122)"),
     "net.ipv4.tcp_app_win": Sysctl(31, 0, 31, "1/2^n of the window is kept back; 31: nearly nothing"),
     "net.ipv4.tcp_shrink_window": Sysctl(0, 0, 1, "the window follows the memory, even back"),
     "net.ipv4.tcp_workaround_signed_windows": Sysctl(0, 0, 1, "no window above 32 KiB without scaling"),
     "net.ipv4.tcp_wmem.min": Sysctl(4096, 1, BUFFER, "bytes of a TCP send buffer that are there without memory, too"),
-    "net.ipv4.tcp_wmem.default": Sysctl(16_384, 256, BUFFER, "bytes of a TCP send buffer to begin with"),
-    "net.ipv4.tcp_wmem.max": Sysctl(4_194_304, 256, BUFFER, "bytes to which a TCP send buffer may grow"),
+    "net.ipv4.tcp_wmem.default": Sysctl(16_384, 1, BUFFER, "bytes of a TCP send buffer to begin with"),
+    "net.ipv4.tcp_wmem.max": Sysctl(4_194_304, 1, BUFFER, "bytes to which a TCP send buffer may grow"),
     "net.ipv4.tcp_notsent_lowat": Sysctl(
         0xFFFFFFFF, 0, 0xFFFFFFFF, "a socket with so many unsent bytes is not writable"
     ),

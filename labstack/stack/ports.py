@@ -171,8 +171,9 @@ def option(name: str, value: int | str) -> int:
             raise StackError(errno.ENOENT, f"{name} = {value!r}: expected {', '.join(words)}")
         return words.index(value)
     least, most = it.least, len(words) - 1 if words else it.most
-    if not isinstance(value, int) or not least <= value <= most:
-        raise StackError(errno.EINVAL, f"{name} = {value!r}: expected a number in {least}..{most}")
+    if not isinstance(value, int) or not (least <= value <= most or (it.unset and value == 0)):
+        also = ", or 0" if it.unset else ""
+        raise StackError(errno.EINVAL, f"{name} = {value!r}: expected a number in {least}..{most}{also}")
     return value
 
 

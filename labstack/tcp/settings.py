@@ -8,7 +8,7 @@ import errno
 from collections.abc import Callable
 from typing import NamedTuple
 
-from labstack.core.config import CONGESTION, MS, SECOND, SYSCTLS
+from labstack.core.config import CONGESTION, MIN_RCVBUF, MIN_SNDBUF, MS, SECOND, SYSCTLS
 from labstack.core.env import Env
 from labstack.core.errors import StackError
 from labstack.tcp import ackgen, initial, keepalive, md5, mtu, pace, rate, window
@@ -18,16 +18,19 @@ from labstack.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT
 
 BUFFER = 1 << 30
 INT_MAX = (1 << 31) - 1
+MIN_MSS = 88  # Linux's TCP_MIN_MSS
 
 
 class Setting(NamedTuple):
-    """words: the sysctl that has words for the values 0, 1, ...; "": there are none."""
+    """words: the sysctl that has words for the values 0, 1, ...; "": there are none. unset: 0 is allowed, too, and sets
+    nothing."""
 
     least: int
     most: int
     read: Callable[[Conn], int]
     write: Callable[[Env, Conn, int], None]
     words: str = ""
+    unset: bool = False
 
     def names(self) -> tuple[str, ...]:
         return SYSCTLS[self.words].words if self.words else ()
@@ -180,13 +183,13 @@ def _keeping(name: str, unit: int) -> Callable[[Env, Conn, int], None]:
 SETTINGS: dict[str, Setting] = {
     "nodelay": Setting(0, 1, lambda c: c.snd.nodelay, _nodelay),
     "cork": Setting(0, 1, lambda c: c.snd.corked, _cork),
-    "rcvbuf": Setting(256, BUFFER, lambda c: c.rcv.limit // 2, _rcvbuf),
+    "rcvbuf": Setting(MIN_RCVBUF // 2, BUFFER, lambda c: c.rcv.limit // 2, _rcvbuf),
     "oobinline": Setting(0, 1, lambda c: c.rcv.inline, _oobinline),
     "rcvlowat": Setting(1, INT_MAX, lambda c: c.rcv.lowat, _rcvlowat),
     "window_clamp": Setting(0, INT_MAX, lambda c: c.rcv.clamp, _clamp),  # 0: none
-    "sndbuf": Setting(256, BUFFER, lambda c: c.snd.limit // 2, _sndbuf),
+    "sndbuf": Setting(MIN_SNDBUF // 2, BUFFER, lambda c: c.snd.limit // 2, _sndbuf),
     "md5": Setting(0, md5.MOST, lambda c: md5.pack(c.keys), _md5),
-    "maxseg": Setting(0, 32_767, lambda c: c.user.maxseg, _maxseg),  # bytes; 0: what the path takes
+    "maxseg": Setting(MIN_MSS, 32_767, lambda c: c.user.maxseg, _maxseg, unset=True),  # bytes
     "quickack": Setting(0, 3, lambda c: not c.rcv.pingpong, _quickack),
     "ttl": Setting(1, 255, lambda c: c.ttl, _ttl),
     "tos": Setting(0, 255, lambda c: c.tos, _tos),

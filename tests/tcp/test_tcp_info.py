@@ -211,7 +211,7 @@ def test_cwnd_is_not_the_peers_window(tcp: Tcp) -> None:
 
 def test_a_small_send_buffer_limits_once_everything_is_out_and_the_application_waits(tcp: Tcp) -> None:
     """Linux's tcp_cwnd_validate starts that watch, room in the buffer stops it."""
-    s = tcp().passive(win=6 * MSS, nodelay=1, sndbuf=MSS)
+    s = tcp().passive(win=6 * MSS, nodelay=1, sndbuf=2304)
     s.call("send", s.sock, bytes(20 * MSS))
     assert len(s.burst()) == 3
     s.wait(30)

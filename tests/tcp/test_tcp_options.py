@@ -173,7 +173,7 @@ def test_a_retransmitted_syn_still_offers_the_same(tcp: Tcp) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rcvbuf", "shift"), [(256, 0), (65_535, 0), (65_536, 1), (131_072, 2), (1 << 20, 5), (1 << 30, 14)]
+    ("rcvbuf", "shift"), [(1152, 0), (65_535, 0), (65_536, 1), (131_072, 2), (1 << 20, 5), (1 << 30, 14)]
 )
 def test_the_scale_is_the_smallest_that_covers_the_buffer(tcp: Tcp, rcvbuf: int, shift: int) -> None:
     """RFC 7323 §2.3; REC-1."""

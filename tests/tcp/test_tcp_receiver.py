@@ -192,8 +192,8 @@ def test_text_beyond_the_window_is_cut(tcp: Tcp) -> None:
 
 def test_text_wholly_beyond_the_window_is_dropped(tcp: Tcp) -> None:
     """RFC 9293 §3.10.7.4, first."""
-    s = tcp().passive(rcvbuf=1000)
-    s.rx("A", seq=1001, data=100)
+    s = tcp().passive(rcvbuf=1152)
+    s.rx("A", seq=1153, data=100)
     s.tx("A", ack=1)
     assert drops(s.stack.env.count) == {"drop.tcp.outside_window": 1}
 
@@ -332,32 +332,32 @@ def test_the_window_opens_again_only_by_a_worthwhile_amount(tcp: Tcp) -> None:
 
 def test_a_closed_window_still_hears_acks_and_resets_and_answers_probes(tcp: Tcp) -> None:
     """RFC 9293 §3.4, §3.8.6.1, MUST-66."""
-    s = tcp().passive(rcvbuf=1000)
-    s.rx("A", data=1000)
+    s = tcp().passive(rcvbuf=1152)
+    s.rx("A", data=1152)
     s.tx("A", win=0)  # half of the buffer is enough for an ACK at once
     s.rx("A", data=1)
-    s.tx("A", ack=1001, win=0)
+    s.tx("A", ack=1153, win=0)
     s.call("send", s.sock, b"x")
     s.tx("PA", win=0)
-    s.rx("A", seq=1001, data=1, ack=2)  # a probe that acknowledges
+    s.rx("A", seq=1153, data=1, ack=2)  # a probe that acknowledges
     assert s.conn.snd.una == s.conn.snd.nxt
-    s.tx("A", ack=1001)
-    s.rx("FA", seq=1001)
-    s.tx("A", ack=1001, win=0)
+    s.tx("A", ack=1153)
+    s.rx("FA", seq=1153)
+    s.tx("A", ack=1153, win=0)
     s.state("ESTABLISHED")
-    s.rx("R", seq=1001)
+    s.rx("R", seq=1153)
     s.state("CLOSED")
-    assert len(s.call("recv", s.sock)) == 1000
+    assert len(s.call("recv", s.sock)) == 1152
     s.fails(errno.ECONNRESET, "recv", s.sock)
     assert s.count("TcpExtTCPZeroWindowDrop") == 2
 
 
 def test_acks_from_a_peer_that_filled_our_window_and_lost_it_are_heard(tcp: Tcp) -> None:
     """Linux's tcp_sequence: SEG.SEQ at the very edge of the window, without text."""
-    s = tcp().passive(rcvbuf=1000)
+    s = tcp().passive(rcvbuf=1152)
     s.call("send", s.sock, b"x")
-    s.tx("PA", win=1000)
-    s.rx("A", seq=1001)
+    s.tx("PA", win=1152)
+    s.rx("A", seq=1153)
     assert s.conn.snd.una == s.conn.snd.nxt
     s.nothing()
 

@@ -166,7 +166,7 @@ def test_an_ack_from_behind_a_shrunken_window_stands_at_its_edge(tcp: Tcp) -> No
 
 def test_an_ack_beside_window_probes_stands_at_snd_nxt(tcp: Tcp) -> None:
     """RFC 9293 §3.10.7.4: a probe takes no sequence number."""
-    s = tcp().passive(win=0, rcvbuf=1000)
+    s = tcp().passive(win=0, rcvbuf=1152)
     s.call("send", s.sock, b"abc")
     s.tx("A", after=200, seq=0, size=0)
     s.rx("PA", ack=1, data=b"x" * 10, win=0)

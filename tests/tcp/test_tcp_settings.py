@@ -24,7 +24,17 @@ def test_every_setting_reads_what_was_written(tcp: Tcp) -> None:
             kept = s.conn.discover if name == "discover6" else kept
             kept = max(value, 1152) if name == "window_clamp" else kept
             assert it.read(s.conn) == kept
-        s.fails(errno.EINVAL, "setopt", s.sock, name, it.most + 1)
+        for value in {it.least - 1, it.most + 1} - ({0} if it.unset else set()):
+            s.fails(errno.EINVAL, "setopt", s.sock, name, value)
+
+
+@pytest.mark.parametrize(("name", "least"), [("maxseg", 88), ("rcvbuf", 1152), ("sndbuf", 2304)])
+def test_no_setting_goes_below_linuxs(tcp: Tcp, name: str, least: int) -> None:
+    """TCP_MIN_MSS; SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF, which are twice that."""
+    s = tcp().passive()
+    s.fails(errno.EINVAL, "setopt", s.sock, name, least - 1)
+    s.call("setopt", s.sock, name, least)
+    s.call("setopt", s.sock, "maxseg", 0)
 
 
 def test_maxseg_limits_what_we_announce_and_what_we_send(tcp: Tcp) -> None:

@@ -9,6 +9,7 @@ import errno
 from collections.abc import Callable
 from typing import Any
 
+from labstack.core.config import MIN_RCVBUF, MIN_SNDBUF
 from labstack.ip import route
 from labstack.ip.net import LOOPBACK, iface
 from labstack.stack import ports
@@ -19,7 +20,7 @@ from labstack.stack.syscall.forms import IFNAMSIZ, SECOND
 from labstack.tcp import sndbuf as tcp_sndbuf
 from labstack.tcp.cc import table
 from labstack.tcp.pace import UNLIMITED
-from labstack.tcp.settings import SETTINGS
+from labstack.tcp.settings import MIN_MSS, SETTINGS
 from labstack.tcp.states import CLOSED, LISTEN
 
 Get = Callable[[Host, Socket], Any]
@@ -30,7 +31,6 @@ INT_MAX, INT_MIN = (1 << 31) - 1, -(1 << 31)
 SOL_IP, SOL_SOCKET, SOL_TCP, SOL_UDP, SOL_IPV6 = 0, 1, 6, 17, 41
 SNDBUF, RCVBUF, LINGER, PRIORITY = (SOL_SOCKET, 7), (SOL_SOCKET, 8), (SOL_SOCKET, 13), (SOL_SOCKET, 12)
 TOS, TTL, HOPS, TCLASS = (SOL_IP, 1), (SOL_IP, 2), (SOL_IPV6, 16), (SOL_IPV6, 67)
-MIN_SNDBUF, MIN_RCVBUF = 4608, 2304  # bytes, Linux's SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF
 DATAGRAMS = 212_992  # bytes, Linux's wmem_default: ours go out at once
 ECN = 3  # bits of the TOS
 DEFAULT_MSS = 536
@@ -166,7 +166,7 @@ def notsent_lowat(host: Host, s: Socket, value: int) -> None:
 
 
 def set_maxseg(host: Host, s: Socket, value: int) -> None:
-    wish(host, s, "maxseg", _within(value, 88, 32_767) if value else 0)
+    wish(host, s, "maxseg", _within(value, MIN_MSS, 32_767) if value else 0)
 
 
 def maxseg(host: Host, s: Socket) -> int:
