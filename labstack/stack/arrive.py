@@ -77,14 +77,10 @@ def _tcp(host: Host, d: Datagram) -> None:
         env.drop("drop.tcp.closed", seg.dport)
         if seg.md5 is None:  # or else our answer would have to be signed, too
             output.refuse(env, host.net, seg)
-    elif (seg.md5 is None and "md5" not in listener.options) or md5.admits(env, _keys(listener), seg):
+    elif (seg.md5 is None and not listener.keys) or md5.admits(env, listener.keys, seg):
         fate = listen.wants(env, host.net, listener, seg)
         if fate != listen.DROP:
             _accept(host, listener, seg, used, fate)
-
-
-def _keys(listener: listen.Listener) -> md5.Keys:
-    return md5.unpack(int(listener.options.get("md5", 0)))
 
 
 NOBODY = (-1, 0)  # of a connection with signatures no segment takes the shortcut
@@ -124,7 +120,7 @@ def _accept(host: Host, listener: listen.Listener, seg: Segment, used: int | Non
         return
     number = ports.fresh(host) if fate != listen.COOKIE else 0
     conn = opening.make(env, number, path, d.dst, seg.dport, d.src, seg.sport, dev, used)
-    conn.held = False
+    conn.held, conn.keys = False, listener.keys
     ports.set_options(host, conn, listener.options)
     if fate == listen.COOKIE:
         listen.with_cookie(env, host.net, conn, listener, seg)

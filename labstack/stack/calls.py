@@ -17,9 +17,10 @@ from labstack.ip import icmp
 from labstack.ip.family import is_group, parse_addr, text
 from labstack.stack import dial, ports
 from labstack.stack.host import TCP, UDP, Echo, Host
-from labstack.tcp import ackgen, closing, fastopen, rate, receive, sndbuf, urgent
+from labstack.tcp import ackgen, closing, fastopen, rate, receive, settings, sndbuf, urgent
 from labstack.tcp.conn import Conn
 from labstack.tcp.listen import Listener
+from labstack.tcp.md5 import Key
 from labstack.tcp.states import CAN_SEND, CLOSED, SYN_RECEIVED, SYN_SENT
 from labstack.udp import socket as udp
 from labstack.udp.socket import Udp
@@ -285,6 +286,17 @@ def setopt(host: Host, sock: int, name: str, value: int | str) -> None:
     ports.set_option(host, _conn(host, sock), name, value)
 
 
+def sign(host: Host, sock: int, keys: tuple[Key, ...]) -> None:
+    """Who must sign, and with what (RFC 2385): on a connection, or on a listener for those to come. Raises EBADF,
+    EINVAL."""
+    if not all(isinstance(it, Key) for it in keys):
+        raise StackError(errno.EINVAL, f"sign {keys!r}: expected some of labstack.tcp.md5.Key")
+    if sock in host.listeners:
+        host.listeners[sock].keys = keys
+    else:
+        settings.sign(host.env, _conn(host, sock), keys)
+
+
 def readable(host: Host, sock: int) -> int:
     """Bytes (or connections, datagrams) that a read would find now; -1 at the end of the stream or after an error."""
     if sock in host.listeners:
@@ -357,5 +369,6 @@ OPS: dict[str, Callable[..., Any]] = {
     "recvfrom": recvfrom,
     "ping": ping,
     "setopt": setopt,
+    "sign": sign,
     "readable": readable,
 }

@@ -12,6 +12,7 @@ from labstack.stack import ports
 from labstack.stack.host import Host
 from labstack.tcp import closing, eager, opening, timewait
 from labstack.tcp.conn import Conn, Fast
+from labstack.tcp.md5 import Keys
 
 
 def dial(
@@ -24,11 +25,12 @@ def dial(
     sock: int = 0,
     early: Piece | None = None,
     may_wait: bool = False,
+    keys: Keys = (),
 ) -> int:
     """Begin a connection along a path; returns its socket number. Raises EADDRINUSE, or as ports.set_option.
 
     early: what may go with the SYN (Fast Open), None: it is an ordinary one. may_wait: the SYN waits for `hurry`, if
-    something could go with it.
+    something could go with it. keys: with which it is signed.
     """
     number = ports.fresh(host, sock)
     key = path.dst + path.src + port.to_bytes(2, "big") + lport.to_bytes(2, "big")
@@ -41,6 +43,7 @@ def dial(
         timewait.replace(host.env, old, conn)
         closing.finish(host.env, old)
         ports.unlink(host, old)
+    conn.keys = keys
     ports.set_options(host, conn, options)
     ports.adopt(host, conn)
     if may_wait and eager.possible(host.env, host.memory, conn):

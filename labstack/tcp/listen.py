@@ -16,6 +16,7 @@ from labstack.ip.net import Net
 from labstack.tcp import acks, closing, cookies, fastopen, half, opening, output
 from labstack.tcp.conn import Conn, Half
 from labstack.tcp.fastopen import Guests
+from labstack.tcp.md5 import Keys
 from labstack.tcp.segment import ACK, FIN, RST, SYN, Segment
 from labstack.tcp.states import LISTEN
 
@@ -37,6 +38,7 @@ class Listener(State):
     ready: deque[int] = field(default_factory=deque)  # established, waiting for accept
     options: dict[str, int] = field(default_factory=dict)  # that its connections inherit
     guests: Guests = field(default_factory=Guests)
+    keys: Keys = ()  # whose SYNs must be signed, and with what; its connections inherit them
 
     state = LISTEN
 

@@ -2,8 +2,7 @@
 """Signatures (RFC 2385): an MD5 sum over the segment and a key that both sides know, as BGP routers use it.
 
 Who has a key for a peer signs every segment to it, and believes none from it that is not signed. A key is for an
-address or for a prefix; of several the longest prefix counts. `pack` and `unpack` carry keys as one number, the form of
-a wish.
+address or for a prefix; of several the longest prefix counts.
 """
 
 import hashlib
@@ -15,7 +14,7 @@ from labstack.core.frame import Piece
 from labstack.tcp.segment import PROTO, TCP_HLEN, Segment
 
 LONGEST = 80  # bytes of a key
-MOST = 1 << 100_000  # a wish: many more keys than anybody has
+MOST = 128  # keys of one socket
 PLACE = TCP_HLEN + 4  # of the signature, which is the first option, behind two NOPs
 _SIZE = 16
 
@@ -35,25 +34,6 @@ class Key(NamedTuple):
 
 
 Keys = tuple[Key, ...]
-
-
-def pack(keys: Keys) -> int:
-    """All keys as one number; 0 is none."""
-    raw = b"".join([bytes((len(it.address), it.prefix, len(it.secret))) + it.address + it.secret for it in keys])
-    return int.from_bytes(b"\1" + raw, "big") if raw else 0
-
-
-def unpack(number: int) -> Keys:
-    """The keys that `pack` made a number of. Raises ValueError if it did not."""
-    raw = number.to_bytes((number.bit_length() + 7) // 8, "big")[1:]
-    keys, at = [], 0
-    while at < len(raw):
-        size, prefix, length = raw[at : at + 3]
-        at += 3 + size + length
-        if at > len(raw) or size not in (4, 16) or not length:
-            raise ValueError("no list of keys")
-        keys.append(Key(raw[at - size - length : at - length], prefix, raw[at - length : at]))
-    return tuple(keys)
 
 
 def find(keys: Keys, peer: bytes) -> bytes:

@@ -4,16 +4,15 @@
 Linux's socket options (TCP_MAXSEG, TCP_CORK, ...) and the in-process call `setopt` both end here.
 """
 
-import errno
 from collections.abc import Callable
 from typing import NamedTuple
 
 from labstack.core.config import CONGESTION, MIN_RCVBUF, MIN_SNDBUF, MS, SECOND, SYSCTLS
 from labstack.core.env import Env
-from labstack.core.errors import StackError
-from labstack.tcp import ackgen, initial, keepalive, md5, mtu, pace, rate, window
+from labstack.tcp import ackgen, initial, keepalive, mtu, pace, rate, window
 from labstack.tcp.cc import table
 from labstack.tcp.conn import DELAYED, Conn
+from labstack.tcp.md5 import Keys
 from labstack.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT
 
 BUFFER = 1 << 30
@@ -145,13 +144,9 @@ def _congestion(env: Env, conn: Conn, value: int) -> None:
     snd.cc = table.switch(snd.cc, name, env.config, rate.moment(env, snd), ecn=bool(conn.ecn))
 
 
-def _md5(env: Env, conn: Conn, value: int) -> None:
+def sign(env: Env, conn: Conn, keys: Keys) -> None:
     """TCP_MD5SIG: segments are signed from now on, one by one, and each takes the long way in."""
-    try:
-        conn.keys = md5.unpack(value)
-    except ValueError as error:
-        raise StackError(errno.EINVAL, "md5: that is no list of keys; use TCP_MD5SIG, which makes one") from error
-    conn.version, conn.approved = -1, (-1, 0)
+    conn.keys, conn.version, conn.approved = keys, -1, (-1, 0)
     if not _unsent(conn):
         mtu.sync(env, conn, conn.mtu)
 
@@ -188,7 +183,6 @@ SETTINGS: dict[str, Setting] = {
     "rcvlowat": Setting(1, INT_MAX, lambda c: c.rcv.lowat, _rcvlowat),
     "window_clamp": Setting(0, INT_MAX, lambda c: c.rcv.clamp, _clamp),  # 0: none
     "sndbuf": Setting(MIN_SNDBUF // 2, BUFFER, lambda c: c.snd.limit // 2, _sndbuf),
-    "md5": Setting(0, md5.MOST, lambda c: md5.pack(c.keys), _md5),
     "maxseg": Setting(MIN_MSS, 32_767, lambda c: c.user.maxseg, _maxseg, unset=True),  # bytes
     "quickack": Setting(0, 3, lambda c: not c.rcv.pingpong, _quickack),
     "ttl": Setting(1, 255, lambda c: c.ttl, _ttl),

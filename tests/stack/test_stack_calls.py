@@ -15,6 +15,7 @@ from labstack.core.errors import StackError
 from labstack.core.event import Rx, Tx
 from labstack.core.frame import Frame
 from labstack.stack.stack import OPS
+from labstack.tcp.md5 import Key
 from labstack.tcp.states import TRANSITIONS
 
 
@@ -29,6 +30,7 @@ GOOD: dict[str, list[Any]] = {
     "connect": ["192.0.2.2", 80], "listen": [81], "accept": [1], "send": [2, b"x"], "take": [2, 5], "recv": [2, 5],
     "shutdown": [2, 1], "close": [2], "abort": [2], "udp": [99], "udp_connect": [3, "192.0.2.2", 5],
     "sendto": [3, b"x", "192.0.2.2", 5], "recvfrom": [3], "ping": ["192.0.2.2", b"x"], "setopt": [2, "ttl", 5],
+    "sign": [2, (Key(bytes(4), 0, b"secret"),)],
     "readable": [2], "status": [2], "sockets": [], "link_add": ["eth9", "02:00:00:00:00:09"], "link_set": [1, True],
     "addr_add": [1, "10.1.1.1/24"], "addr_del": [1, "192.0.2.1"], "route_add": ["10.0.0.0/8", "192.0.2.2"],
     "route_change": ["192.0.2.0/24", "", 1], "metrics_flush": [], "qdisc_set": [1, "fq"],
@@ -128,7 +130,7 @@ def test_named_arguments_are_checked_like_the_others(s: Script) -> None:
     [
         ("accept", (9,)), ("send", (9, b"x")), ("recv", (9,)), ("take", (9,)), ("shutdown", (9,)), ("close", (9,)),
         ("abort", (9,)), ("udp_connect", (9, "192.0.2.2", 5)), ("sendto", (9, b"x", "192.0.2.2", 5)),
-        ("recvfrom", (9,)), ("setopt", (9, "ttl", 5)), ("readable", (9,)), ("status", (9,)),
+        ("recvfrom", (9,)), ("setopt", (9, "ttl", 5)), ("sign", (9, ())), ("readable", (9,)), ("status", (9,)),
         ("accept", (2,)), ("send", (1, b"x")), ("recv", (3,)), ("sendto", (2, b"x", "192.0.2.2", 5)),
     ],
 )  # fmt: skip

@@ -23,6 +23,7 @@ from labstack.core.errors import StackError
 from labstack.core.event import Call, Event, Quarantine, Rx, Tick, Tx, Wake
 from labstack.core.frame import Frame
 from labstack.stack import make
+from labstack.tcp.md5 import Key
 from layers import ICMP, IP, TCP, IPv6
 from layers.checksum import ones_sum
 
@@ -326,11 +327,13 @@ class Script:
         self.conn.rcv.ato = 40 * MS
         return self
 
-    def connect(self, port: int = 4000, **options: int) -> int:
-        """We begin to open a connection to the peer's port."""
+    def connect(self, port: int = 4000, keys: tuple[Key, ...] = (), **options: int) -> int:
+        """We begin to open a connection to the peer's port; keys: of its signatures."""
         self.sport = port
         self._say(f"call connect {port} {options or ''}")
         self.sock = self.stack.call("connect", self.peer, port, options=options, now=self.now)
+        if keys:
+            self.stack.call("sign", self.sock, keys, now=self.now)
         self.dport = self.stack.conns[self.sock].lport
         self.settle()
         return self.sock

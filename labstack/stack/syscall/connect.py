@@ -66,7 +66,7 @@ def begin(host: Host, s: Socket, name: Name | None, early: bytes | None = None) 
     try:
         may_wait = early is None and bool(s.options.get(EAGER))
         early = b"" if may_wait else early
-        sock = dial.dial(host, path, port, name.port, s.dev, s.wishes, early=early, may_wait=may_wait)
+        sock = dial.dial(host, path, port, name.port, s.dev, s.wishes, early=early, may_wait=may_wait, keys=s.keys)
     except StackError as why:
         raise refused(errno.EADDRNOTAVAIL if why.errno == errno.EADDRINUSE else why.errno or errno.EIO) from why
     binding.settle(host, s, path.src, port)

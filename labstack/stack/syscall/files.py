@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from labstack.core.errors import StackError
 from labstack.core.frame import Piece
 from labstack.core.state import State, field, state
+from labstack.tcp.md5 import Keys
 
 FIRST, LIMIT = 3, 65_536  # descriptors
 UNCONNECTED, CONNECTING, CONNECTED, DISCONNECTING = 1, 2, 3, 4  # Linux's SS_...
@@ -101,6 +102,7 @@ class Socket(State):
     rcvlowat: int = 1
     options: dict[tuple[int, int], int] = field(default_factory=dict)
     wishes: dict[str, int] = field(default_factory=dict)
+    keys: Keys = ()  # of signatures, a wish as well
     errors: deque[Extended] = field(default_factory=deque)
     owed: list[Owed] = field(default_factory=list)  # what is still to be told of bytes that were written
     first: int = 0  # the sequence number that SO_TIMESTAMPING counts bytes from

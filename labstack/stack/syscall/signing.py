@@ -4,8 +4,9 @@
 import errno
 from struct import Struct
 
+from labstack.stack import calls
 from labstack.stack.host import Host
-from labstack.stack.syscall import knobs, sk
+from labstack.stack.syscall import sk
 from labstack.stack.syscall.files import Socket, refused
 from labstack.tcp import md5
 
@@ -33,15 +34,14 @@ def _sign(host: Host, s: Socket, value: bytes, extended: bool) -> None:
         prefix = 8 * len(address)
     if length > md5.LONGEST or prefix > 8 * len(address):
         raise refused(errno.EINVAL)
-    number = s.wishes.get("md5", 0)
-    keys = [it for it in md5.unpack(number) if (it.address, it.prefix) != (address, prefix)]
-    if length:
-        keys.append(md5.Key(address, prefix, value[_HEAD.size : _HEAD.size + length]))
-    elif md5.pack(tuple(keys)) == number:
+    others = tuple(it for it in s.keys if (it.address, it.prefix) != (address, prefix))
+    if not length and others == s.keys:
         raise refused(errno.ENOENT)
-    if md5.pack(tuple(keys)) > md5.MOST:
+    if length and len(others) >= md5.MOST:
         raise refused(errno.ENOMEM)
-    knobs.wish(host, s, "md5", md5.pack(tuple(keys)))
+    s.keys = (*others, md5.Key(address, prefix, value[_HEAD.size : _HEAD.size + length])) if length else others
+    if s.sock:
+        calls.sign(host, s.sock, s.keys)
 
 
 def _address(s: Socket, peer: bytes) -> bytes:

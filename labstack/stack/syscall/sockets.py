@@ -104,7 +104,7 @@ def listen(host: Host, fd: int, backlog: int) -> Back:
         raise refused(errno.EADDRINUSE)
     sock = ports.fresh(host)
     host.listeners[sock] = calls.listening(host, sock, local if any(local) else b"", port, backlog, s.wishes)
-    host.listeners[sock].dev = s.dev
+    host.listeners[sock].dev, host.listeners[sock].keys = s.dev, s.keys
     sk.attach(host, s, sock)
     opening.guests(host, s)
     binding.serve(host, s)
