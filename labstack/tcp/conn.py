@@ -260,6 +260,7 @@ class Conn(State):
     error: int = 0  # errno: why the connection died
     soft: int = 0  # errno: the last trouble that was no reason to die (MUST-47)
     version: int = -1  # of the network layer, when mss, mtu and gso were last fitted to the path
+    header: int = 40  # bytes of an IP and a TCP header without options
     mtu: int = 0  # of the path, bytes of an IP packet
     initcwnd: int = 0  # segments of the initial window, if the route says so
     gso: int = 0  # greatest super-segment on this path, bytes of payload; 0: one segment per frame

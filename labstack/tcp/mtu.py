@@ -7,7 +7,6 @@ Linux's tcp_sync_mss. What routers say of the path, `icmp` hears and `ip.pmtu` r
 
 from labstack.core.env import Env
 from labstack.ip import route
-from labstack.ip.family import of
 from labstack.ip.net import Net, Path
 from labstack.tcp import agreed
 from labstack.tcp.conn import Conn
@@ -28,13 +27,13 @@ def announced(env: Env, path: Path) -> int:
 def mss_of(env: Env, conn: Conn, mtu: int) -> int:
     """Payload of a segment that makes a packet of mtu bytes, as far as the peer takes that much. That he takes hardly
     anything is no order to send a storm of tiny packets (CVE-2019-11479)."""
-    fits = mtu - of(conn.remote).header - TCP_HLEN
+    fits = mtu - conn.header
     return min(max(conn.snd.clamp, env.config["net.ipv4.tcp_min_snd_mss"]), fits) - options(conn)
 
 
 def mtu_of(conn: Conn, mss: int) -> int:
     """The packet that a segment with mss bytes of payload makes."""
-    return mss + options(conn) + TCP_HLEN + of(conn.remote).header
+    return mss + options(conn) + conn.header
 
 
 def options(conn: Conn) -> int:
@@ -67,7 +66,7 @@ def follow(env: Env, net: Net, conn: Conn) -> None:
     path = route.lookup(env, net, conn.remote, conn.local, conn.dev)
     if path is None:
         return
-    conn.gso = max(path.gso - path.family.header - TCP_HLEN, 0) if conn.acc is None and not conn.keys else 0
+    conn.gso = max(path.gso - conn.header, 0) if conn.acc is None and not conn.keys else 0
     conn.df = whole(conn, path)
     conn.fq = net.ifaces[path.dev].qdisc == "fq"
     if path.mtu == conn.mtu:

@@ -60,7 +60,8 @@ def make(
     ports = rport.to_bytes(2, "big") + lport.to_bytes(2, "big")
     key = remote + local + ports
     iss = isn.choose(env, key, used)
-    mss = path.mtu - family.header - TCP_HLEN
+    header = family.header + TCP_HLEN
+    mss = path.mtu - header
     announced = mtu.announced(env, path)
     limit = env.config["net.ipv4.tcp_rmem.default"]
     snd = Snd(
@@ -77,8 +78,8 @@ def make(
         mss=mss,
         clamp=mtu.UNLIMITED,
     )
-    headers, seen = family.header + TCP_HLEN, min(announced, window.SMALLEST)
-    rcv = Rcv(irs=0, nxt=0, edge=0, limit=limit, mss=announced, headers=headers, seen=seen)
+    seen = min(announced, window.SMALLEST)
+    rcv = Rcv(irs=0, nxt=0, edge=0, limit=limit, mss=announced, headers=header, seen=seen)
     conn = Conn(
         sock=sock,
         local=local,
@@ -91,10 +92,11 @@ def make(
         snd=snd,
         rcv=rcv,
         tally=tally.Tally(),
+        header=header,
         mtu=path.mtu,
         initcwnd=path.initcwnd,
         discover=mtu.DONT if family.no_pmtu and env.config[family.no_pmtu] else mtu.WANT,
-        gso=max(path.gso - family.header - TCP_HLEN, 0),
+        gso=max(path.gso - header, 0),
         pseudo=checksum.add(path.sum, PROTO),
     )
     agreed.offer(env, conn)

@@ -53,11 +53,12 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         ackgen.sent(env, conn)
     if conn.earlier:
         _earlier(env, net, conn)
-    before, again = snd.nxt, _send(env, net, conn)
-    if snd.una < snd.out.end + snd.fin and conn.state in SENDING:
-        _watch(env, conn, snd.nxt > before)
-    if again:
-        return True
+    if send.busy(snd):
+        before, again = snd.nxt, _send(env, net, conn)
+        if snd.una < snd.out.end + snd.fin and conn.state in SENDING:
+            _watch(env, conn, snd.nxt > before)
+        if again:
+            return True
     if snd.blocked:
         sndbuf.look(env, conn)
     if snd.probe or snd.poke:

@@ -8,11 +8,9 @@ and no router says why, makes them smaller. What may be probed, and when, is Lin
 
 from labstack.core.config import SECOND
 from labstack.core.env import Env
-from labstack.ip.family import of
 from labstack.tcp import mtu
 from labstack.tcp.conn import Conn, Search
 from labstack.tcp.loss import CWR, OPEN
-from labstack.tcp.segment import TCP_HLEN
 
 NO, WAIT = -1, 0
 WINDOW = 11  # segments: so that losing the probe is noticed by duplicate ACKs
@@ -28,7 +26,7 @@ def start(env: Env, conn: Conn) -> None:
 
 def _most(conn: Conn) -> int:
     """The packet that the peer's MSS makes."""
-    return conn.snd.clamp + TCP_HLEN + of(conn.remote).header
+    return conn.snd.clamp + conn.header
 
 
 def probe(env: Env, conn: Conn) -> int:

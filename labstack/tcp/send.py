@@ -29,6 +29,13 @@ class Span(NamedTuple):
     whole: bool = False  # one segment, larger than the others: a probe for the MTU of the path
 
 
+def busy(snd: Snd) -> bool:
+    """Is anything in flight or to be sent, or was there to be a moment ago?"""
+    loss = snd.loss
+    waits = snd.nxt < snd.out.end + snd.fin or snd.syn or snd.push
+    return waits or bool(snd.flight.queue) or loss.tail or loss.fresh or loss.oldest
+
+
 def poll(env: Env, conn: Conn) -> Span | None:
     """The next piece of sequence space to put on the wire, or None when nothing may go."""
     snd, loss = conn.snd, conn.snd.loss
@@ -287,6 +294,7 @@ def _sent_new(env: Env, conn: Conn, span: Span, end: int) -> None:
             seq, flags = seq + 1, PSH
         if conn.fast is not None:
             conn.fast.option = None  # a SYN that goes again is an ordinary one
+        timer.restart(env, conn)
     mss = size if whole else snd.fits
     segs = push(flight, seq, end, flags & (SYN | FIN | PSH), mss, env.now, _note(env, snd))
     if first:
@@ -304,7 +312,6 @@ def _sent_new(env: Env, conn: Conn, span: Span, end: int) -> None:
         snd.sent_at = env.now
     if loss.state in (CWR, RECOVERY):
         loss.prr_out += segs
-    timer.sent_new(env, conn, first)
     tally.sent(conn.tally, size, segs, env.now)
 
 
@@ -355,4 +362,4 @@ def finished(env: Env, conn: Conn, before: int) -> None:
     if snd.nxt > before or limited:
         initial.used(env, conn, limited)
     if snd.nxt > before and snd.loss.tail_end != snd.nxt:  # a probe is followed by the timeout, not by another
-        tlp.burst_over(env, conn)
+        tlp.burst_over(env, conn, snd.una == before)

@@ -36,9 +36,10 @@ def set_timer(env: Env, conn: Conn) -> None:
         timer.rearm(env, conn)
 
 
-def burst_over(env: Env, conn: Conn) -> None:
-    """New data went out, all that could: a probe may be due before the timeout."""
-    schedule(env, conn, timer.left(env, conn))
+def burst_over(env: Env, conn: Conn, first: bool) -> None:
+    """New data went out, all that could: a probe may be due before the timeout. first: nothing had been in flight."""
+    if not schedule(env, conn, timer.left(env, conn)):
+        timer.sent_new(env, conn, first)
 
 
 def expire(env: Env, conn: Conn) -> None:
