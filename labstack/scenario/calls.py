@@ -113,7 +113,7 @@ class Calls(Syscalls):
     @property
     def fault(self) -> str:
         """What is wrong inside the host, always a bug of ours: a traceback or a sentence; "" if all is well."""
-        return self._failed or _wrong(self.host)
+        return self._failed or wrong(self.host)
 
     # system calls
 
@@ -287,10 +287,12 @@ def result(name: str, back: tuple[int, int, Any]) -> Result:
     return Result(number, errno, Message(*data) if name == "recvmsg" and data is not None else data)
 
 
-def _wrong(host: Stack) -> str:
+def wrong(host: Stack) -> str:
     """The invariant that does not hold, as a sentence; or ""."""
     try:
         host.check()
     except AssertionError as error:
         return str(error)
+    except Exception as error:  # a check that cannot even be made
+        return f"check() failed: {type(error).__name__}: {error}"
     return "; ".join(unbalanced(host.env.count))

@@ -62,21 +62,16 @@ PROFILES: dict[str, dict[str, str]] = {
 
 def apply(target: Target, name: str) -> list[str]:
     """Set the sysctls of a profile; returns those that the target lacks. Raises KeyError for an unknown profile."""
+    if name not in PROFILES:
+        raise KeyError(f"no profile {name!r}: there are {', '.join(PROFILES)}")
     missing = []
-    for sysctl, value in profile(name).items():
+    for sysctl, value in PROFILES[name].items():
         try:
             if target.sysctl(sysctl).split() != value.split():
                 target.sysctl(sysctl, value)
         except (KeyError, ValueError):
             missing.append(sysctl)
     return missing
-
-
-def profile(name: str) -> dict[str, str]:
-    """The sysctls of a profile, by name. Raises KeyError with a sentence."""
-    if name not in PROFILES:
-        raise KeyError(f"no profile {name!r}: there are {', '.join(PROFILES)}")
-    return PROFILES[name]
 
 
 # of a host

@@ -25,7 +25,7 @@ def test_a_profile_that_holds_already_changes_nothing() -> None:
 
 
 def test_plain_switches_off_whatever_is_not_in_the_basic_rfcs() -> None:
-    plain = profiles.profile("plain")
+    plain = profiles.PROFILES["plain"]
     for name in ("sack", "dsack", "timestamps", "ecn", "frto", "recovery", "early_retrans", "fastopen"):
         assert plain[f"net.ipv4.tcp_{name}"] == "0"
     assert plain["net.ipv4.tcp_congestion_control"] == "reno"

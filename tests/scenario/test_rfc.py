@@ -10,7 +10,7 @@ from labstack.lab.errors import LabError
 from labstack.scenario import collect, command, kinds
 from labstack.scenario.report import rfc
 from labstack.scenario.report.matrix import Matrix, Rules, markdown
-from labstack.scenario.report.requirement import TESTABLE, requirements
+from labstack.scenario.report.rfc import TESTABLE, requirements
 from labstack.scenario.settings import Settings
 from labstack.scenario.verdict import Outcome
 from labstack.stack.rules import RULES

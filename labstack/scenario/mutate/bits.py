@@ -54,36 +54,49 @@ def filled(data: bytes, size: int, position: int) -> bytes:
 
 def sums(data: bytes | bytearray) -> list[int]:
     """Where the sums of a packet stand."""
-    hlen, proto = _upper(data)
     found = [SUM4] if data[0] >> 4 == 4 and len(data) >= 20 else []
-    at = hlen + FIELDS.get(proto, len(data))
-    return [*found, at] if hlen and at + 2 <= len(data) else found
+    at = _upper(data).at
+    return [*found, at] if at else found
+
+
+def partial(raw: bytearray) -> bool:
+    """Is the sum behind the IP header only that of the pseudo-header: a network card was to complete it?"""
+    it = _upper(raw)
+    return bool(it.at) and int.from_bytes(raw[it.at : it.at + 2], "big") == it.start
 
 
 def mend(raw: bytearray) -> None:
     """Make the sums of a packet right, as far as there are any."""
-    hlen, proto = _upper(raw)
-    version = raw[0] >> 4
-    if version == 4 and len(raw) >= 20:
+    hlen, end, proto, at, start = _upper(raw)
+    if raw[0] >> 4 == 4 and len(raw) >= 20:
         raw[SUM4 : SUM4 + 2] = bytes(2)
         raw[SUM4 : SUM4 + 2] = checksum(raw[: hlen or 20]).to_bytes(2, "big")
-    at = hlen + FIELDS.get(proto, len(raw))
-    if not hlen or at + 2 > len(raw):
-        return
-    length = int.from_bytes(raw[2:4], "big") - hlen if version == 4 else int.from_bytes(raw[4:6], "big")
-    upper = bytearray(raw[hlen : hlen + max(length, 0)])
-    if len(upper) < at - hlen + 2:
-        return
-    upper[at - hlen : at - hlen + 2] = bytes(2)
-    ends = (raw[12:16], raw[16:20]) if version == 4 else (raw[8:24], raw[24:40])
-    start = 0
-    if proto != ICMP:
-        start = (pseudo4 if version == 4 else pseudo6)(bytes(ends[0]), bytes(ends[1]), proto, len(upper))
-    raw[at : at + 2] = (checksum(bytes(upper), start) or (0xFFFF if proto == UDP else 0)).to_bytes(2, "big")
+    if at:
+        raw[at : at + 2] = bytes(2)
+        right = checksum(bytes(raw[hlen:end]), start) or (0xFFFF if proto == UDP else 0)
+        raw[at : at + 2] = right.to_bytes(2, "big")
 
 
-def _upper(data: bytes | bytearray) -> tuple[int, int]:
-    """Length of the IP header and the protocol behind it; 0, 0 if there is none."""
-    if data[0] >> 4 == 4 and 20 <= (data[0] & 15) * 4 <= len(data):
-        return (data[0] & 15) * 4, data[9]
-    return (40, data[6]) if data[0] >> 4 == 6 and len(data) >= 40 else (0, 0)
+class _Upper(NamedTuple):
+    """What is behind the IP header, from hlen to end; at: where its sum stands, 0 if it has none; start: what the
+    pseudo-header adds to that."""
+
+    hlen: int = 0
+    end: int = 0
+    proto: int = 0
+    at: int = 0
+    start: int = 0
+
+
+def _upper(data: bytes | bytearray) -> _Upper:
+    four = data[0] >> 4 == 4
+    hlen = (data[0] & 15) * 4 if four else 40
+    if data[0] >> 4 not in (4, 6) or not 20 <= hlen <= len(data):
+        return _Upper()
+    proto, length = (
+        (data[9], int.from_bytes(data[2:4], "big") - hlen) if four else (data[6], int.from_bytes(data[4:6], "big"))
+    )
+    end, at = min(hlen + max(length, 0), len(data)), hlen + FIELDS.get(proto, len(data))
+    ends = (data[12:16], data[16:20]) if four else (data[8:24], data[24:40])
+    start = (pseudo4 if four else pseudo6)(bytes(ends[0]), bytes(ends[1]), proto, end - hlen) if proto != ICMP else 0
+    return _Upper(hlen, end, proto, at if at + 2 <= end else 0, start)

@@ -11,12 +11,11 @@ connections are gone, and the whole run, made again, is the same.
 import re
 from typing import Any
 
-from labstack.core.counters import unbalanced
 from labstack.core.event import Rx
 from labstack.core.frame import Frame
 from labstack.core.record import Record
 from labstack.packetdrill.script import Place
-from labstack.scenario.calls import Calls
+from labstack.scenario.calls import Calls, wrong
 from labstack.scenario.mutate.came import Came
 from labstack.scenario.mutate.progress import Progress
 from labstack.scenario.packets.wire import ACK, RST, Wire, take_apart
@@ -91,7 +90,9 @@ class Judged(Calls):
         if record.fault:
             raise broken(record.fault)
         came = self._came(record)
-        why = wrong(self.host) or self._progress.after(self.host, came)
+        host = self.host
+        why = wrong(host) or next(filter(None, (_hoards(conn, host) for conn in host.conns.values())), "")
+        why = why or self._progress.after(host, came)
         why = why or next(filter(None, (self._leaves(sent.frame, came) for sent in record.sent)), "")
         if why:
             raise broken(why)
@@ -171,20 +172,6 @@ class Judged(Calls):
             there = [f"{n} {what}" for what, n in left.items() if n]
             if there:
                 raise broken(f"hours after everything was closed there are still {', '.join(there)}")
-
-
-def wrong(host: Stack) -> str:
-    """The invariant of a host that does not hold, as a sentence; or ""."""
-    try:
-        host.check()
-    except AssertionError as error:
-        return str(error)
-    except Exception as error:  # a check that cannot even be made
-        return f"check() failed: {type(error).__name__}: {error}"
-    lost = unbalanced(host.env.count)
-    if lost:
-        return "; ".join(lost)
-    return next(filter(None, (_hoards(conn, host) for conn in host.conns.values())), "")
 
 
 def _hoards(conn: Conn, host: Stack) -> str:

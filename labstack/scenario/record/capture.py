@@ -13,12 +13,11 @@ from struct import Struct
 from labstack.core.errors import StackError
 from labstack.ip.family import parse_addr, text
 from labstack.lab.errors import LabError
-from labstack.scenario.mutate.bits import mend, sums
+from labstack.scenario.mutate.bits import mend, partial
 from labstack.scenario.packets.wire import Wire, take_apart
 from labstack.scenario.record.infer import Seen, inferred
 from labstack.scenario.record.story import Crossed, Story
 from layers import pcapng
-from layers.checksum import ones_sum, pseudo4, pseudo6
 
 LINKS = {1: 14, 101: 0, 12: 0, 14: 0, 228: 0, 229: 0, 0: 4, 113: 16, 276: 20}  # link type: bytes of its header
 TAGS = (b"\x81\x00", b"\x88\xa8")
@@ -104,17 +103,7 @@ def _whole(data: bytes) -> bytes:
         return data
     four = data[0] >> 4 == 4
     length = int.from_bytes(data[2:4], "big") if four else 40 + int.from_bytes(data[4:6], "big")
-    cut = length > len(data)
     raw = bytearray(data[: length or len(data)].ljust(length, b"\0"))  # 0: too long to be said, as of a super-segment
-    at = sums(raw)[-1] if len(sums(raw)) > (1 if four else 0) else 0
-    if cut or (at and raw[at : at + 2] == _partial(raw, four)):
+    if length > len(data) or partial(raw):
         mend(raw)
     return bytes(raw)
-
-
-def _partial(raw: bytearray, four: bool) -> bytes:
-    """What a sum holds that the network card is to complete: that of the pseudo-header."""
-    hlen, proto = ((raw[0] & 15) * 4, raw[9]) if four else (40, raw[6])
-    ends = (bytes(raw[12:16]), bytes(raw[16:20])) if four else (bytes(raw[8:24]), bytes(raw[24:40]))
-    pseudo = (pseudo4 if four else pseudo6)(*ends, proto, len(raw) - hlen)
-    return ones_sum(pseudo.to_bytes(2, "big")).to_bytes(2, "big")

@@ -9,8 +9,7 @@ from labstack import __version__
 from labstack.core.rules import Rule, cite
 from labstack.lab.view import Line, Span, View, clip, table
 from labstack.lab.why import layer
-from labstack.scenario.report.requirement import TESTABLE
-from labstack.scenario.report.rfc import Count, Cover, Row, counts, serving
+from labstack.scenario.report.rfc import TESTABLE, Count, Cover, Row, counts, serving
 from labstack.scenario.verdict import BAD, PASS
 
 Cells = Sequence[Sequence[str]]
