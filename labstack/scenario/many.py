@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from labstack.scenario.collect import Case, run
 from labstack.scenario.settings import Settings
@@ -103,20 +103,11 @@ def _work(pipe: Any, do: Callable[[Any], Any], tasks: Sequence[Any]) -> None:
 # how far they are
 
 
-class Bad(Protocol):
-    """What a progress bar tells of an outcome: is it not as it should be, and what is it of?"""
+def watched(outcomes: Iterator[T], total: int, shown: bool) -> Iterator[T]:
+    """The same outcomes, with a progress bar on the terminal while they come, if one is to be shown.
 
-    @property
-    def bad(self) -> bool: ...
-    @property
-    def file(self) -> str: ...
-
-
-B = TypeVar("B", bound=Bad)
-
-
-def watched(outcomes: Iterator[B], total: int, shown: bool) -> Iterator[B]:
-    """The same outcomes, with a progress bar on the terminal while they come, if one is to be shown."""
+    It tells of what `file` each is, and how many are `bad`: not as they should be.
+    """
     bar, advance = _bar(total) if shown else (nullcontext(), lambda outcome: None)
     with bar:
         for outcome in outcomes:
@@ -124,7 +115,7 @@ def watched(outcomes: Iterator[B], total: int, shown: bool) -> Iterator[B]:
             yield outcome
 
 
-def _bar(total: int) -> tuple[AbstractContextManager[Any], Callable[[Bad], None]]:
+def _bar(total: int) -> tuple[AbstractContextManager[Any], Callable[[Any], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
@@ -132,7 +123,7 @@ def _bar(total: int) -> tuple[AbstractContextManager[Any], Callable[[Bad], None]
     task = progress.add_task("", total=total)
     bad = 0
 
-    def advance(outcome: Bad) -> None:
+    def advance(outcome: Any) -> None:
         nonlocal bad
         bad += outcome.bad
         told = f"{bad} not as expected  {outcome.file}" if bad else outcome.file

@@ -7,6 +7,8 @@ else. Times are ns since the target was made; packets are IP packets, or Etherne
 
 from typing import Any, NamedTuple, Protocol
 
+OPENS = frozenset({"socket", "accept", "accept4", "epoll_create", "epoll_create1"})  # they make descriptors
+
 
 class Result(NamedTuple):
     """What a system call returned: result as in C (-1 for an error), errno (0: none), and what it handed back."""
@@ -39,6 +41,8 @@ class Packet(NamedTuple):
 
 
 class Target(Protocol):
+    """See `calls.Calls` for what is not said here."""
+
     name: str  # "lab" or "kernel"
     link: str  # "ip" or "ether"
     tick: int  # ns: of the host's timers, one may end up to two of them late; 0: they are exact
@@ -46,35 +50,14 @@ class Target(Protocol):
 
     @property
     def now(self) -> int: ...
-
     @property
-    def fault(self) -> str:
-        """What is wrong inside the host, always a bug of ours: a traceback or a sentence; "" if all is well."""
-
-    def call(self, name: str, *args: Any) -> Result | Ticket:
-        """Make a system call now; see Calls for the names, the arguments and what they hand back."""
-
-    def finished(self, ticket: Ticket) -> tuple[int, Result] | None:
-        """When and with what a blocking call returned; None if it still blocks."""
-
-    def inject(self, packet: bytes) -> None:
-        """A packet arrives at the host now."""
-
-    def wait(self, until: int, ticket: Ticket | None = None) -> Packet | None:
-        """The next packet that the host sends, or has sent and nobody has taken; None if there is none by `until`,
-        or if `ticket` returned first."""
-
-    def info(self, fd: int) -> dict[str, int]:
-        """TCP_INFO, congestion control's own figures and SK_MEMINFO_* of a socket, by name."""
-
-    def sysctl(self, name: str, value: str | None = None) -> str:
-        """Read or set a sysctl; values as /proc/sys has them. Raises KeyError, ValueError with a sentence."""
-
-    def forget(self) -> None:
-        """Forget what is remembered of destinations."""
-
-    def counters(self) -> dict[str, int]:
-        """Counters by the names of nstat, TcpExt... among them."""
-
-    def end(self) -> None:
-        """The host is gone, and everything that belonged to it."""
+    def fault(self) -> str: ...
+    def call(self, name: str, *args: Any) -> Result | Ticket: ...
+    def finished(self, ticket: Ticket) -> tuple[int, Result] | None: ...
+    def inject(self, packet: bytes) -> None: ...
+    def wait(self, until: int, ticket: Ticket | None = None) -> Packet | None: ...
+    def info(self, fd: int) -> dict[str, int]: ...
+    def sysctl(self, name: str, value: str | None = None) -> str: ...
+    def forget(self) -> None: ...
+    def counters(self) -> dict[str, int]: ...
+    def end(self) -> None: ...

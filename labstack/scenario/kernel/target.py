@@ -51,18 +51,13 @@ _NAME = re.compile(r"net\.(core|ipv4|ipv6|mptcp)(\.[A-Za-z0-9_-]+)+")
 
 
 class Kernel(Syscalls):
-    """Linux as a target: see the module's head for how it is used. Not for several threads.
+    """Linux as a target: the module's head shows how it is used; for what is not said here see Calls. Not for threads.
 
-    local:    its addresses with their prefix lengths; IPv6 ones are left out where the MTU is below 1280
-    gateway:  with link "ether", where packets beyond its subnets go, at most one address of each family; (): it asks
-              for each destination itself
-    mtu:      of its interface, bytes of an IP packet
-    sysctls:  what differs from Linux's defaults, by name, values as in /proc/sys
-    link:     "ip": packets are bare IP; "ether": Ethernet frames, the host has the MAC 02:00:00:00:00:01
+    local:    IPv6 addresses are left out where the MTU is below 1280
+    gateway:  with link "ether" only
     remote:   addresses that have a route of their own, so that it can be changed (`ip route change`)
-    neighbours: address -> MAC, with link "ether": known from the beginning, never asked for
     hide:     what the kernel says unasked and nobody is to see: names of wire.NOISE
-    mss:      over "veth", a TCP segment with more bytes of data is a super-segment of so many each; 0: as it is
+    mss:      over "veth" only
     device:   "tun" or "veth" (the only one for "ether"); "auto": a TUN if there can be one
 
     epoch:    what the machine's clock showed, in ns, at time 0
@@ -140,7 +135,7 @@ class Kernel(Syscalls):
     # system calls
 
     def call(self, name: str, *args: Any) -> Back:
-        """Make the system call `name` now; see Syscalls for names and arguments, and a wrong one raises StackError."""
+        """Make the system call `name` now, as Calls.call."""
         self._pulse()
         if len(self._blocked) >= MOST_BLOCKED:
             raise StackError(errno.EAGAIN, f"{MOST_BLOCKED} calls are blocked, and no more can be")
@@ -204,20 +199,14 @@ class Kernel(Syscalls):
     # packets and time
 
     def inject(self, packet: bytes) -> None:
-        """A packet arrives at the host now; whatever is in it, nothing is raised for it.
-
-        packet: bytes of an IP packet, or of an Ethernet frame. Raises TypeError for what is no bytes.
-        """
+        """A packet arrives at the host now, as with Calls.inject."""
         if not isinstance(packet, bytes | bytearray | memoryview):
             raise TypeError(f"inject({packet!r}): expected bytes; bytes(packet) makes them of a packet of layers/Scapy")
         self._pulse()
         self.wire.write(bytes(packet))
 
     def wait(self, until: int, ticket: Ticket | None = None) -> Packet | None:
-        """Let time pass, up to `until` (ns), to the next packet that the host sends; one already sent comes at once.
-
-        Returns Packet(at, data), or None: nothing left by `until` and it is that time now, or `ticket` returned.
-        """
+        """Let time pass to the next packet that the host sends, as Calls.wait."""
         due = 0
         while True:
             now = self._pulse(due)

@@ -6,26 +6,10 @@ give the same answer.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 Fails = Callable[[tuple[T, ...]], bool]
-
-
-class Budget(Generic[T]):
-    """How many more times it may be asked; a question that was asked before is free."""
-
-    def __init__(self, fails: Fails[T], most: int) -> None:
-        self.fails, self.left = fails, most
-        self.known: dict[tuple[T, ...], bool] = {}
-
-    def __call__(self, items: tuple[T, ...]) -> bool:
-        if items not in self.known:
-            if not self.left:
-                return False
-            self.left -= 1
-            self.known[items] = self.fails(items)
-        return self.known[items]
 
 
 def smallest(
@@ -35,7 +19,16 @@ def smallest(
 
     fails: is asked of a candidate; simpler: simpler forms of one item, the simplest first; most: questions
     """
-    ask = Budget(fails, most)
+    known: dict[tuple[T, ...], bool] = {}
+
+    def ask(items: tuple[T, ...]) -> bool:
+        """A question that was asked before is free."""
+        if items not in known:
+            if len(known) == most:
+                return False
+            known[items] = fails(items)
+        return known[items]
+
     found = tuple(items)
     while True:
         before = found
@@ -44,7 +37,7 @@ def smallest(
             return found
 
 
-def _fewest(items: tuple[T, ...], ask: Budget[T]) -> tuple[T, ...]:
+def _fewest(items: tuple[T, ...], ask: Fails[T]) -> tuple[T, ...]:
     """Leave out halves, quarters, ... single items, as long as the rest fails."""
     size = max(len(items) // 2, 1)
     while items:
@@ -61,7 +54,7 @@ def _fewest(items: tuple[T, ...], ask: Budget[T]) -> tuple[T, ...]:
     return items
 
 
-def _simplified(items: tuple[T, ...], ask: Budget[T], simpler: Callable[[T], Iterable[T]]) -> tuple[T, ...]:
+def _simplified(items: tuple[T, ...], ask: Fails[T], simpler: Callable[[T], Iterable[T]]) -> tuple[T, ...]:
     for i in range(len(items)):
         for form in simpler(items[i]):
             changed = (*items[:i], form, *items[i + 1 :])

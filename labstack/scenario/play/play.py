@@ -21,10 +21,10 @@ from labstack.scenario.packets.match import why
 from labstack.scenario.play.condition import shown
 from labstack.scenario.play.errors import Parted, PlayError
 from labstack.scenario.play.packets import SECOND, Packets, Time
-from labstack.scenario.play.socket import NEW, Blocked, Descriptor, Where, errno_name, judged, number, said, value
+from labstack.scenario.play.socket import Blocked, Descriptor, Where, errno_name, judged, number, said, value
 from labstack.scenario.play.tcp import End
 from labstack.scenario.syscalls import Syscalls
-from labstack.scenario.target import Result, Target, Ticket
+from labstack.scenario.target import OPENS, Result, Target, Ticket
 from labstack.scenario.verdict import Field
 
 PROMPT = SECOND // 2  # ns in which a call returns that does not block, where time is real and the machine others' too
@@ -59,7 +59,7 @@ class Play(Packets):
                 raise Parted("result", f"{said(name, args)} blocks; t.blocking({name!r}, ...) can wait for it")
             back = found[1]
         found_value = judged(name, args, back, returns, fails)
-        return Descriptor.of(found_value, self) if name in NEW and fails is None else found_value
+        return Descriptor.of(found_value, self) if name in OPENS and fails is None else found_value
 
     def blocking(self, name: str, *args: Any) -> Blocked:
         """A system call that must block; what it returns in the end is asked of the Blocked."""

@@ -5,36 +5,24 @@ Every call says what is expected of it: nothing (it must succeed), `returns=` a 
 name of an errno. What a call hands back is its value: bytes, an address, a descriptor, or else its result.
 """
 
-from typing import Any, Protocol
+from typing import Any
 
 from labstack.packetdrill import symbols
 from labstack.scenario.play.condition import condition, shown
 from labstack.scenario.play.errors import Parted, PlayError
-from labstack.scenario.target import Result, Ticket
+from labstack.scenario.target import OPENS, Result, Ticket
 from labstack.scenario.verdict import Field
 
-NEW = ("socket", "accept", "accept4", "epoll_create", "epoll_create1")  # calls whose result is a descriptor
 Where = tuple[str, int] | int  # an address, or a port of the usual host
-
-
-class Caller(Protocol):
-    """What descriptors need of Play."""
-
-    ip: str
-
-    def call(self, name: str, *args: Any, **expected: Any) -> Any: ...
-    def address(self, where: Where, host: str = "") -> tuple[str, int]: ...
-    def returned(self, blocked: "Blocked", until: float | str | None) -> tuple[int, Result] | None: ...
-    def info(self, fd: int) -> dict[str, int]: ...
 
 
 class Descriptor(int):
     """A descriptor of the host: a number, and the system calls with it. `expected`: returns=, fails=."""
 
-    play: Caller
+    play: Any  # whose socket it is
 
     @classmethod
-    def of(cls, fd: int, play: Caller) -> "Descriptor":
+    def of(cls, fd: int, play: Any) -> "Descriptor":
         """The descriptor with this number."""
         new = cls(fd)
         new.play = play
@@ -96,13 +84,14 @@ class Descriptor(int):
     @property
     def info(self) -> dict[str, int]:
         """TCP_INFO by name."""
-        return self.play.info(self)
+        info: dict[str, int] = self.play.info(self)
+        return info
 
 
 class Blocked:
     """A call that blocks; it must be asked for: returns(), fails(), or blocks()."""
 
-    def __init__(self, play: Caller, ticket: Ticket, name: str, args: tuple[Any, ...]) -> None:
+    def __init__(self, play: Any, ticket: Ticket, name: str, args: tuple[Any, ...]) -> None:
         self.play, self.ticket, self.name, self.args = play, ticket, name, args
         self.settled = False
 
@@ -159,7 +148,7 @@ def judged(name: str, args: tuple[Any, ...], back: Result, returns: Any = None, 
 
 def value(name: str, back: Result) -> Any:
     """What a call handed back: its data, if there are any; of those that make a descriptor, that."""
-    return back.result if back.data is None or name in NEW else back.data
+    return back.result if back.data is None or name in OPENS else back.data
 
 
 def number(word: int | str) -> int:

@@ -12,11 +12,10 @@ ack and the edges of SACK blocks, in what is sent, expected, returned and shown.
 of them, count from its first. Nothing is sent unless it is said.
 """
 
-from typing import Any, Protocol
+from typing import Any
 
 from labstack.scenario.play.condition import size as sized
 from labstack.scenario.play.errors import PlayError
-from labstack.scenario.play.inbox import Mine
 from labstack.scenario.play.pattern import Pattern, payload
 from labstack.scenario.play.socket import Descriptor
 from layers import TCP, Raw
@@ -24,16 +23,6 @@ from layers import TCP, Raw
 MOD = 1 << 32
 FIN, SYN, ACK = 1, 2, 16
 MOST = 10_000  # segments that one collect() takes
-
-
-class Player(Protocol):
-    """What an end needs of Play."""
-
-    ip: str
-
-    def IP(self, **fields: Any) -> Any: ...
-    def send(self, packet: Any) -> None: ...
-    def take(self, pattern: Pattern, mine: Mine, view: Any, **when: Any) -> Any: ...
 
 
 class End:
@@ -47,7 +36,7 @@ class End:
 
     fd: Descriptor
 
-    def __init__(self, play: Player, ip: str, port: int, peer: int, iss: int, mss: int, window: int) -> None:
+    def __init__(self, play: Any, ip: str, port: int, peer: int, iss: int, mss: int, window: int) -> None:
         self.play, self.ip, self.port, self.peer = play, ip, port, peer
         self.iss, self.irs, self.mss, self.window = iss, -1, mss, window
         self.snd_nxt = self.rcv_nxt = self.stamp = 0

@@ -15,14 +15,13 @@ from labstack.ip.family import text
 from labstack.packetdrill import symbols
 from labstack.scenario.packets.wire import ACK, SYN, Wire
 from labstack.scenario.play.packets import HOST, HOST6, HOST_MAC, PEER, PEER6, PEER_MAC
-from labstack.scenario.play.socket import NEW
 from labstack.scenario.play.tcp import apart, shifted, stamped
 from labstack.scenario.profiles import beside, line, profile_of
 from labstack.scenario.record import expression as record_expression
 from labstack.scenario.record.expression import SHORT, written
 from labstack.scenario.record.story import QUERIES, Called, Changed, Crossed, Happened, Story, ends, ports, told
 from labstack.scenario.script.plan import AF_INET, AF_INET6
-from labstack.scenario.target import Result
+from labstack.scenario.target import OPENS, Result
 
 LETTERS = "FSRPAUEC"
 INDENT = "    "
@@ -189,7 +188,7 @@ class _Writer:
         """What the call must do: fails or returns, and with what; "": with anything."""
         if back.result < 0:
             return "fails", f'"{symbols.name("errno", back.errno)}"'
-        if it.name in NEW or back.data is None:
+        if it.name in OPENS or back.data is None:
             return "returns", str(back.result) if back.result else ""
         if isinstance(back.data, bytes):
             return "returns", _told(back.data, "size")

@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 from labstack.core.event import Call, Rx, Tick
 from labstack.core.frame import ETHER_HLEN, Frame
 from labstack.core.record import Record, Sent
-from labstack.scenario.target import Packet, Result, Target, Ticket
+from labstack.scenario.target import OPENS, Packet, Result, Target, Ticket
 from labstack.scenario.verdict import Passed
 from labstack.sim.world import UnendingError
 
 PEER = "peer"
 DEV = 1
-DESCRIPTORS = ("socket", "accept", "accept4")  # calls whose result is a new one
 
 
 class Note(NamedTuple):
@@ -106,7 +105,7 @@ class Watch:
         return {fd: info for fd, info in found.items() if any(info.values())}
 
     def _descriptor(self, name: str, args: tuple[Any, ...], result: int) -> None:
-        if name in DESCRIPTORS and result >= 0:
+        if name in OPENS and result >= 0:
             self.fds[result] = None
         elif name == "close" and args:
             self.fds.pop(args[0], None)

@@ -16,10 +16,9 @@ from labstack.scenario.script.arguments import Prepared
 from labstack.scenario.script.clock import Clock, Span
 from labstack.scenario.script.messages import Stamps
 from labstack.scenario.script.undertest import Sockets
-from labstack.scenario.target import Result, Target, Ticket
+from labstack.scenario.target import OPENS, Result, Target, Ticket
 from labstack.scenario.verdict import ANYTHING, Failure, Field
 
-OPENS = frozenset({"socket", "accept", "accept4", "epoll_create", "epoll_create1"})  # any descriptor will do
 CONNECTS = frozenset({"connect", "sendto", "sendmsg"})
 AF_UNSPEC = 0
 EINPROGRESS = 115

@@ -8,6 +8,7 @@ statistics of TCP.
 from collections.abc import Callable, Sequence
 from functools import partial
 from struct import calcsize, unpack_from
+from typing import NamedTuple
 
 from labstack.packetdrill import symbols
 from labstack.packetdrill.printer import expression, seconds
@@ -31,14 +32,15 @@ PARTS = ("cmsg_level", "cmsg_type", "cmsg_data")
 Control = tuple[int, int, bytes]  # level, type, data
 
 
-class Stamps:
+class Stamps(NamedTuple):
     """How time stamps are compared; since: makes a time of the script (ns) of one; slack: ns that it may be off.
 
     behind: ns by which it may be later, too, because the script is
     """
 
-    def __init__(self, since: Callable[[int], int], slack: int, behind: int = 0) -> None:
-        self.since, self.slack, self.behind = since, slack, behind
+    since: Callable[[int], int]
+    slack: int
+    behind: int = 0
 
 
 def header(expr: Expr) -> dict[str, Expr]:
