@@ -14,9 +14,7 @@ class Settings(NamedTuple):
     tolerance_us: us that a time may be off; None: as the script says. On the kernel it is always as the script says
     profile: the sysctls it starts with, by name (profiles.PROFILES); a script's own wins
     defines: words of the script and what stands for them (-D)
-    options: --name=value as a script has them; these win over the script's
     allow_shell, allow_code: run shell text by the shell, and code blocks by Python, instead of reading them ourselves
-    quiet_end: a packet that was sent and that no line of the script asked for is a failure at the end
     events, seconds: of the host, and of the script's time, after which a script that goes on is stopped
     """
 
@@ -24,10 +22,8 @@ class Settings(NamedTuple):
     tolerance_us: int | None = 0
     profile: str = "linux"
     defines: Mapping[str, str] = NOTHING
-    options: Mapping[str, str] = NOTHING
     allow_shell: bool = False
     allow_code: bool = False
-    quiet_end: bool = False
     events: int = 200_000
     seconds: int = 86_400
     seed: int = 1

@@ -12,9 +12,10 @@ from labstack.packetdrill.script import Icmp, Ip, Option, Packet, Quote, Tcp, Ud
 from labstack.scenario.calls import Calls
 from labstack.scenario.packets import tcpopt
 from labstack.scenario.packets.flow import Flow
-from labstack.scenario.packets.match import Pieces, belongs, compare, why
+from labstack.scenario.packets.match import Pieces, belongs, why
 from labstack.scenario.packets.segments import build
 from labstack.scenario.packets.view import view
+from labstack.scenario.verdict import Field
 from layers import ICMP, IP, TCP, UDP, ICMPv6EchoReply, ICMPv6ND_NA, IPerror, IPOption_NOP, IPv6, Raw, UDPerror
 from layers.tcp import REST
 
@@ -37,6 +38,14 @@ def expect(
     flags: str, seq: int, size: int, ack: int | None = None, *more: Any, ip: Ip | None = None, **named: Any
 ) -> Packet:
     return Packet(False, Tcp(flags, seq, size, ack, *more, **named), ip or Ip())
+
+
+def compare(expected: Packet, data: bytes, flow: Flow, slack_us: float = 0) -> tuple[Field, ...] | None:
+    """None if one packet is what is expected, else all fields side by side; as Pieces.rows."""
+    pieces = Pieces(expected, flow, strict=True)
+    pieces.take(data)
+    rows = pieces.rows(slack_us)
+    return rows if any(row.differs for row in rows) else None
 
 
 def wrong(expected: Packet, data: bytes, where: Flow | None = None, slack_us: float = 0) -> list[str]:

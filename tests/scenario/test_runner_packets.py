@@ -163,17 +163,6 @@ def test_packet_failures_may_be_warnings() -> None:
     assert toy.times("listen") == [0, 9000 * MS]
 
 
-def test_the_end_is_quiet_only_if_that_is_asked_for() -> None:
-    text = OPEN + "1 listen(3, 1) = 0"
-    sends = [(0, SYN_ACK), (100 * MS, data(1, 500))]
-    assert play(text, Toy(*sends)) is None
-    failure = play(text, Toy(*sends), quiet_end=True)
-    assert failure is not None
-    assert (failure.kind, failure.at) == ("silence", 100 * MS)
-    assert "1 packet that no line expects, the first at .1" in failure.why
-    assert play(text, Toy(*sends[:1]), quiet_end=True) is None
-
-
 @pytest.mark.parametrize("text", [OPEN, OPEN + "1 listen(3, 1) = -1"])
 def test_a_failure_inside_the_target_is_a_crash_whatever_else_is_wrong(text: str) -> None:
     toy = Toy((0, SYN_ACK))

@@ -95,14 +95,6 @@ class Pieces:
         return (*self.wrong, *table)
 
 
-def compare(expected: Packet, data: bytes, flow: Flow, slack_us: float = 0) -> tuple[Field, ...] | None:
-    """None if one packet is what is expected, else all fields side by side; as Pieces.rows."""
-    pieces = Pieces(expected, flow, strict=True)
-    pieces.take(data)
-    rows = pieces.rows(slack_us)
-    return rows if any(row.differs for row in rows) else None
-
-
 def why(rows: Sequence[Field]) -> str:
     """One sentence that names the fields which differ; "" if none does."""
     return "; ".join(

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Plan: how one script is run: its own options over the settings of the run over packetdrill's defaults.
 
-A script's addresses win over those of a run (Fast Open cookies depend on them); what the run was told by name
-(Settings.options) wins over the script. A script that runs in IPv6 alone was written for what packetdrill has in IPv6;
+A script that runs in IPv6 alone was written for what packetdrill has in IPv6;
 one that runs in both families was written for IPv4, and its IPv6 run is made to look the same.
 """
 
@@ -109,7 +108,7 @@ def plan(script: Script, settings: Settings) -> Plan:
     Raises RefusedError for an option of packetdrill's that we do not have, ScriptError for others and for values.
     """
     place = Place(script.file, 1, 1)
-    given = dict(script.options) | dict(settings.options)
+    given = dict(script.options)
     ip_version = options.read("ip_version", given.get("ip_version", settings.ip_version), place)
     v6 = ip_version == "ipv6"
     own = {name: value for name, value in given.items() if name not in V6 or v6 == (":" in value)}

@@ -114,12 +114,10 @@ class Run:
             self._code(action)
 
     def _end(self) -> None:
-        """No call may still block; sockets that are open are closed; nothing that was sent may be left over."""
+        """No call may still block; sockets that are open are closed."""
         blocking = self.calling.blocking
         if blocking is not None:
             self._returned_by(max(self.clock.live(blocking.returns.last + blocking.returns.slack), self._soon()))
-        if self.settings.quiet_end:
-            self._quiet()
         for live in self.sockets.live.values():
             self.target.call("close", live)
         if self.script.cleanup is not None:
@@ -266,13 +264,6 @@ class Run:
         return self.target.info(self.sockets.fd(it.fd)) if it is not None and it.fd in self.sockets.live else {}
 
     # failures
-
-    def _quiet(self) -> None:
-        if self.kept:
-            first = self.kept[0]
-            n = len(self.kept)
-            why = f"{n} packet{'s' * (n > 1)} that no line expects, the first at {seconds(self.clock.since(first.at))}"
-            self._tell(Failure(self.place, "silence", why, (), first.at, self.number), "packet")
 
     def _crash(self) -> Failure | None:
         fault = self.target.fault
