@@ -8,11 +8,10 @@ kernel sends and says when, to the microsecond, however late it is read. Imports
 """
 
 import contextlib
-import re
 import socket
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from labstack.live import netlink, packet, tun
@@ -23,7 +22,7 @@ MAC, FAR_MAC = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
 QUEUE = 10_000  # packets
 LARGEST = 65_521  # bytes of an IP packet on our end of a veth pair
 IFF_NOARP = 0x80
-RTM_NEWQDISC, RTM_NEWNEIGH, NUD_PERMANENT = 36, 28, 0x80
+RTM_NEWQDISC = 36
 TC_H_ROOT = 0xFFFFFFFF
 PACKET_QDISC_BYPASS, PACKET_IGNORE_OUTGOING, SO_TIMESTAMPNS = 20, 23, 35
 OWN_TRIES, OWN_PAUSE = 1000, 0.001  # s
@@ -45,45 +44,26 @@ SYSCTLS = {
 
 
 class Plan(NamedTuple):
-    """What a target's network is like; way: "tun" or "veth"; neighbours: (address, MAC)."""
+    """What a target's network is like; way: "tun" or "veth"; routes: of their own, beside the default ones."""
 
     link: str
     way: str
     mtu: int
     local: tuple[str, ...]
-    gateway: tuple[str, ...] = ()
-    neighbours: tuple[tuple[str, bytes], ...] = ()
-    remote: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
 
 
-def planned(
-    link: str,
-    device: str,
-    mtu: int,
-    local: Sequence[str],
-    gateway: Sequence[str],
-    remote: Sequence[str],
-    neighbours: Mapping[str, str],
-) -> Plan:
+def planned(link: str, device: str, mtu: int, local: Sequence[str], remote: Sequence[str]) -> Plan:
     """What was asked for, if it can be. Raises ValueError."""
     ways = {"ip": ("auto", "tun", "veth"), "ether": ("auto", "veth")}
     if link not in ways:
         raise ValueError(f"link={link!r}: expected 'ip' (bare IP packets) or 'ether' (Ethernet frames)")
     if device not in ways[link]:
         raise ValueError(f"device={device!r}: expected one of {', '.join(ways[link])} for link={link!r}")
-    hosts = [f"{address}/{128 if ':' in address else 32}" for address in (*gateway, *remote, *neighbours)]
-    for prefix in (*local, *hosts):
+    routes = tuple([f"{address}/{128 if ':' in address else 32}" for address in remote])
+    for prefix in (*local, *routes):
         netlink.parse_prefix(prefix)
-    macs = tuple((address, _hardware(mac)) for address, mac in neighbours.items())
-    return Plan(link, device, mtu, tuple(local), tuple(gateway), macs, tuple(remote))
-
-
-def _hardware(mac: str) -> bytes:
-    """The bytes of "02:00:00:00:00:01". Raises ValueError."""
-    parts = mac.split(":")
-    if len(parts) != 6 or not all(re.fullmatch("[0-9a-fA-F]{2}", part) for part in parts):
-        raise ValueError(f"{mac!r}: expected a MAC address, as 02:00:00:00:00:01")
-    return bytes.fromhex("".join(parts))
+    return Plan(link, device, mtu, tuple(local), routes)
 
 
 class Furnisher:
@@ -114,7 +94,9 @@ class Furnisher:
         for prefix in local:
             net.address(name, prefix)
         net.up(name)
-        self._routes({":" in it for it in local})
+        self.step = "route"
+        for prefix in (*sorted({"::/0" if ":" in it else "0.0.0.0/0" for it in local}), *plan.routes):
+            net.route(name, prefix, "")
         _own([it.partition("/")[0] for it in local if ":" in it])
         net.close()
         return fds
@@ -140,24 +122,6 @@ class Furnisher:
             net.call(netlink.RTM_NEWLINK, 0, struct.pack("=BxHiII", 0, 0, netlink.index(name), IFF_NOARP, IFF_NOARP))
         net.up(FAR)
         return [_stamping(packet.open_socket(FAR), outgoing=False)]
-
-    def _routes(self, families: set[bool]) -> None:
-        """A default route in each family that has an address, and one to each remote address: through the gateway on
-        Ethernet, else straight out."""
-        plan, net = self.plan, self.net
-        self.step = "route"
-        gateways = {":" in it: it for it in plan.gateway} if plan.link == "ether" else {}
-        for six in sorted(families):
-            net.route(self.name, "::/0" if six else "0.0.0.0/0", gateways.get(six, ""))
-        for address in plan.remote:
-            six = ":" in address
-            net.route(self.name, f"{address}/{128 if six else 32}", gateways.get(six, ""))
-        self.step = "neighbour"
-        for address, mac in plan.neighbours:
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            head = struct.pack("=BxxxiHBB", family, netlink.index(self.name), NUD_PERMANENT, 0, 0)
-            body = netlink.attr(1, socket.inet_pton(family, address)) + netlink.attr(2, mac)
-            net.call(RTM_NEWNEIGH, netlink.CREATE, head + body)
 
 
 def _own(addresses: list[str]) -> None:

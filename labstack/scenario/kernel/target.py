@@ -20,7 +20,7 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from labstack.core.errors import StackError
@@ -30,7 +30,7 @@ from labstack.scenario.calls import LOCAL, result
 from labstack.scenario.kernel import nursery, steady
 from labstack.scenario.kernel.furnish import planned
 from labstack.scenario.kernel.nursery import NoKernelError
-from labstack.scenario.kernel.wire import Wire, clocks, hidden
+from labstack.scenario.kernel.wire import Wire, clocks
 from labstack.scenario.syscalls import Back, Syscalls
 from labstack.scenario.target import Packet, Result, Ticket
 from labstack.stack.syscall import info
@@ -54,9 +54,7 @@ class Kernel(Syscalls):
     """Linux as a target: the module's head shows how it is used; for what is not said here see Calls. Not for threads.
 
     local:    IPv6 addresses are left out where the MTU is below 1280
-    gateway:  with link "ether" only
     remote:   addresses that have a route of their own, so that it can be changed (`ip route change`)
-    hide:     what the kernel says unasked and nobody is to see: names of wire.NOISE
     mss:      over "veth" only
     device:   "tun" or "veth" (the only one for "ether"); "auto": a TUN if there can be one
 
@@ -64,7 +62,7 @@ class Kernel(Syscalls):
     tick:     of the kernel's timers, in ns: one may end up to two ticks late
     held_up:  the longest time, in ns, for which nothing went on here where something should have: if that is more
               than a few ms the machine had no time for us, and what then is late says nothing about the kernel
-    wire:     the packets; wire.count has those that the kernel refused, and what was hidden
+    wire:     the packets
     Raises NoKernelError if there can be none here, StepError for a network that the kernel refuses, ValueError for an
     address or link that is none, KeyError and ValueError as sysctl() does.
     """
@@ -73,20 +71,15 @@ class Kernel(Syscalls):
         self,
         *,
         local: Sequence[str] = LOCAL,
-        gateway: Sequence[str] = (),
         mtu: int = 1500,
         sysctls: Mapping[str, int | str] | None = None,
         link: str = "ip",
         remote: Sequence[str] = (),
-        neighbours: Mapping[str, str] | None = None,
-        hide: Collection[str] = ("mld",),
         device: str = "auto",
         mss: int = 0,
-        name: str = "kernel",
     ) -> None:
-        plan = planned(link, device, mtu, local, gateway, remote, neighbours or {})
-        unseen = hidden(hide)
-        self.name = name
+        plan = planned(link, device, mtu, local, remote)
+        self.name = "kernel"
         self.link = link
         self._fault = ""
         self._number = 0
@@ -94,7 +87,7 @@ class Kernel(Syscalls):
         self._blocked: dict[int, str] = {}  # ticket: the call
         self._returned: dict[int, tuple[int, Result | str]] = {}  # ticket: when, what; or what is wrong with the call
         self._worker = nursery.nursery().worker(plan)
-        self.wire = Wire(link, self._worker.fds, mtu, unseen, mss)
+        self.wire = Wire(link, self._worker.fds, mtu, mss)
         self._ended = False
         self._untidy = False  # programs may run in the namespace
         self._steady = steady.hold()

@@ -12,8 +12,6 @@ import os
 import socket
 import struct
 import time
-from collections import Counter
-from collections.abc import Collection, Mapping
 
 from labstack.scenario.kernel.furnish import FAR_MAC, MAC, SO_TIMESTAMPNS
 from labstack.scenario.station import tcp_size
@@ -30,19 +28,15 @@ TOGETHER = 20_000  # ns
 TIMESPEC = struct.Struct("@qq")
 REFUSED = frozenset({errno.EINVAL, errno.EMSGSIZE, errno.ENOBUFS, errno.EIO, errno.EAGAIN})  # of one packet
 
-# What the kernel says unasked, by name: types of ICMPv6
-NOISE = {"mld": frozenset({130, 131, 132, 143}), "rs": frozenset({133}), "ra": frozenset({134})}
+MLD = (130, 131, 132, 143)  # types of ICMPv6 of which the kernel tells unasked what it listens to; nobody sees them
 
 
 class Wire:
-    """fd: to be polled; count: packets that the kernel refused ("refused"), or that were hidden, by name.
-
-    mss: of super-segments, see Kernel
+    """fd: to be polled; mss: of super-segments, see Kernel
     link: what packets are, "ip" or "ether"; fds: the packet socket, and the TUN if there is one; mtu: in bytes
-    hide: what nobody sees, as hidden() has it
     """
 
-    def __init__(self, link: str, fds: list[int], mtu: int, hide: Mapping[int, str], mss: int = 0) -> None:
+    def __init__(self, link: str, fds: list[int], mtu: int, mss: int = 0) -> None:
         self.sock = socket.socket(fileno=fds[0])
         self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # the interface was down when it was bound
         self.fd = fds[0]
@@ -52,8 +46,6 @@ class Wire:
         self.net = ETH_HLEN if link == "ether" else 0
         self.most = ETH_HLEN + mtu
         self.mss = mss
-        self.hide = hide
-        self.count: Counter[str] = Counter()
 
     def read(self) -> tuple[int, bytes] | None:
         """The next packet and when it left (CLOCK_MONOTONIC, ns); None if there is none now."""
@@ -67,11 +59,8 @@ class Wire:
                 if address[2] != PACKET_OUTGOING:  # one that we sent
                     continue
             data = raw[self.strip :]
-            name = self.hide.get(_unasked(data, self.net))
-            if name:
-                self.count[name] += 1
-                continue
-            return _when(extra), data
+            if _unasked(data, self.net) not in MLD:
+                return _when(extra), data
 
     def _drain(self) -> None:
         """What the packet socket has shown is in the TUN's queue, too."""
@@ -80,7 +69,7 @@ class Wire:
                 os.read(self.tun, MOST)
 
     def write(self, packet: bytes) -> None:
-        """A packet arrives at the kernel, or is counted if it takes none such. Raises OSError when the wire is gone."""
+        """A packet arrives at the kernel, unless that takes none such. Raises OSError when the wire is gone."""
         try:
             if self.tun >= 0:
                 os.write(self.tun, packet)
@@ -93,7 +82,6 @@ class Wire:
         except OSError as error:
             if error.errno not in REFUSED:
                 raise
-            self.count["refused"] += 1
 
     def lost(self) -> int:
         """How many packets came too fast to be kept, since this was last asked."""
@@ -104,13 +92,6 @@ class Wire:
         if self.tun >= 0:
             os.close(self.tun)
             self.tun = -1
-
-
-def hidden(names: Collection[str]) -> dict[int, str]:
-    """The types of ICMPv6 in these parts of NOISE, with their names. Raises ValueError for another name."""
-    if unknown := set(names) - NOISE.keys():
-        raise ValueError(f"hide={sorted(unknown)}: expected some of {', '.join(NOISE)}")
-    return {kind: name for name in names for kind in NOISE[name]}
 
 
 def _unasked(data: bytes, net: int) -> int:
