@@ -11,18 +11,21 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from labstack.lab.errors import LabError
-from labstack.lab.view import View
-from labstack.scenario import at
+from labstack.lab.lab import Lab
+from labstack.lab.view import Lines, View
+from labstack.scenario import kinds
 from labstack.scenario.collect import Case, cases, find
 from labstack.scenario.many import jobs, run_all, watched
 from labstack.scenario.report import report, rfc
 from labstack.scenario.report.both import Both, Tally
 from labstack.scenario.report.conformance import put, requirement_tables, run_tables
+from labstack.scenario.report.failure import source
 from labstack.scenario.report.matrix import Matrix, Rules
 from labstack.scenario.settings import IP_VERSIONS, Settings
-from labstack.scenario.verdict import Outcome
+from labstack.scenario.verdict import Failure, Outcome
 from labstack.stack.rules import RULES
 
 INTERRUPTED = 130
@@ -32,7 +35,7 @@ def run(args: Namespace) -> int:
     """`labstack run`. Raises LabError for what cannot be asked for."""
     settings = _settings(args)
     if args.at is not None:
-        return at.enter(find(args.paths), args.at, _ips(args.ip_version)[:1], settings)
+        return enter(find(args.paths), args.at, _ips(args.ip_version)[:1], settings)
     wanted = cases(find(args.paths), _targets(args.target), _ips(args.ip_version), args.k)
     if not wanted:
         raise LabError(f"no scenario is left to run in {' '.join(args.paths)}")
@@ -77,6 +80,33 @@ def _compare(pairs: Sequence[Both], every: bool) -> None:
         show(pair)
         print()
     show(Tally(pairs, listed=not whole))
+
+
+def enter(files: Sequence[str], n: int, ips: Sequence[str], settings: Settings) -> int:
+    """`labstack run FILE --at N`: run a scenario, go to event n of the ladder, and open the prompt there.
+
+    What was to come is still known: `step` repeats it, `back` undoes it, until something else is done. Returns the exit
+    status. Raises LabError for more than one file, or no such event.
+    """
+    if len(files) != 1:
+        raise LabError(f"--at leads into one scenario, and there are {len(files)}")
+    lab, failure = land(files[0], n, ips, settings)
+    if failure is not None:
+        print(Lines(list(source(failure, 120))), end="\n\n")
+    return int(import_module("labstack.lab.repl").open_prompt(lab))
+
+
+def land(file: str, n: int, ips: Sequence[str], settings: Settings) -> tuple[Lab, Failure | None]:
+    """The lab of a scenario, at event n, and how the scenario failed, if it did."""
+    family = next(iter([*ips, *kinds.scenarios(file)[0].ips]))
+    played = kinds.ready(file, settings._replace(ip_version=family)).play("lab")
+    history: Any = played.history
+    if history is None:
+        raise LabError(f"{file} has no history to go to")
+    if not 0 <= n <= len(history.records):
+        raise LabError(f"--at {n}: its events are 0 (the beginning) to {len(history.records)}")
+    history.goto(n)
+    return Lab.of(history, settings.seed), played.failure
 
 
 def rfc_matrix(args: Namespace) -> int:

@@ -15,7 +15,7 @@ class Settings(NamedTuple):
     profile: the sysctls it starts with, by name (profiles.PROFILES); a script's own wins
     defines: words of the script and what stands for them (-D)
     allow_shell, allow_code: run shell text by the shell, and code blocks by Python, instead of reading them ourselves
-    events, seconds: of the host, and of the script's time, after which a script that goes on is stopped
+    events: of the host, after which a script that goes on is stopped
     """
 
     ip_version: str = "ipv4"
@@ -25,5 +25,4 @@ class Settings(NamedTuple):
     allow_shell: bool = False
     allow_code: bool = False
     events: int = 200_000
-    seconds: int = 86_400
     seed: int = 1

@@ -9,7 +9,7 @@ import pexpect
 import pytest
 
 from labstack.lab.errors import LabError
-from labstack.scenario import at, collect
+from labstack.scenario import collect, command
 from labstack.scenario.report import evidence
 from labstack.scenario.settings import Settings
 
@@ -37,7 +37,7 @@ def test_the_lab_is_where_the_failure_was(file: str) -> None:
     outcome = collect.run(file)
     assert outcome.evidence is not None
     assert outcome.failure is not None
-    lab, failure = at.land(file, outcome.evidence.n, (), Settings())
+    lab, failure = command.land(file, outcome.evidence.n, (), Settings())
     assert failure == outcome.failure
     assert (lab.history.n, lab.now) == (outcome.evidence.n, outcome.failure.at)
     told = "\n".join("".join(span.text for span in line) for line in outcome.evidence.ladder)
@@ -46,7 +46,7 @@ def test_the_lab_is_where_the_failure_was(file: str) -> None:
 
 def test_it_can_be_stepped_both_ways(file: str) -> None:
     """RFC 6298 §5.4: what the script did not wait for comes when time passes."""
-    lab, _ = at.land(file, 10, (), Settings())
+    lab, _ = command.land(file, 10, (), Settings())
     here = lab.ladder().text()
     lab.back(10)
     assert (lab.now, lab.history.n) == (0, 0)
@@ -58,14 +58,14 @@ def test_it_can_be_stepped_both_ways(file: str) -> None:
 
 @pytest.mark.parametrize("ip", ["ipv6", "ipv4-mapped-ipv6"])
 def test_it_goes_to_the_family_that_was_asked_for(file: str, ip: str) -> None:
-    lab, _ = at.land(file, 4, (ip,), Settings())
+    lab, _ = command.land(file, 4, (ip,), Settings())
     assert (":" in lab.h1.ip6) == (ip == "ipv6")
 
 
 @pytest.mark.parametrize("n", [-1, 1000])
 def test_an_event_that_is_not_there_is_a_mistake(file: str, n: int) -> None:
     with pytest.raises(LabError, match=r"its events are 0 \(the beginning\) to 1\d$"):
-        at.land(file, n, (), Settings())
+        command.land(file, n, (), Settings())
 
 
 def test_the_command_lands_in_the_prompt(file: str, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from labstack.packetdrill.script import ABSOLUTE, ANYTIME, RANGE, Event, Packet
 
 SECOND = 1_000_000_000  # ns
 PATIENCE = 2 * SECOND  # how long after its time a packet is waited for, to be called late
+LONGEST = 86_400 * SECOND  # of a script
 EVER = 300 * SECOND  # how long `*` waits: two retransmission timeouts at their greatest, and more
 
 

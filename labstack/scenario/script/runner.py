@@ -21,7 +21,7 @@ from labstack.scenario.packets import match, segments
 from labstack.scenario.packets.flow import Flow, PacketError
 from labstack.scenario.script.arguments import RefusedCallError
 from labstack.scenario.script.calling import Calling
-from labstack.scenario.script.clock import PATIENCE, SECOND, Clock, Span
+from labstack.scenario.script.clock import LONGEST, PATIENCE, SECOND, Clock, Span
 from labstack.scenario.script.plan import Plan, plan
 from labstack.scenario.script.undertest import Sockets
 from labstack.scenario.script.values import ValueRefusedError
@@ -96,8 +96,8 @@ class Run:
     def _event(self, event: Event) -> None:
         """Do what a line says."""
         span = self.clock.span(event, self.target.now)
-        if span.first > self.settings.seconds * SECOND:
-            raise self._failed("endless", f"the script goes on after {self.settings.seconds} s")
+        if span.first > LONGEST:
+            raise self._failed("endless", f"the script goes on after {LONGEST // SECOND} s")
         action = event.action
         if isinstance(action, Packet) and not action.inbound:
             self._expect(action, span)
