@@ -104,7 +104,8 @@ class World(State):
     def now_call(self, host: str, op: str, *args: Any) -> Any:
         """Call at once, as a step of its own, and return the result. Raises the StackError that the call raised."""
         self.call_first(host, op, *args)
-        return outcome(self.step())
+        happened = self._happen(None)
+        return _returned(happened[3] if happened else None)
 
     def inject(self, frame: Frame | bytes, to: str, dev: int | None = None) -> None:
         """A frame from nowhere will arrive at `to` now; dev: interface index, default its first one with a cable."""
@@ -254,7 +255,10 @@ def walk(world: World, step: Callable[[int | None], T | None], until: Until, lim
 
 def outcome(record: Record | None) -> Any:
     """What the call of this Record returned. Raises the StackError that it raised."""
-    result = record.result if record else None
+    return _returned(record.result if record else None)
+
+
+def _returned(result: Any) -> Any:
     if isinstance(result, StackError):
         raise result
     return result

@@ -50,9 +50,10 @@ def check(op: str, wanted: Shape, args: tuple[Any, ...], named: Mapping[str, Any
     """Raise StackError EINVAL if there are too many arguments, or too few, or one that op cannot take."""
     if named or not wanted.required <= len(args) or (len(args) > len(wanted.types) and not wanted.more):
         _check_names(op, wanted, args, named)
-    for value, types, name in zip(args, wanted.types, wanted.params, strict=False):
-        if not isinstance(value, types):
-            raise _wrong(op, wanted, f"{name} = {value!r}: expected {wanted.params[name].says}")
+    if not all(map(isinstance, args, wanted.types)):
+        given = zip(wanted.params, args, wanted.types, strict=False)
+        name, value = next((name, value) for name, value, types in given if not isinstance(value, types))
+        raise _wrong(op, wanted, f"{name} = {value!r}: expected {wanted.params[name].says}")
     for name, value in named.items():
         if not isinstance(value, wanted.params[name].types):
             raise _wrong(op, wanted, f"{name} = {value!r}: expected {wanted.params[name].says}")
