@@ -123,10 +123,13 @@ class App:
         while not self.ended and not self.gone:
             if self.life.speech.fetches:
                 self._fetch()
-            pieces = self.voice.take(self.life.gulp)
+            ahead, pieces = self.voice.peek(self.life.gulp), self.voice.take(self.life.gulp)
             if pieces is None:
                 return
-            self._compare(b"".join(pieces))
+            piece = b"".join(pieces)
+            if ahead not in (None, piece):
+                raise BrokenError(f"{self.host} read {piece!r} and had seen {ahead!r} there")
+            self._compare(piece)
             self.ended = not pieces
             if self.life.think:
                 self.more = True

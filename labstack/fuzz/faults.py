@@ -7,7 +7,7 @@ from typing import NamedTuple
 from labstack.core.config import MS
 from labstack.core.rng import Rng
 from labstack.fuzz.meddle import FRAUDS, LIES, Meddle
-from labstack.sim.wire import Bursts, Corrupt, Delay, Duplicate, Loss, Lost, Mtu, Rate, Reorder, Wire
+from labstack.sim.wire import Bursts, Corrupt, Delay, Duplicate, Loss, Lost, Mark, Mtu, Rate, Reorder, Wire
 
 OFTEN = 0.3  # a fault is on with this probability
 
@@ -27,6 +27,7 @@ MAKERS: tuple[Callable[[Wire, Rng], Wire], ...] = (
     lambda it, rng: Duplicate(it, (1 + rng.below(20)) / 100),
     lambda it, rng: Corrupt(it, (1 + rng.below(50)) / 1000),
     lambda it, rng: Rate(it, 100_000 << rng.below(9), queue=1 + rng.below(40)),
+    lambda it, rng: Mark(it, 1_000_000 << rng.below(6), queue=5 + rng.below(40), above=rng.below(10)),
     lambda it, rng: Mtu(it, 600 + rng.below(900)),
     lambda it, rng: Meddle(it, tuple(LIES)[rng.below(len(LIES))], (1 + rng.below(30)) / 100),
 )

@@ -39,7 +39,7 @@ class Judge:
         host.check()
         for conn in host.conns.values():
             if conn.state != CLOSED:
-                self._conn(record.host, conn)
+                self._conn(host, conn)
         if len(host.env.timers.heap) > HEAP:
             raise BrokenError(f"{record.host}: {len(host.env.timers.heap)} entries in the heap of timers")
         self._count(record)
@@ -49,14 +49,15 @@ class Judge:
                 for raw in sent.frame.cuts():
                     intact(raw, sent.frame.net)
 
-    def _conn(self, name: str, conn: Conn) -> None:
+    def _conn(self, host: Stack, conn: Conn) -> None:
         """Nothing goes back, and nothing is held beyond the buffers."""
-        snd, rcv, key = conn.snd, conn.rcv, (name, conn.sock)
+        name, snd, rcv = host.name, conn.snd, conn.rcv
+        key, shrinks = (name, conn.sock), bool(host.env.config["net.ipv4.tcp_shrink_window"])
         self.states.add(conn.state)
         mark = (snd.una, rcv.nxt, rcv.edge)
         before = self.marks.get(key, mark)
         # the edge may go back to RCV.NXT, but no further: so the window closes when there is no memory, as on Linux
-        back = mark[0] < before[0] or mark[1] < before[1] or mark[1] < mark[2] < before[2]
+        back = mark[0] < before[0] or mark[1] < before[1] or (mark[1] < mark[2] < before[2] and not shrinks)
         if back and conn.state != SYN_SENT:
             raise BrokenError(f"{name} socket {conn.sock}: (una, rcv.nxt, rcv.edge) went from {before} to {mark}")
         self.marks[key] = mark

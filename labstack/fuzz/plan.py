@@ -141,8 +141,10 @@ def some(
 
 def _sysctls(rng: Rng) -> dict[str, int]:
     found = {f"net.ipv4.{name}": value for name, value in some(rng, WORTH, 0.1, _offered).items()}
-    if found.get("net.ipv4.tcp_rto_min_us", 1 << 30) < 200_000:  # retries are then over before the faults are
-        found |= {"net.ipv4.tcp_orphan_retries": 30, "net.ipv4.tcp_retries2": 30}
+    if found.keys() & {"net.ipv4.tcp_rto_min_us", "net.ipv4.tcp_rto_max_ms"}:  # retries may be over before faults are
+        found |= {
+            f"net.ipv4.tcp_{name}": 30 for name in ("orphan_retries", "retries2", "syn_retries", "synack_retries")
+        }
     return found
 
 

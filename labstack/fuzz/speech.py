@@ -11,13 +11,15 @@ SECRETS = (b"between routers", b"something else", b"x" * 80)
 
 class Speech(NamedTuple):
     """calls: by system calls, which the rest needs; early: data with its SYN (Fast Open); shouts: which bytes are
-    urgent, ascending; fetches: it looks out of band for the peer's; more: every so-manieth write says that more
-    follows, 0: none; linger: seconds that close() may take, -1: it does not; secret: key of its signatures, or b""."""
+    urgent, ascending; fetches: it looks out of band for the peer's; peeks: it looks ahead before it reads; more: every
+    so-manieth write says that more follows, 0: none; linger: seconds that close() may take, -1: it does not;
+    secret: key of its signatures, or b""."""
 
     calls: bool = False
     early: int = AT_LAST
     shouts: tuple[int, ...] = ()
     fetches: bool = False
+    peeks: bool = False
     more: int = 0
     linger: int = -1
     secret: bytes = b""
@@ -36,6 +38,7 @@ def draw(rng: Rng, size: int, fast: bool) -> Speech:
         early=1 + rng.below(2) if fast and size else AT_LAST,
         shouts=tuple(sorted(shouts)),
         fetches=rng.chance(0.25),
+        peeks=rng.chance(0.1),
         more=1 + rng.below(3) if rng.chance(0.2) else 0,
         linger=(0, 1, 3, 30)[rng.below(4)] if rng.chance(0.15) else -1,
     )

@@ -62,9 +62,9 @@ def frames(attack: Attack, host: Host, dev: int, addresses: tuple[str, str], mac
     if attack.kind in FLOODS:
         packets = FLOODS[attack.kind](rng, host, addresses)
     else:
-        aims = [conn for conn in host.conns.values() if conn.state != CLOSED]
-        found = KINDS[attack.kind](rng, aims[rng.below(len(aims))]) if aims else None
-        packets = [found] if found is not None else []
+        forged = [KINDS[attack.kind](rng, conn) for conn in host.conns.values() if conn.state != CLOSED]
+        aims = [packet for packet in forged if packet is not None]
+        packets = [aims[rng.below(len(aims))]] if aims else []
     to = host.net.ifaces[dev]
     return [Frame(bytes(Ether(dst=to.mac, src=mac) / it if to.mac else it), net=to.hlen) for it in packets]
 

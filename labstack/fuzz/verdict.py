@@ -12,7 +12,7 @@ WHOLE = "whole"  # both sides want to hear all that the other says: every byte a
 LATE = "late"  # the same, but one may lose its patience and give up by name
 FOES = "foes"  # their keys differ: they never come together, and who calls is told so in the end
 LOOSE = "loose"  # somebody ends it as he likes, or it may end without anybody's fault: what is read is right, no more
-COOKIES = "net.ipv4.tcp_syncookies"
+COOKIES, ORPHANS = "net.ipv4.tcp_syncookies", "net.ipv4.tcp_max_orphans"
 GIVEN_UP = frozenset({errno.ETIMEDOUT, errno.ECONNRESET, errno.EPIPE})
 SAID = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED, errno.EPROTO, errno.ENOPROTOOPT,
                   errno.EMSGSIZE, errno.EOPNOTSUPP, errno.EACCES})  # fmt: skip  # by routers: why it took too long
@@ -24,7 +24,7 @@ def fate(plan: Plan, meeting: Meeting) -> str:
     if meeting.foes:
         return FOES
     ends = {life.end for life in lives} - {ORDERLY, LISTENS_FIRST}
-    if any(fraud(change.wire) for change in plan.changes):
+    if any(fraud(change.wire) for change in plan.changes) or any(ORPHANS in sysctls for sysctls in plan.sysctls):
         return LOOSE
     if ends or forgetful(plan, meeting) or any(life.speech.linger == 0 for life in lives):
         return LOOSE

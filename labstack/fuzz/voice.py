@@ -18,7 +18,7 @@ from labstack.sim.world import outcome
 from labstack.stack.calls import SHUT_WR
 from labstack.stack.syscall import sk
 from labstack.stack.syscall.epoll import EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLONESHOT
-from labstack.stack.syscall.files import MSG_FASTOPEN, MSG_MORE, MSG_OOB
+from labstack.stack.syscall.files import MSG_FASTOPEN, MSG_MORE, MSG_OOB, MSG_PEEK
 from labstack.stack.syscall.poll import POLLIN, POLLOUT, POLLPRI
 from labstack.stack.syscall.sockets import SOCK_NONBLOCK
 from labstack.tcp.settings import SETTINGS
@@ -34,7 +34,7 @@ ERROR, LINGER, REUSE, GUESTS, EAGER, SIGN = (
 )
 NUMBERS = {  # level and number of the options that worth.OPTIONS has
     "nodelay": (SOL_TCP, 1), "maxseg": (SOL_TCP, 2), "cork": (SOL_TCP, 3), "keep_idle": (SOL_TCP, 4),
-    "keep_interval": (SOL_TCP, 5), "keep_count": (SOL_TCP, 6), "defer_accept": (SOL_TCP, 9),
+    "keep_interval": (SOL_TCP, 5), "keep_count": (SOL_TCP, 6), "linger2": (SOL_TCP, 8), "defer_accept": (SOL_TCP, 9),
     "window_clamp": (SOL_TCP, 10), "quickack": (SOL_TCP, 12), "congestion": (SOL_TCP, 13),
     "user_timeout": (SOL_TCP, 18), "notsent_lowat": (SOL_TCP, 25), "sndbuf": (SOL_SOCKET, 7), "rcvbuf": (SOL_SOCKET, 8),
     "keepalive": (SOL_SOCKET, 9), "oobinline": (SOL_SOCKET, 10),
@@ -96,6 +96,10 @@ class Voice:
         """What has arrived; [] at the end of the stream."""
         return self.call("take", self.number, most)  # type: ignore[no-any-return]
 
+    def peek(self, most: int) -> bytes | None:
+        """What `take` is about to return; None if it does not look."""
+        return None
+
     def urgent(self) -> bytes:
         """The byte out of band, if there is one."""
         return b""
@@ -153,7 +157,7 @@ class Descriptor(Voice):
         return fd
 
     def _put(self, fd: int, option: tuple[int, int], *numbers: int) -> None:
-        self.sys("setsockopt", fd, *option, b"".join(it.to_bytes(4, "little") for it in numbers))
+        self.sys("setsockopt", fd, *option, b"".join((it & 0xFFFFFFFF).to_bytes(4, "little") for it in numbers))
 
     def _set(self, fd: int, name: str, value: int) -> None:
         words = SETTINGS[name].names()
@@ -220,6 +224,9 @@ class Descriptor(Voice):
     def take(self, most: int) -> list[Piece] | None:
         data = self._data("recv", self.number, most, 0)
         return None if data is None else [data] if data else []
+
+    def peek(self, most: int) -> bytes | None:
+        return self._data("recv", self.number, most, MSG_PEEK) if self.speech.peeks else None
 
     def urgent(self) -> bytes:
         try:

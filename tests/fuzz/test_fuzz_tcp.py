@@ -12,7 +12,7 @@ from labstack.core.env import Env
 from labstack.core.event import WRITABLE
 from labstack.core.kinds import TCP_RETRANSMIT
 from labstack.core.timers import Timers
-from labstack.fuzz import at
+from labstack.fuzz import at, stranger
 from labstack.fuzz.command import told
 from labstack.fuzz.plan import draw
 from labstack.fuzz.stage import Remembered, Stage
@@ -20,11 +20,12 @@ from labstack.fuzz.trial import Trial, judged, play
 from labstack.lab.errors import LabError
 from labstack.sim.history import digest
 from labstack.stack.stack import Stack
-from labstack.tcp import islands, receive, window
+from labstack.stack.syscall import sockets
+from labstack.tcp import arrive, islands, md5, receive, urgent, window
 from labstack.tcp.stream import Outbox
 
 EACH = 25  # seeds of a test
-FEW = 60  # seeds within which a planted bug is found
+FEW = 100  # seeds within which a planted bug is found
 
 
 @pytest.mark.parametrize("block", range(6))
@@ -39,6 +40,7 @@ def test_the_seeds_reach_every_state_and_every_fault() -> None:
     assert len(frozenset().union(*(it.states for it in found))) == 11
     seen = {name for it in found for name, n in it.seen.items() if n}
     assert seen >= {"loss", "burst", "mtu", "black", "duplicated", "overtaken", "queue", "drop.tcp.csum"}
+    assert seen >= {f"attack: {kind}" for kind in (*stranger.KINDS, *stranger.FLOODS) if kind != "true error"}  # seldom
 
 
 def test_a_seed_is_one_run() -> None:
@@ -62,6 +64,7 @@ def test_the_fast_path_equals_the_slow_one() -> None:
 # --- planted bugs ----------------------------------------------------------------------------------------------------
 
 real_slice, real_insert, real_take, real_set = Outbox.slice, islands.insert, receive.take, Timers.set
+real_flags, real_ack = urgent.flags, arrive.fifth_ack
 real_wake, real_drop, real_advertise, real_before = Env.wake, Env.drop, window.advertise, Outbox.drop_before
 
 
@@ -108,6 +111,27 @@ def nothing_is_forgotten(self: Outbox, seq: int) -> None:
     return None
 
 
+def a_reset_need_not_be_exact(conn: Any, seg: Any) -> bool:
+    return True
+
+
+def nobody_looks_at_signatures(env: Env, keys: Any, seg: Any) -> bool:
+    return True
+
+
+def the_pointer_is_one_too_far(conn: Any, seq: int) -> tuple[int, int]:
+    flag, pointer = real_flags(conn, seq)
+    return flag, pointer + (flag > 0)
+
+
+def an_ack_may_say_anything(env: Env, net: Any, conn: Any, seg: Any) -> int:
+    return 0 if seg.ack > conn.snd.nxt else real_ack(env, net, conn, seg)
+
+
+def a_close_lingers_for_ever(conn: Any) -> bool:
+    return conn is not None
+
+
 PLANTED: list[tuple[Any, str, Callable[..., Any]]] = [
     (Outbox, "slice", a_byte_is_lost),
     (islands, "insert", an_island_is_moved),
@@ -118,11 +142,19 @@ PLANTED: list[tuple[Any, str, Callable[..., Any]]] = [
     (Env, "drop", a_drop_is_not_counted),
     (window, "advertise", the_window_shrinks),
     (Outbox, "drop_before", nothing_is_forgotten),
+    (arrive, "_behind_all", a_reset_need_not_be_exact),
+    (md5, "admits", nobody_looks_at_signatures),
+    (urgent, "flags", the_pointer_is_one_too_far),
+    (arrive, "fifth_ack", an_ack_may_say_anything),
+    (sockets, "_leaves", a_close_lingers_for_ever),
 ]
 
 
 @pytest.mark.parametrize(("where", "name", "bug"), PLANTED, ids=[bug.__name__ for _, _, bug in PLANTED])
 def test_a_planted_bug_is_found(where: Any, name: str, bug: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    if where is arrive:
+        checks = tuple(bug if check is getattr(where, name) else check for check in arrive.CHECKS)
+        monkeypatch.setattr(arrive, "CHECKS", checks)
     monkeypatch.setattr(where, name, bug)
     broken = next(it for it in (play(seed).broken for seed in range(1, FEW)) if it)
     assert "TypeError" not in broken  # it must be a bug, and not a misfit
