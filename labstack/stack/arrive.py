@@ -97,7 +97,6 @@ def _makes_way(host: Host, conn: Conn, seg: Segment) -> bool:
         return False
     if not timewait.makes_way(host.env, conn, seg):
         return False
-    host.env.count["TcpExtTWRecycled"] += 1
     closing.finish(host.env, conn)
     ports.unlink(host, conn)  # the flush of this event forgets the rest, unless an application holds it
     return True

@@ -11,7 +11,7 @@ from labstack.core.env import Env
 from labstack.tcp import blocks, window
 from labstack.tcp.conn import DELAYED, NONE, NOW, Conn, Rcv
 from labstack.tcp.segment import SYN, Segment
-from labstack.tcp.states import RECEIVING, SYN_RECEIVED, TIME_WAIT
+from labstack.tcp.states import ESTABLISHED, RECEIVING, SYN_RECEIVED, TIME_WAIT
 
 UNLIMITED = (1 << 31) - 1  # tcp_challenge_ack_limit
 SKIPPED = {SYN_RECEIVED: "TcpExtTCPACKSkippedSynRecv", TIME_WAIT: "TcpExtTCPACKSkippedTimeWait"}
@@ -195,6 +195,7 @@ def challenge(env: Env, conn: Conn) -> None:
 def challenge_syn(env: Env, conn: Conn) -> None:
     """A SYN inside a connection: the peer may have forgotten it, and then answers our ACK with a RST (RFC 5961 §4)."""
     env.note("9293/3.10.7.4/syn/challenge", conn.sock)
+    env.count["TcpInErrs"] += conn.state == ESTABLISHED
     env.count["TcpExtTCPSYNChallenge"] += 1
     challenge(env, conn)
 

@@ -99,6 +99,7 @@ def _nothing_out(env: Env, conn: Conn, told: Told) -> None:
     """There was nothing that it could acknowledge: perhaps it opens the window."""
     if told.duplicate:
         recovery.alert(env, conn, told)
+        _count(env, conn, told)
     persist.answered(env, conn)
     if conn.snd.loss.tail_end:
         tlp.answered(env, conn, told)
@@ -109,10 +110,17 @@ def _old(env: Env, conn: Conn, seg: Segment, told: Told) -> None:
     env.note("9293/3.10.7.4/ack/old", conn.sock, seg.ack - conn.snd.iss)
     if not (seg.sack and conn.sack):
         return
+    told.old = True
     sack.tag(env, conn, seg, told)
     told.data = True  # never a duplicate ACK
     if told.sacked or told.duplicate:
         recovery.alert(env, conn, told)
+    _count(env, conn, told)
+
+
+def _count(env: Env, conn: Conn, told: Told) -> None:
+    """What was delivered (tcp_newly_delivered)."""
+    env.count["TcpExtTCPDelivered"] += conn.snd.loss.delivered - told.delivered
 
 
 # what was acknowledged
@@ -231,9 +239,11 @@ def _control(env: Env, conn: Conn, told: Told) -> None:
     """The controller hears of it: it grows the window, or recovery shrinks it."""
     snd = conn.snd
     loss, cc = snd.loss, snd.cc
+    _count(env, conn, told)
     if told.ece:
         told.ce = told.ce or loss.delivered - told.delivered
         loss.marks += told.ce
+        env.count["TcpExtTCPDeliveredCE"] += told.ce
     sample = rate.sample(env, conn, told)
     cc.heard(sample)
     if cc.own:

@@ -127,7 +127,7 @@ def _unacceptable(env: Env, conn: Conn, seg: Segment) -> int:
     if seg.flags & SYN and conn.state not in ackgen.SKIPPED:
         ackgen.challenge_syn(env, conn)
         return DROPPED
-    env.count["TcpExtBeyondWindow"] += seg.seq > conn.rcv.edge
+    env.count["TcpExtBeyondWindow"] += seg.seq > conn.rcv.edge and conn.state != TIME_WAIT
     if ackgen.answer(env, conn, seg, ackgen.SKIPPED.get(conn.state, "TcpExtTCPACKSkippedSeq")):
         env.note("9293/3.10.7.4/seq/ack", conn.sock)
     return DROPPED
@@ -242,7 +242,7 @@ def sixth_urg(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
 def seventh_text(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     """Seventh, process the segment text."""
     if seg.flags & FIN and conn.state in RECEIVING:
-        receive.fin(env, conn, seg.seq + seg.size)
+        receive.fin(env, conn, seg)
     if not seg.size:
         return CONTINUE
     if conn.state not in RECEIVING:

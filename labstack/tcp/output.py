@@ -64,6 +64,7 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
     if snd.probe or snd.poke:
         if urgent.waits(snd):
             # RFC 9293 §3.8.5: that there is urgent data must get through a closed window; the probe alone may not count
+            env.count["TcpExtTCPWinProbe"] += 1
             _bare(env, net, conn, snd.una, ACK, window.advertise(env, conn))
         if not _bare(env, net, conn, snd.una - 1, ACK, window.advertise(env, conn)) and snd.probe:
             persist.refused(env, conn)
@@ -214,7 +215,9 @@ def _emit(
     if conn.keys and (secret := agreed.signs(conn)):
         head = md5.signed(secret, conn.local, conn.remote, head, pieces)
     gso = conn.snd.fits if size > conn.snd.fits and not whole else None
-    env.count["TcpOutSegs"] += 1
+    end = seq + size + (flags >> 1 & 1) + (flags & 1)
+    if end > conn.snd.nxt or end == seq or conn.half is not None:  # RFC 4022: not what is only sent again
+        env.count["TcpOutSegs"] += -(-size // gso) if gso else 1
     return send_ip(env, net, path, PROTO, head, pieces, gso=gso, csum_at=CSUM_AT, ttl=conn.ttl, tos=tos, df=conn.df)
 
 

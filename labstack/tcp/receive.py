@@ -27,15 +27,16 @@ def text(env: Env, conn: Conn, seg: Segment) -> None:
         _keep(env, conn, start, end, pieces, bool(seg.flags & PSH))
 
 
-def fin(env: Env, conn: Conn, end: int) -> None:
-    """The peer's stream ends at `end`, inside the window: nothing beyond belongs to it."""
-    rcv = conn.rcv
+def fin(env: Env, conn: Conn, seg: Segment) -> None:
+    """The peer's stream ends behind this segment, if that is inside the window: nothing beyond belongs to it."""
+    rcv, end = conn.rcv, seg.seq + seg.size
     if rcv.fin is not None or not rcv.nxt <= end < rcv.edge:
         return
     rcv.fin = end
     memory.end_at(rcv, end)
     if end > rcv.nxt:
         env.note("9293/3.10.7.4/fin/early", conn.sock)
+        env.count["TcpExtTCPOFOQueue"] += not seg.size
         blocks.fin(conn, end)
         ackgen.at_once(conn)
 

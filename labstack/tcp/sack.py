@@ -25,9 +25,11 @@ def tag(env: Env, conn: Conn, seg: Segment, told: Told) -> None:
     if told.una - seg.ack > snd.max_wnd:
         return
     twice = _twice(env, conn, blocks, seg.ack, told)
+    if not snd.flight.queue:
+        return
     for index, block in enumerate(blocks):
         dsack = twice and index == 0
-        if _believable(env, conn, block, dsack, told) and snd.flight.queue:
+        if _believable(env, conn, block, dsack, told):
             _walk(env, conn, block, dsack, told)
     loss = snd.loss
     if told.lowest < told.top and (loss.state != LOSS or loss.since is not None):
@@ -49,16 +51,15 @@ def _twice(env: Env, conn: Conn, blocks: tuple[Block, ...], ack: int, told: Told
         return False
     snd, loss = conn.snd, conn.snd.loss
     size = end - start
-    if not 0 < size <= snd.max_wnd:
-        return True
-    segs = -(-size // snd.mss)
+    segs = -(-size // snd.mss) if 0 < size <= snd.max_wnd else 0
     if segs == 1 and loss.tail_end == end:
         told.tail = True
     loss.dsacks += segs
+    if not segs or loss.dsacks > conn.tally.retrans:
+        env.note("2883/4/not-ours", conn.sock, size)  # it cannot be, or the network duplicated it, not we
+        env.count["TcpExtTCPDSACKIgnoredDubious"] += 1
+        return False
     env.count["TcpExtTCPDSACKRecvSegs"] += segs
-    if loss.dsacks > conn.tally.retrans:
-        env.note("2883/4/not-ours", conn.sock, size)  # the network duplicated it, not we
-        return True
     env.note("2883/4/twice", conn.sock, start - snd.iss, size)
     told.duplicate = True
     loss.delivered += segs
@@ -80,7 +81,7 @@ def _believable(env: Env, conn: Conn, block: Block, dsack: bool, told: Told) -> 
             return end <= told.una and (start >= since or (end > since and start >= end - snd.max_wnd))
     if dsack:
         env.count["TcpExtTCPDSACKIgnoredNoUndo" if since is None else "TcpExtTCPDSACKIgnoredOld"] += 1
-    elif end > told.una:
+    elif end > snd.una or not told.old:
         env.count["TcpExtTCPSACKDiscard"] += 1
         env.note("2018/5/discard", conn.sock, start - snd.iss, end - snd.iss)
     return False

@@ -302,6 +302,8 @@ def _sent_new(env: Env, conn: Conn, span: Span, end: int) -> None:
         if size:
             snd.cc.transmit(rate.moment(env, snd), env.now - snd.sent_at, snd.delivery.app_limited > 0)
     snd.nxt, snd.syn = end, False
+    if size or not flags & SYN:
+        env.count["TcpExtTCPOrigDataSent"] += segs
     if size:
         env.note("9293/3.10.2/send", conn.sock, size)
         if whole:

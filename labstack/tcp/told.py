@@ -8,6 +8,7 @@ from labstack.tcp.delivery import Newest
 class Told:
     """Counts are segments, times ns; -1: there is no such time."""
 
+    old = False  # it was overtaken by another ACK
     advanced = False  # SND.UNA moved
     data = False  # the segment carries data, SYN or FIN
     window = False  # it may change the window

@@ -8,7 +8,7 @@ assert sent(s) == [0, 1]                the segments that left since the last lo
 
 from collections.abc import Callable
 
-from tcp_script import RENO, Script
+from tcp_script import ALWAYS, RENO, Script
 
 from labstack.core.config import MS
 
@@ -83,4 +83,5 @@ def marks(s: Script) -> str:
 def counted(s: Script) -> dict[str, int]:
     """TcpExt counters that are not zero, and retransmissions."""
     count = s.stack.env.count
-    return {k.removeprefix("TcpExtTCP"): v for k, v in count.items() if v and k.startswith(("TcpExt", "TcpRetrans"))}
+    kept = {k: v for k, v in count.items() if v and k not in ALWAYS and k.startswith(("TcpExt", "TcpRetrans"))}
+    return {k.removeprefix("TcpExtTCP"): v for k, v in kept.items()}

@@ -31,6 +31,7 @@ ADDRS = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 HLEN = {4: 20, 6: 40}
 LETTERS = "FSRPAUEWN"  # E, W, N: ECE, CWR, AE
 RENO = {"net.ipv4.tcp_congestion_control": CONGESTION.index("reno")}  # the controller whose figures are the RFCs'
+ALWAYS = ("TcpExtTCPDelivered", "TcpExtTCPOrigDataSent")  # counters that count whenever something is sent
 PATIENCE = 400_000  # ms that tx(after=...) waits at most
 
 
@@ -426,4 +427,4 @@ def _said(arg: Any) -> str:
     return f"<{arg.bit_length()} bits>" if isinstance(arg, int) and arg >> 100 else repr(arg)
 
 
-__all__ = ["ICMP", "RENO", "Script", "Seg", "pattern", "verify"]
+__all__ = ["ALWAYS", "ICMP", "RENO", "Script", "Seg", "pattern", "verify"]
