@@ -12,7 +12,7 @@ from labstack.tcp.closing import TIMERS
 from labstack.tcp.conn import DELAYED, Conn
 from labstack.tcp.eager import Memory
 from labstack.tcp.listen import Listener
-from labstack.tcp.states import CLOSED, FIN_WAIT_2, SENDING, TIME_WAIT
+from labstack.tcp.states import CLOSED, CURRENT, FIN_WAIT_2, SENDING, TIME_WAIT
 from labstack.udp.socket import Udp
 
 TCP, UDP = "tcp", "udp"
@@ -69,6 +69,8 @@ class Host(State):
             _must(sock in self.conns, sock, "is gone and has a flow")
         for sock in self.bound.values():
             _must(sock in self.listeners or sock in self.udps, sock, "is gone and has a port")
+        current = sum(conn.state in CURRENT for conn in self.conns.values())
+        _must(self.env.count["TcpCurrEstab"] == current, 0, f"{current} connections are open, and not counted so")
         held = sum(conn.memory for conn in self.conns.values())
         _must(self.env.memory == held, 0, f"{self.env.memory} bytes of memory are counted, {held} are in use")
         if self.files.next_file > 1 or self.files.next_ticket > 1:  # else there never were any

@@ -31,7 +31,7 @@ from labstack.stack.syscall import owed, parked
 from labstack.tcp import closing, eager, fastopen, listen, memory, output, sndbuf
 from labstack.tcp import timeouts as tcp_timeouts
 from labstack.tcp.conn import Conn
-from labstack.tcp.states import CLOSED, CLOSING, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED, TIME_WAIT
+from labstack.tcp.states import CLOSED, CLOSING, CURRENT, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED, TIME_WAIT
 
 OPS: dict[str, Callable[..., Any]] = {**calls.OPS, **manage.OPS, **status.OPS, **parked.OPS}
 SHAPES = {name: arguments.shape(op) for name, op in OPS.items()}
@@ -220,6 +220,7 @@ class Stack(Host):
             listen.left(listener, conn.sock)
             listener.ready = deque(sock for sock in listener.ready if sock != conn.sock)
         ports.forget(self, conn)
+        self.env.count["TcpCurrEstab"] -= conn.state in CURRENT
         conn.state, conn.error = CLOSED, errno.EIO
         if conn.held:
             self.conns[conn.sock] = conn

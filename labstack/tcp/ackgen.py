@@ -58,7 +58,7 @@ def in_order(env: Env, conn: Conn) -> None:
         delay(env, conn)
 
 
-def urgent(env: Env, rcv: Rcv) -> bool:
+def pressing(env: Env, rcv: Rcv) -> bool:
     """The reasons of `in_order` not to wait."""
     return (rcv.nxt - rcv.acked > rcv.seen and _moves(env, rcv)) or (rcv.quick > 0 and not answers(env, rcv))
 

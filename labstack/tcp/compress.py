@@ -21,7 +21,7 @@ def beyond(env: Env, conn: Conn, ahead: int) -> None:
     if rcv.ack == NOW:
         return
     held, most = rcv.held, env.config["net.ipv4.tcp_comp_sack_nr"]
-    if not conn.sack or held.waiting >= most or ackgen.urgent(env, rcv):
+    if not conn.sack or held.waiting >= most or ackgen.pressing(env, rcv):
         rcv.ack = NOW
         return
     if held.waiting and ahead >= WORTH:

@@ -49,6 +49,7 @@ EDGES = {state: frozenset(after.values()) | {CLOSED} for state, after in TRANSIT
 SYNCHRONIZED = frozenset(TRANSITIONS) - {CLOSED, LISTEN, SYN_SENT, SYN_RECEIVED}
 CAN_SEND = frozenset({SYN_SENT, SYN_RECEIVED, ESTABLISHED, CLOSE_WAIT})  # the application may still add data
 SENDING = frozenset({ESTABLISHED, CLOSE_WAIT, FIN_WAIT_1, CLOSING, LAST_ACK})  # data and FIN may (still) go out
+CURRENT = frozenset({ESTABLISHED, CLOSE_WAIT})  # RFC 4022's tcpCurrEstab
 RECEIVING = frozenset({ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2})  # the peer may still add data
 
 
@@ -57,4 +58,6 @@ def become(env: Env, conn: Conn, state: str) -> None:
     if state not in EDGES[conn.state]:
         raise AssertionError(f"no edge {conn.state} -> {state} in RFC 9293's figure")
     env.became("tcp", conn.sock, conn.state, state)
+    if (conn.state in CURRENT) != (state in CURRENT):
+        env.count["TcpCurrEstab"] += 1 if state in CURRENT else -1
     conn.state = state
