@@ -35,6 +35,7 @@ class App:
         self.thinks = False  # it will act, and that is known
         self.reasons = 0  # why it was woken since it last acted
         self.fate = ""  # how the connection may end: see verdict
+        self.trusts = True  # what arrives is from its peer
         self.deaf_until = 0  # ns
         self.error = 0  # errno that ended the connection
         self.urgent: set[int] = set()  # bytes of `said` that were written as urgent ones
@@ -137,12 +138,14 @@ class App:
 
     def _fetch(self) -> None:
         byte, peer = self.voice.urgent(), self.peer
-        if byte and all(peer.said[at : at + 1] != byte for at in peer.urgent):
+        if byte and self.trusts and all(peer.said[at : at + 1] != byte for at in peer.urgent):
             raise BrokenError(f"{self.host} read {byte!r} out of band, which its peer never wrote so")
 
     def _compare(self, piece: bytes) -> None:
         """What was read is what the peer wrote there. A read may leave out an urgent byte at its beginning, and more of
         them if they are neighbours."""
+        if not self.trusts:
+            return
         peer, places = self.peer, set(self.places)
         if not self.life.options.get("oobinline"):
             for at in self.places:

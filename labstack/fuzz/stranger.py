@@ -5,6 +5,8 @@ it.
 
 Some of his ICMP errors are not forged, as if a router had sent them: about a segment that is in flight. They may make
 segments smaller, and say why a connection that gives up does so.
+
+A mole sees everything, and sends whatever he likes. Against him there is no help; the stack must only stay in order.
 """
 
 from collections.abc import Callable
@@ -27,6 +29,7 @@ from layers.packet import Header
 from layers.tcp import TCP
 
 FAR = 1 << 30
+MOLE = "mole"
 FLOOD = 40  # SYNs
 SIZES = (0, 68, 296, 551, 552, 576, 1000, 1279, 1280, 1300, 1499, 1500, 9000, 65_535)  # MTUs that routers claim
 CLAIMS = ((3, 0), (3, 1), (3, 2), (3, 3), (3, 13), (11, 0), (12, 0), (4, 0))  # ICMP: type and code
@@ -43,17 +46,19 @@ class Attack(NamedTuple):
 
 
 def draw(rng: Rng, calm: int) -> tuple[Attack, ...]:
+    last = calm or 3 * SECOND
+    if rng.chance(0.05):
+        return tuple(sorted(_at(rng, last, MOLE) for _ in range(1 + rng.below(100))))
     if not rng.chance(0.3):
         return ()
-    kinds, last = (*KINDS, *FLOODS), calm or 3 * SECOND
+    kinds = *KINDS, *FLOODS
     chosen = [kinds[rng.below(len(kinds))] for _ in range(1 + rng.below(4))]  # a few at a time: more often each
-    found = [
-        Attack(
-            rng.below(last >> rng.below(10)), ("h1", "h2")[rng.below(2)], chosen[rng.below(len(chosen))], rng.bits64()
-        )
-        for _ in range(1 + rng.below(30))
-    ]
-    return tuple(sorted(found))
+    return tuple(sorted(_at(rng, last, chosen[rng.below(len(chosen))]) for _ in range(1 + rng.below(30))))
+
+
+def _at(rng: Rng, last: int, kind: str) -> Attack:
+    """The earlier the likelier: connections do not live long."""
+    return Attack(rng.below(last >> rng.below(10)), ("h1", "h2")[rng.below(2)], kind, rng.bits64())
 
 
 def frames(attack: Attack, host: Host, dev: int, addresses: tuple[str, str], mac: str) -> list[Frame]:
@@ -62,7 +67,7 @@ def frames(attack: Attack, host: Host, dev: int, addresses: tuple[str, str], mac
     if attack.kind in FLOODS:
         packets = FLOODS[attack.kind](rng, host, addresses)
     else:
-        forged = [KINDS[attack.kind](rng, conn) for conn in host.conns.values() if conn.state != CLOSED]
+        forged = [(KINDS | MOLES)[attack.kind](rng, conn) for conn in host.conns.values() if conn.state != CLOSED]
         aims = [packet for packet in forged if packet is not None]
         packets = [aims[rng.below(len(aims))]] if aims else []
     to = host.net.ifaces[dev]
@@ -151,6 +156,41 @@ def _ack(rng: Rng, conn: Conn) -> Header:
     return _segment(rng, conn, "A", seq, _never_sent(rng, conn))
 
 
+# the mole
+
+
+def _near(rng: Rng) -> int:
+    """No number, or one of any size, up or down."""
+    return 0 if rng.chance(0.4) else rng.below(1 << rng.below(24)) - rng.below(1 << rng.below(24))
+
+
+def _mole(rng: Rng, conn: Conn) -> Header:
+    snd, rcv = conn.snd, conn.rcv
+    stamps = conn.tstamp.recent if conn.tstamp is not None else 0
+    edges = [(snd.una, snd.nxt)[n % 2] + _near(rng) & MASK for n in range(2 + 2 * rng.below(3))]
+    options = [
+        ("Timestamp", (stamps + _near(rng) & MASK, rng.below(1 << 32))),
+        ("SAck", tuple(edges)),
+        ("MSS", rng.below(1 << 16)),
+        ("WScale", rng.below(256)),
+        ("SAckOK", b""),
+        ("NOP", None),
+        (254, rng.bits64().to_bytes(8, "big")),
+        (34, bytes(rng.below(8))),
+    ]
+    segment = TCP(
+        sport=conn.rport,
+        dport=conn.lport,
+        flags="".join(flag for flag in "FSRPUEC" if rng.chance(0.12)) + ("A" if rng.chance(0.9) else ""),
+        seq=rcv.nxt + _near(rng) & MASK,
+        ack=(snd.una, snd.nxt)[rng.below(2)] + _near(rng) & MASK,
+        window=rng.below(1 << rng.below(17)),
+        urgptr=rng.below(1 << rng.below(17)),
+        options=[option for option in options if rng.chance(0.2)][:2],
+    )
+    return _from_peer(conn, segment / bytes(rng.below(1 << rng.below(12))))
+
+
 # ICMP errors
 
 
@@ -226,4 +266,5 @@ KINDS: dict[str, Callable[[Rng, Conn], Header | None]] = {
     "forged error": _forged_error,
     "true error": _true_error,
 }
+MOLES: dict[str, Callable[[Rng, Conn], Header | None]] = {MOLE: _mole}
 FLOODS: dict[str, Callable[[Rng, Host, tuple[str, str]], list[Header]]] = {"flood": _flood, "strays": _strays}

@@ -113,7 +113,8 @@ class Trial:
                 speaks.loop, speaks.data = self.loops[host], len(self.apps) + len(pair)
             pair.append(App(speaks, life, place))
         pair[0].peer, pair[1].peer = pair[1], pair[0]
-        pair[0].fate = pair[1].fate = verdict.fate(self.plan, meeting)
+        for app in pair:
+            app.fate, app.trusts = verdict.fate(self.plan, meeting), not verdict.betrayed(self.plan)
         self.apps += pair
         return pair
 

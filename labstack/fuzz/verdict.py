@@ -7,6 +7,7 @@ from labstack.fuzz.app import App, BrokenError
 from labstack.fuzz.faults import fraud
 from labstack.fuzz.plan import FAST_OPEN, HOSTS, LISTENS_FIRST, ORDERLY, Meeting, Plan
 from labstack.fuzz.stage import OTHER
+from labstack.fuzz.stranger import MOLE
 
 WHOLE = "whole"  # both sides want to hear all that the other says: every byte arrives, and nothing goes wrong
 LATE = "late"  # the same, but one may lose its patience and give up by name
@@ -21,6 +22,8 @@ SAID = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED, err
 def fate(plan: Plan, meeting: Meeting) -> str:
     """One of the above."""
     lives = meeting.lives
+    if betrayed(plan):
+        return LOOSE
     if meeting.foes:
         return FOES
     ends = {life.end for life in lives} - {ORDERLY, LISTENS_FIRST}
@@ -29,6 +32,11 @@ def fate(plan: Plan, meeting: Meeting) -> str:
     if ends or forgetful(plan, meeting) or any(life.speech.linger == 0 for life in lives):
         return LOOSE
     return LATE if any(life.impatient for life in lives) else WHOLE
+
+
+def betrayed(plan: Plan) -> bool:
+    """Somebody sends what he likes in others' names."""
+    return any(attack.kind == MOLE for attack in plan.attacks)
 
 
 def forgetful(plan: Plan, meeting: Meeting) -> bool:

@@ -40,7 +40,9 @@ def test_the_seeds_reach_every_state_and_every_fault() -> None:
     assert len(frozenset().union(*(it.states for it in found))) == 11
     seen = {name for it in found for name, n in it.seen.items() if n}
     assert seen >= {"loss", "burst", "mtu", "black", "duplicated", "overtaken", "queue", "drop.tcp.csum"}
-    assert seen >= {f"attack: {kind}" for kind in (*stranger.KINDS, *stranger.FLOODS) if kind != "true error"}  # seldom
+    assert seen >= {
+        f"attack: {kind}" for kind in (*stranger.KINDS, *stranger.MOLES, *stranger.FLOODS) if kind != "true error"
+    }  # seldom
 
 
 def test_a_seed_is_one_run() -> None:
