@@ -34,11 +34,14 @@ def beyond(env: Env, conn: Conn, start: int, end: int) -> int:
     return ahead
 
 
-def fin(conn: Conn, at: int) -> None:
-    """The peer's FIN has come, beyond a gap."""
-    if conn.sack:
-        conn.rcv.recent = (at, *conn.rcv.recent)
-        tidy(conn.rcv)
+def fin(env: Env, conn: Conn, at: int, again: bool) -> None:
+    """The peer's FIN has come, beyond a gap; again: not for the first time."""
+    if not conn.sack:
+        return
+    if again:
+        _twice(env, conn, at, at + 1, "TcpExtTCPDSACKOfoSent")
+    conn.rcv.recent = (at, *conn.rcv.recent)
+    tidy(conn.rcv)
 
 
 def tidy(rcv: Rcv) -> None:

@@ -30,14 +30,16 @@ def text(env: Env, conn: Conn, seg: Segment) -> None:
 def fin(env: Env, conn: Conn, seg: Segment) -> None:
     """The peer's stream ends behind this segment, if that is inside the window: nothing beyond belongs to it."""
     rcv, end = conn.rcv, seg.seq + seg.size
-    if rcv.fin is not None or not rcv.nxt <= end < rcv.edge:
+    if not rcv.nxt <= end < rcv.edge or rcv.fin not in (None, end):
         return
-    rcv.fin = end
-    memory.end_at(rcv, end)
+    again = rcv.fin is not None
+    if not again:
+        rcv.fin = end
+        memory.end_at(rcv, end)
     if end > rcv.nxt:
         env.note("9293/3.10.7.4/fin/early", conn.sock)
-        env.count["TcpExtTCPOFOQueue"] += not seg.size
-        blocks.fin(conn, end)
+        env.count["TcpExtTCPOFOQueue"] += not seg.size and not again
+        blocks.fin(env, conn, end, again)
         ackgen.at_once(conn)
 
 

@@ -142,6 +142,19 @@ def test_a_fin_alone_beyond_a_gap_is_a_block(tcp: Tcp) -> None:
     assert s.conn.rcv.recent == ()
 
 
+def test_a_fin_that_comes_again_beyond_a_gap_is_answered_again(tcp: Tcp) -> None:
+    """RFC 5681 §4.2: it may be a tail loss probe, which needs an answer; with SACK that says that it came twice."""
+    s = opened(tcp)
+    s.rx("FA", seq=2001)
+    assert s.tx("A", ack=1).sack == [(2001, 2002)]
+    s.rx("FA", seq=2001)
+    assert s.tx("A", ack=1).sack == [(2001, 2002), (2001, 2002)]
+    s = tcp(sack=False).passive()
+    for _ in range(2):
+        s.rx("FA", seq=2001)
+        s.tx("A", ack=1)
+
+
 # ---- what came twice ------------------------------------------------------------------------------------------------
 
 
