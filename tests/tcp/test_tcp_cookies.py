@@ -257,8 +257,9 @@ def test_options_are_given_up_where_our_side_has_no_timestamps(tcp: Tcp, signed:
     """RFC 4987 §3.6: a SYN,ACK promises nothing that is forgotten: not without timestamps, nor beside a signature."""
     s = tcp(sysctl=ALWAYS, sack=True, stamps=signed)
     s.wait(1000)
-    keys = md5.pack((md5.Key(parse_addr(s.peer), 32, b"key"),))
-    s.listen(options={"md5": keys} if signed else {})
+    listener = s.listen()
+    if signed:
+        s.call("sign", listener, (md5.Key(parse_addr(s.peer), 32, b"key"),))
     sign = {"md5": b"key"} if signed else {}
     s.rx("S", mss=1460, ws=7, sack_ok=True, ts=None if signed else (5, 0), **sign)
     seg = s.tx("SA", ack=1)
