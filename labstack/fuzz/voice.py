@@ -256,7 +256,8 @@ class Descriptor(Voice):
         events = (POLLIN if reads else 0) | (POLLOUT if writes else 0)
         if not events:  # it would only hear of the end, again and again
             return
-        events |= POLLPRI if self.speech.fetches and reads else 0
+        if self.speech.fetches and reads and not self.options.get("oobinline"):  # in line it could not be fetched
+            events |= POLLPRI
         op, self.watched = EPOLL_CTL_MOD if self.watched else EPOLL_CTL_ADD, True
         self.sys("epoll_ctl", self.loop, op, self.number, events | EPOLLONESHOT, self.data)
 
