@@ -70,7 +70,9 @@ class Host(State):
         for sock in self.bound.values():
             _must(sock in self.listeners or sock in self.udps, sock, "is gone and has a port")
         current = sum(conn.state in CURRENT for conn in self.conns.values())
-        _must(self.env.count["TcpCurrEstab"] == current, 0, f"{current} connections are open, and not counted so")
+        _must(
+            self.env.count.get("TcpCurrEstab", 0) == current, 0, f"{current} connections are open, and not counted so"
+        )
         held = sum(conn.memory for conn in self.conns.values())
         _must(self.env.memory == held, 0, f"{self.env.memory} bytes of memory are counted, {held} are in use")
         if self.files.next_file > 1 or self.files.next_ticket > 1:  # else there never were any
