@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from labstack.packetdrill.script import Icmp, Ip, Option, Packet, Quote, Tcp, Udp
 from labstack.scenario.packets import icmpnames
 from labstack.scenario.packets.flow import Flow
+from labstack.scenario.packets.view import seen
+from labstack.scenario.packets.wire import take_apart
 
 HOST4, PEER4 = bytes([192, 168, 0, 1]), bytes([192, 0, 2, 1])
 HOST6 = bytes.fromhex("fd3d0a0b17d600000000000000000001")
@@ -18,6 +20,12 @@ def flow(version: int = 4, **more: object) -> Flow:
     """The flow of a test: 8080 of the host, 40000 of the other end."""
     host, peer = (HOST4, PEER4) if version == 4 else (HOST6, PEER6)
     return Flow(host, 8080, peer, 40000, **more)  # type: ignore[arg-type]
+
+
+def view(data: bytes, where: Flow, inbound: bool = False) -> Packet | str:
+    """What a script would call a packet."""
+    wire = take_apart(data)
+    return wire if isinstance(wire, str) else seen(wire, where, inbound)
 
 
 def known(version: int) -> st.SearchStrategy[Flow]:

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from labstack.scenario.calls import Calls
-from labstack.scenario.play.errors import Parted
 from labstack.scenario.play.play import Play
 from labstack.scenario.play.scenario import Scenario, load
 from labstack.scenario.target import Packet, Result, Ticket
-from labstack.scenario.verdict import Failure
+from labstack.scenario.verdict import Failure, Parted
 from layers import IP, UDP, Ether
 
 MS = 1_000_000

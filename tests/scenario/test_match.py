@@ -4,7 +4,7 @@
 from typing import Any
 
 import pytest
-from drawn import HOST4, HOST6, PEER4, PEER6, U16, U32, flow, known, option_lists
+from drawn import HOST4, HOST6, PEER4, PEER6, U16, U32, flow, known, option_lists, view
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -14,7 +14,6 @@ from labstack.scenario.packets import tcpopt
 from labstack.scenario.packets.flow import Flow
 from labstack.scenario.packets.match import Pieces, belongs, why
 from labstack.scenario.packets.segments import build
-from labstack.scenario.packets.view import view
 from labstack.scenario.verdict import Field
 from layers import ICMP, IP, TCP, UDP, ICMPv6EchoReply, ICMPv6ND_NA, IPerror, IPOption_NOP, IPv6, Raw, UDPerror
 from layers.tcp import REST

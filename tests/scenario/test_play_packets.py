@@ -5,8 +5,8 @@ import pytest
 from play_toy import MS, Toy, frame, parted, play, udp
 
 from labstack.lab.errors import LabError
-from labstack.scenario.play.errors import PlayError
 from labstack.scenario.play.play import Play
+from labstack.scenario.verdict import PlayError
 from layers import ARP, IP, UDP, Ether, ICMPv6MLReport, ICMPv6ND_NA, ICMPv6ND_NS, IPv6, Raw
 from layers import ICMPv6NDOptDstLLAddr as TargetMac
 

@@ -7,8 +7,8 @@ import pytest
 from play_toy import parted, play, udp
 
 from labstack.scenario import ANY
-from labstack.scenario.play.errors import PlayError
 from labstack.scenario.target import Result
+from labstack.scenario.verdict import PlayError
 from layers import UDP
 
 EAGAIN, ECONNREFUSED = 11, 111

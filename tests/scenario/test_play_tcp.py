@@ -8,8 +8,8 @@ from play_toy import Toy, parted
 
 from labstack.scenario import has
 from labstack.scenario.calls import Calls
-from labstack.scenario.play.errors import PlayError
 from labstack.scenario.play.play import Play
+from labstack.scenario.verdict import PlayError
 from layers import IP, TCP, IPv6
 
 LOCAL = ("192.168.0.1/16", "fd3d:a0b:17d6::1/64")

@@ -2,7 +2,7 @@
 """Inbound lines of scripts as packets: what is on the wire, and that it says what the script says."""
 
 import pytest
-from drawn import HOST4, PEER4, flow, known, packets
+from drawn import HOST4, PEER4, flow, known, packets, view
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +10,6 @@ from labstack.packetdrill.script import Icmp, Ip, Option, Packet, Quote, Tcp, Ud
 from labstack.scenario.packets import icmpnames
 from labstack.scenario.packets.flow import Flow, PacketError
 from labstack.scenario.packets.segments import build
-from labstack.scenario.packets.view import view
 from layers import ICMP, IP, TCP, UDP, ICMPv6PacketTooBig, IPerror, IPerror6, IPv6, Raw, TCPerror, UDPerror
 
 

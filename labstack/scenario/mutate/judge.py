@@ -28,7 +28,6 @@ from labstack.tcp.conn import Conn
 
 READS = frozenset({"read", "recv", "readv", "recvfrom", "recvmsg"})
 PEEK, OOB, TRUNC, ERRQUEUE = 2, 1, 0x20, 0x2000
-STREAM = 1
 AGES = 3 * 3600 * 10**9  # ns after which a host that nobody talks to has forgotten its connections
 RESTS = 20_000  # events that this may take
 NOWHERE = Place("", 0, 0)
@@ -101,11 +100,10 @@ class Judged(Calls):
         """The packet that this event was, if it can be read."""
         if not isinstance(record.event, Rx):
             return None
-        wire = take_apart(record.event.frame.cuts()[0])
-        if isinstance(wire, str):
-            return None
-        self.came.take(wire)
-        return wire
+        wires = [it for it in map(take_apart, record.event.frame.cuts()) if not isinstance(it, str)]
+        for wire in wires:
+            self.came.take(wire)
+        return wires[0] if wires else None
 
     def _leaves(self, frame: Frame, came: Wire | None) -> str:
         """What is wrong with a frame of the host's; "" if nothing is."""

@@ -6,7 +6,7 @@ Numbers go from the script's space to the wire's by a Flow. Reading packets back
 
 from typing import Any
 
-from labstack.packetdrill.script import Icmp, Ip, Option, Packet, Quote, Tcp, Udp
+from labstack.packetdrill.script import Icmp, Ip, Option, Packet, Quote, Tcp
 from labstack.scenario.packets import icmpnames, tcpopt
 from labstack.scenario.packets.flow import MOD, Flow, PacketError
 from layers import ICMP, IP, TCP, UDP, ICMPv6Unknown, IPv6, Raw
@@ -28,7 +28,6 @@ ACE = ((4, "A"), (2, "W"), (1, "E"))  # the ACE field's bits (RFC 9768 §3.2.1)
 TTL = 255
 TCP_SIZE, ECHOED = 20, 8  # bytes: a header without options; what an error quotes of it
 LONGEST = 65535
-PROTOS: dict[type, int] = {Tcp: 6, Udp: 17}
 
 
 def build(packet: Packet, flow: Flow) -> bytes:

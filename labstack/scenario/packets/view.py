@@ -10,17 +10,11 @@ from labstack.packetdrill.script import Icmp, Ip, Option, Packet, Quote, Tcp, Ud
 from labstack.scenario.packets import icmpnames, tcpopt
 from labstack.scenario.packets.flow import MOD, Flow
 from labstack.scenario.packets.segments import BITS, ECHOED, TCP_SIZE
-from labstack.scenario.packets.wire import PROTOCOLS, Wire, take_apart
-
-
-def view(data: bytes, flow: Flow, inbound: bool = False) -> Packet | str:
-    """What a script would call an IP packet, or why it cannot be read (a drop reason, or what it is instead)."""
-    wire = take_apart(data)
-    return wire if isinstance(wire, str) else seen(wire, flow, inbound)
+from labstack.scenario.packets.wire import PROTOCOLS, Wire
 
 
 def seen(wire: Wire, flow: Flow, inbound: bool = False) -> Packet | str:
-    """The same of a packet that is already taken apart."""
+    """What a script would call an IP packet, or what it is instead, if a script cannot have it."""
     ip = Ip(None, wire.tos, wire.ttl, _label(wire, flow) if wire.version == 6 else None)
     if wire.proto == 6 and wire.head is not None:
         body: Tcp | Udp | Icmp = _tcp(wire, flow, inbound)

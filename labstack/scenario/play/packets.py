@@ -12,13 +12,12 @@ from labstack.ip.family import parse_addr
 from labstack.lab.units import nanoseconds
 from labstack.link.groups import mac_of
 from labstack.scenario.packets.match import why
-from labstack.scenario.play.errors import Parted, PlayError
 from labstack.scenario.play.inbox import Arrived, Inbox, Mine
 from labstack.scenario.play.neighbours import Neighbours
 from labstack.scenario.play.pattern import Pattern, Wanted, unsound
 from labstack.scenario.play.socket import Blocked
 from labstack.scenario.target import Target
-from labstack.scenario.verdict import Field
+from labstack.scenario.verdict import Field, Parted, PlayError
 from layers import IP, Ether, IPv6
 from layers.address import mac_text
 

@@ -14,8 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from labstack.scenario.play.condition import Condition, condition, shown
-from labstack.scenario.play.errors import PlayError
-from labstack.scenario.verdict import ANYTHING, Field
+from labstack.scenario.verdict import ANYTHING, Field, PlayError
 from layers import (
     IP,
     NOTHING,

@@ -19,13 +19,12 @@ from typing import Any, cast
 from labstack.lab.units import nanoseconds
 from labstack.scenario.packets.match import why
 from labstack.scenario.play.condition import shown
-from labstack.scenario.play.errors import Parted, PlayError
 from labstack.scenario.play.packets import SECOND, Packets, Time
 from labstack.scenario.play.socket import Blocked, Descriptor, Where, errno_name, judged, number, said, value
 from labstack.scenario.play.tcp import End
 from labstack.scenario.syscalls import Syscalls
 from labstack.scenario.target import OPENS, Result, Target, Ticket
-from labstack.scenario.verdict import Field
+from labstack.scenario.verdict import Field, Parted, PlayError
 
 PROMPT = SECOND // 2  # ns in which a call returns that does not block, where time is real and the machine others' too
 MAPPED = "ipv4-mapped-ipv6"

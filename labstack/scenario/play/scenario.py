@@ -22,13 +22,12 @@ from labstack.lab.errors import LabError
 from labstack.lab.lab import Lab
 from labstack.packetdrill.script import Place, ScriptError
 from labstack.scenario import profiles
-from labstack.scenario.play.errors import Parted, PlayError
 from labstack.scenario.play.packets import HOST, HOST6, HOST_LOCAL
 from labstack.scenario.play.place import EndlessError, assertion, at_most, compiled, place_of
 from labstack.scenario.play.play import Play
 from labstack.scenario.settings import IP_VERSIONS
 from labstack.scenario.target import Target
-from labstack.scenario.verdict import Failure, Field
+from labstack.scenario.verdict import Failure, Field, Parted, PlayError
 from labstack.sim.world import UnendingError
 
 LINKS = ("ip", "ether")

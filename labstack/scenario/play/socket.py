@@ -9,9 +9,8 @@ from typing import Any
 
 from labstack.packetdrill import symbols
 from labstack.scenario.play.condition import condition, shown
-from labstack.scenario.play.errors import Parted, PlayError
 from labstack.scenario.target import OPENS, Result, Ticket
-from labstack.scenario.verdict import Field
+from labstack.scenario.verdict import Field, Parted, PlayError
 
 Where = tuple[str, int] | int  # an address, or a port of the usual host
 

@@ -15,9 +15,9 @@ of them, count from its first. Nothing is sent unless it is said.
 from typing import Any
 
 from labstack.scenario.play.condition import size as sized
-from labstack.scenario.play.errors import PlayError
 from labstack.scenario.play.pattern import Pattern, payload
 from labstack.scenario.play.socket import Descriptor
+from labstack.scenario.verdict import PlayError
 from layers import TCP, Raw
 
 MOD = 1 << 32
