@@ -2,7 +2,7 @@
 """A small interpreter of Python over `ast`: what a code block needs, and nothing that leads out of it.
 
 Numbers, strings, lists, tuples, dicts and ranges; assertions, assignments, if, for, while, def, print. Nothing is
-imported, nothing caught. Here are the statements; `purevalues` has the expressions, `functions` what may be called,
+imported, nothing caught. Here are the statements; `values` has the expressions, `functions` what may be called,
 `budget` what it may take. Anything else is refused by name.
 """
 

@@ -3,8 +3,8 @@
 
     found = hunt(Task("close.pkt", "ipv4", 1, 100), Settings())     seeds 1 to 100
 
-The verdict is the stack's invariants (mutate_judge). A mutant that breaks one is shrunk to the smallest script that
-does, which `labstack run` plays again. Begins with the script as it went when it was played (record_script), so that
+The verdict is the stack's invariants (`judge`). A mutant that breaks one is shrunk to the smallest script that
+does, which `labstack run` plays again. Begins with the script as it went when it was played (`record.script`), so that
 each line has a time of its own.
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A capture file as a story: its IP packets, whose they are, and the calls that the host must have made (record_infer).
+"""A capture file as a story: its IP packets, whose they are, and the calls that the host must have made (`infer`).
 
 pcapng and pcap, of Ethernet, bare IP, Linux's "any" device, or the BSD loopback. Checksums that a network card was to
 fill in are filled in; what was cut off a packet's end is zeros, since a script keeps no payload. Of other packets, and

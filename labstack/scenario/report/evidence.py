@@ -25,7 +25,6 @@ from labstack.tcp.conn import Conn
 ROWS = 24  # of a ladder
 LINES = 60  # of sockets, of variables, of timers
 NARROWEST, USUAL, WIDEST = 110, 150, 170  # columns
-NO_RULES: Mapping[str, Rule] = {}
 
 
 def of_history(history: Any, at: int) -> Evidence:
@@ -34,28 +33,24 @@ def of_history(history: Any, at: int) -> Evidence:
     history.goto(n)
     lab = Lab.of(history)
     parts = _titled("sockets", lab.ss()), _variables(lab), _titled("timers", lab.timers())
-    state = [line for part in parts for line in _first(list(part))]
-    return Evidence(_ladder(lab.records, lab.names, RULES), tuple(state), _pcap(lab.records, lab.names, RULES), n)
+    return _evidence(lab.records, lab.names, RULES, [line for part in parts for line in _first(list(part))], n)
 
 
 def of_watch(watch: Watch) -> Evidence:
     """What passed, and what the host says of its sockets now."""
-    records, names = watch.records(), watch.names
-    state = [*_infos(watch.infos())]
-    return Evidence(_ladder(records, names, NO_RULES), tuple(state), _pcap(records, names, NO_RULES))
+    return _evidence(watch.records(), watch.names, {}, _infos(watch.infos()))
+
+
+def _evidence(
+    records: Sequence[Record], names: Sequence[str], rules: Mapping[str, Rule], state: Iterable[Line], n: int = 0
+) -> Evidence:
+    ladder = tuple(Ladder(records, names, rules, ROWS).lines(width()))
+    return Evidence(ladder, tuple(state), pcap(records, names, packets(records, names, rules)), n)
 
 
 def width() -> int:
     """Columns of what is to be shown: the terminal's, if there is one."""
     return max(NARROWEST, min(get_terminal_size((USUAL, 0)).columns, WIDEST))
-
-
-def _ladder(records: Sequence[Record], names: Sequence[str], rules: Mapping[str, Rule]) -> tuple[Line, ...]:
-    return tuple(Ladder(records, names, rules, ROWS).lines(width()))
-
-
-def _pcap(records: Sequence[Record], names: Sequence[str], rules: Mapping[str, Rule]) -> bytes:
-    return pcap(records, names, packets(records, names, rules))
 
 
 def _first(lines: list[Line]) -> Iterable[Line]:
