@@ -16,6 +16,7 @@ from labstack.sim.history import History
 from labstack.sim.lan import lan
 from labstack.sim.wire import Delay, Loss, Wire
 from labstack.sim.world import World
+from labstack.tcp import sndbuf
 
 GOAL = 50_000  # frames a second
 SIZE = 4 << 20  # bytes of a transfer
@@ -50,7 +51,7 @@ def pump(bulk: Bulk, size: int, through: World | History) -> None:
     sender, receiver = world.hosts["h1"].conns[client].snd, world.hosts["h2"].conns[server].rcv
     left, got = size, 0
     while got < size:
-        if left and len(sender.out) < sender.limit:
+        if left and sndbuf.queued(sender) < sender.limit:
             left -= through.now_call("h1", "send", client, CHUNK[:left])
         through.run(world.now + TURN)
         if receiver.queued:
