@@ -21,6 +21,12 @@ def insert(islands: list[Island], start: int, end: int, pieces: tuple[Piece, ...
     while last < len(islands) and islands[last][0] <= end:
         last += 1
     touched = islands[first:last]
+    if len(touched) == 1 and touched[0][1] == start:  # what follows, as it mostly does
+        low, _, before = touched[0]
+        tail = [before[-1]]
+        gather(tail, pieces)
+        islands[first] = (low, end, before[:-1] + tuple(tail))
+        return end - start
     out: list[Piece] = []
     at, new = start, 0
     for i_start, i_end, i_pieces in touched:
