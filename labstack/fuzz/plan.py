@@ -141,11 +141,12 @@ def some(
 
 def _sysctls(rng: Rng) -> dict[str, int]:
     found = {f"net.ipv4.{name}": value for name, value in some(rng, WORTH, 0.1, _offered).items()}
-    if found.keys() & {"net.ipv4.tcp_rto_min_us", "net.ipv4.tcp_rto_max_ms"}:  # retries may be over before faults are
-        found |= {
-            f"net.ipv4.tcp_{name}": 30 for name in ("orphan_retries", "retries2", "syn_retries", "synack_retries")
-        }
-    return found
+    retries = set[str]()  # those that may be over before the faults are
+    if "net.ipv4.tcp_rto_min_us" in found:
+        retries |= {"orphan_retries", "retries2"}
+    if "net.ipv4.tcp_rto_max_ms" in found:
+        retries |= {"orphan_retries", "retries2", "syn_retries", "synack_retries"}
+    return found | {f"net.ipv4.tcp_{name}": 30 for name in sorted(retries)}
 
 
 def _offered(name: str, value: int) -> bool:
