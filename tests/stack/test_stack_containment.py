@@ -293,6 +293,7 @@ ARGS: dict[str, tuple[Any, ...]] = {
     "connect": ("192.0.2.2", 1), "listen": (1,), "accept": (1,), "send": (2, b"x"), "take": (2,), "recv": (2,),
     "shutdown": (2,), "close": (2,), "abort": (2,), "udp": (), "udp_connect": (2, "192.0.2.2", 1),
     "sendto": (2, b"x"), "recvfrom": (2,), "ping": ("192.0.2.2",), "setopt": (2, "ttl", 1), "readable": (2,),
+    "sign": (2, ()),
     "status": (2,), "sockets": (), "link_add": ("e",), "link_set": (1, True), "addr_add": (1, "10.0.0.1"),
     "addr_del": (1, "10.0.0.1"), "route_add": ("default",), "route_del": ("default",),
     "neigh_add": (1, "10.0.0.1", HERE), "sysctl": ("x",), "qdisc_set": (1, "fq"),
