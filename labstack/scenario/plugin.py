@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from labstack.scenario.settings import IP_VERSIONS as IPS
+
 TARGETS = {"lab": ("lab",), "kernel": ("kernel",), "both": ("lab", "kernel")}
-IPS = ("ipv4", "ipv6", "ipv4-mapped-ipv6")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,10 +6,9 @@ like; what cannot be sent or made is left out. So a script still says something 
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from labstack.packetdrill.script import Command, Event, Packet, Script, Syscall, Tcp
-from labstack.scenario.packets import segments
+from labstack.scenario.packets import segments, tcpopt
 from labstack.scenario.packets.flow import Flow, PacketError
 from labstack.scenario.packets.wire import SYN, Wire, segment
 from labstack.scenario.record.script import FIRST_STAMP
@@ -43,7 +42,7 @@ class Loose(Run):
         self.parked: list[Started] = []
         said = [body for body in map(_body, script.events) if body is not None]
         self._isn = next((body.seq for body in said if "S" in body.flags), 0)
-        self._stamped = any(_stamp(body) is not None for body in said)
+        self._stamped = any(tcpopt.stamp(body.options) is not None for body in said)
 
     def _event(self, event: Event) -> None:
         span, action = self.clock.span(event, self.target.now), event.action
@@ -66,7 +65,7 @@ class Loose(Run):
         flow, since = self.sockets.receiver(packet)
         sent = self._next(packet, flow, since, self.clock.live(span.last))
         came = segment(sent.data) if sent is not None else None
-        said = _stamp(packet.body) if isinstance(packet.body, Tcp) else None
+        said = tcpopt.stamp(packet.body.options) if isinstance(packet.body, Tcp) else None
         if said is not None and came is not None and came.stamp is not None:
             flow.stamped(said, came.stamp[0])
         self._pass(self.clock.live(span.first))
@@ -139,12 +138,6 @@ def _body(event: Event) -> Tcp | None:
     """The segment that a line expects."""
     action = event.action
     return action.body if isinstance(action, Packet) and not action.inbound and isinstance(action.body, Tcp) else None
-
-
-def _stamp(body: Tcp) -> int | None:
-    """The timestamp in a segment of a script."""
-    found: list[Any] = [option.values[0] for option in body.options or () if option.name == "TS"]
-    return int(found[0]) if found else None
 
 
 def _belongs(wire: Wire, flow: Flow) -> bool:

@@ -13,10 +13,9 @@ The fields themselves are the affair of `fields`.
 
 from collections.abc import Sequence
 from math import inf
-from typing import Any
 
 from labstack.packetdrill.script import Icmp, Packet, Tcp
-from labstack.scenario.packets import fields, icmpnames
+from labstack.scenario.packets import fields, icmpnames, tcpopt
 from labstack.scenario.packets.flow import MOD, Flow
 from labstack.scenario.packets.wire import ACK, CWR, FIN, PSH, SYN, Wire, take_apart
 from labstack.scenario.verdict import Field
@@ -109,7 +108,7 @@ def _meet(wire: Wire, expected: Packet, flow: Flow) -> None:
         return
     if "S" in body.flags and wire.head.flags & SYN:
         flow.answered(wire.head, body.seq)
-    said: Any = next((option.values[0] for option in body.options or () if option.name == "TS"), None)
+    said = tcpopt.stamp(body.options)
     if said is not None and wire.stamp is not None:
         flow.stamped(said, wire.stamp[0])
 

@@ -100,6 +100,11 @@ def _cookie(data: bytes) -> tuple[bytes, ...]:
     return (data,) if data else ()
 
 
+def stamp(options: tuple[Option, ...] | None) -> int | None:
+    """The value of the timestamp among them."""
+    return next((it.values[0] for it in options or () if it.name == "TS" and isinstance(it.values[0], int)), None)
+
+
 def text(options: tuple[Option, ...]) -> str:
     """The options as a script writes them, without the angle brackets."""
     return ",".join(map(word, options))

@@ -10,7 +10,7 @@ from functools import reduce
 from operator import truediv
 from typing import Any
 
-from layers import IP, Ether, IPv6
+from labstack.scenario.play.pattern import read
 
 SHORT = 48  # bytes that are written out
 UNSAID = frozenset(
@@ -25,14 +25,9 @@ Fields = dict[str, Any]
 Layers = list[tuple[Any, Fields]]
 
 
-def read(data: bytes, net: int) -> Any:
-    """A frame or a packet as our layers; net: bytes of its link header."""
-    return Ether(data) if net else (IPv6 if data[:1] and data[0] >> 4 == 6 else IP)(data)
-
-
 def sent(data: bytes, net: int, names: Mapping[str, str]) -> str:
     """The expression for what is sent; names: what stands for an address. Bytes for what our layers cannot say."""
-    found = [(type(layer), dict(layer.given())) for layer in read(data, net).layers()]
+    found = [(type(layer), dict(layer.given())) for layer in read(data, "ether" if net else "ip").layers()]
     if _built(found) != data:
         return written(data)
     for kind, fields in found:
@@ -45,7 +40,7 @@ def sent(data: bytes, net: int, names: Mapping[str, str]) -> str:
 
 def expected(data: bytes, net: int, names: Mapping[str, str]) -> str:
     """The pattern for what is expected."""
-    packet = read(data, net)
+    packet = read(data, "ether" if net else "ip")
     found = [(type(layer), _telling(layer)) for layer in packet.layers() if type(layer).__name__ != "Padding"]
     return _said([it for it in found if it[1] or it[0].__name__ not in DATA], names)
 

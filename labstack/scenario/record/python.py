@@ -15,6 +15,7 @@ from labstack.ip.family import text
 from labstack.packetdrill import symbols
 from labstack.scenario.packets.wire import ACK, SYN, Wire
 from labstack.scenario.play.packets import HOST, HOST6, HOST_MAC, PEER, PEER6, PEER_MAC
+from labstack.scenario.play.pattern import read
 from labstack.scenario.play.tcp import apart, shifted, stamped
 from labstack.scenario.profiles import beside, line, profile_of
 from labstack.scenario.record import expression as record_expression
@@ -124,7 +125,7 @@ class _Writer:
                 self._named(text(address), kind)
         for it in self.happened:
             if isinstance(it, Crossed) and it.net:
-                frame = record_expression.read(it.frame, it.net)
+                frame = read(it.frame, "ether")
                 for mac, kind in zip(
                     (frame.dst, frame.src), ("HOST", "PEER") if it.inbound else ("PEER", "HOST"), strict=True
                 ):
