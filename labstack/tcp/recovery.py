@@ -199,7 +199,7 @@ def timed_out(env: Env, conn: Conn) -> None:
     become(env, conn, LOSS)
     ecn.reduced(conn)
     loss.high, loss.tail_end, loss.tail = snd.nxt, 0, False
-    loss.frto = bool(env.config["net.ipv4.tcp_frto"]) and (fresh or again)
+    loss.frto = bool(env.config["net.ipv4.tcp_frto"]) and (fresh or again) and not conn.search.probe
     loss.fresh = False
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from tcp_script import Script
 
-from labstack.tcp.loss import OPEN
+from labstack.tcp.loss import LOSS, OPEN
 
 Tcp = Callable[..., Script]
 ALWAYS = {"net.ipv4.tcp_mtu_probing": 2, "net.ipv4.tcp_base_mss": 1000}
@@ -62,6 +62,15 @@ def test_a_probe_that_alone_was_lost_is_no_congestion(tcp: Tcp) -> None:
     assert s.conn.snd.cc.cwnd == before
     assert s.conn.search.high == PROBE + 40 - 1
     assert (s.count("TcpExtTCPMTUPFail"), s.count("TcpExtTCPMTUPSuccess")) == (1, 0)
+
+
+def test_a_timeout_that_a_probe_may_have_caused_is_under_no_suspicion(tcp: Tcp) -> None:
+    """Linux's tcp_enter_loss: F-RTO has nothing to find out, the probe was too large."""
+    s = probing(tcp)
+    write(s, 9000)
+    s.wait(300)
+    assert (s.conn.snd.loss.state, s.conn.snd.loss.frto) == (LOSS, False)
+    s.burst()
 
 
 def test_another_loss_says_nothing_of_the_probe(tcp: Tcp) -> None:
