@@ -296,9 +296,9 @@ class Conn(State):
             (s.out.start <= max(s.una, s.iss + 1) <= s.out.end + 1, "the stream begins at SND.UNA"),
             (s.cc.cwnd >= 1, "cwnd >= 1 segment"),
             (r.nxt <= r.edge, "the receive window is not negative"),
-            (r.queued == sum(len(p) for p in r.ready), "queued counts what is ready"),
+            (r.queued == sum(map(len, r.ready)), "queued counts what is ready"),
             (
-                r.alloc == sum(cost for _, cost in r.charges) + sum(it[2] for it in r.beyond),
+                r.alloc == sum([cost for _, cost in r.charges]) + sum([it[2] for it in r.beyond]),
                 "alloc is the sum of what segments cost",
             ),
             (bool(r.charges) == bool(r.queued), "what waits costs memory, and nothing else in order"),

@@ -59,13 +59,16 @@ class Flight(State):
     def check(self, una: int, nxt: int, sack: bool) -> list[str]:
         """What is not true of it though it must be."""
         q = self.queue
-        sums = {mark: sum(s.segs for s in q if s.marks & mark) for mark in (SACKED, LOST, RETRANS)}
+        if not q:
+            idle = una == nxt and not (self.out or self.sacked or self.lost or self.retrans)
+            return [] if idle else ["nothing is in flight where the queue is empty"]
+        sums = {mark: sum([s.segs for s in q if s.marks & mark]) for mark in (SACKED, LOST, RETRANS)}
         must = (
-            ((q[0].seq if q else nxt) <= una <= (q[0].end if q else nxt), "the queue begins at SND.UNA"),
-            ((q[-1].end if q else una) == nxt, "the queue ends at SND.NXT"),
+            (q[0].seq <= una <= q[0].end, "the queue begins at SND.UNA"),
+            (q[-1].end == nxt, "the queue ends at SND.NXT"),
             (all(a.end == b.seq for a, b in pairwise(q)), "the queue has no gap"),
             (all(s.seq < s.end and s.segs > 0 for s in q), "every segment has a length"),
-            (self.out == sum(s.segs for s in q), "all segments are counted"),
+            (self.out == sum([s.segs for s in q]), "all segments are counted"),
             (not sack or self.sacked == sums[SACKED], "SACKed segments are counted"),
             (sack or self.sacked <= max(self.out, 0), "no more duplicate ACKs than segments"),
             (self.lost == sums[LOST] and self.retrans == sums[RETRANS], "lost and retransmitted ones are counted"),
