@@ -16,6 +16,7 @@ from labstack.sim.wire import Arrival, Over
 from layers.checksum import checksum, ones_sum
 
 NEVER = 1 << 26  # no stack here sends so many bytes ahead
+OTHER = 4  # an ACK that is wrong by less may bring back another SYN cookie, one with another segment size
 ACK, RST, SYN = 0x10, 4, 2
 SACK, TIMESTAMP = 5, 8  # kinds of options
 
@@ -66,7 +67,7 @@ def _never_sent(raw: bytearray, at: int, rng: Rng) -> None:
 
 
 def _long_gone(raw: bytearray, at: int, rng: Rng) -> None:
-    _add(raw, at + 8, -1 - rng.below(1 << rng.below(31)))
+    _add(raw, at + 8, -OTHER - rng.below(1 << rng.below(31)))
 
 
 def _shrinks(raw: bytearray, at: int, rng: Rng) -> None:
@@ -75,7 +76,7 @@ def _shrinks(raw: bytearray, at: int, rng: Rng) -> None:
 
 
 def _optimistic(raw: bytearray, at: int, rng: Rng) -> None:
-    _add(raw, at + 8, 1 + rng.below(1 << rng.below(17)))
+    _add(raw, at + 8, OTHER + rng.below(1 << rng.below(17)))
 
 
 def _blocks(raw: bytearray, at: int, rng: Rng) -> None:

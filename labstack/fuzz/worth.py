@@ -44,7 +44,7 @@ WORTH: dict[str, tuple[int, ...]] = {
     "tcp_min_tso_segs": (1, 40),
     "tcp_limit_output_bytes": (4096,),
     "tcp_min_snd_mss": (200,),
-    "tcp_invalid_ratelimit": (0,),
+    "tcp_invalid_ratelimit": (100, 2000),  # 0: peers that disagree never stop
     "tcp_challenge_ack_limit": (1,),
     "tcp_adv_win_scale": (-2, 2),
     "tcp_backlog_ack_defer": (0,),
