@@ -24,7 +24,7 @@ from labstack.fuzz.voice import LISTENING, Descriptor, told
 
 WITHIN = 600 * SECOND  # from calm to the end of all that is orderly: a timer may be at its 120 s
 PATIENCE = 100 * SECOND  # from calm until an application gives up a peer that may have died without a word
-REST = 1500 * SECOND  # from the last close until everything is forgotten
+REST = 4000 * SECOND  # from the last close until everything is forgotten: thirty timeouts, the last ones 120 s apart
 EVENTS = 60_000  # more is an endless run
 
 

@@ -51,6 +51,7 @@ WORTH: dict[str, tuple[int, ...]] = {
     "tcp_comp_sack_nr": (0,),
     "tcp_abc": (0, 2),
     "tcp_app_win": (0, 1, 5),
+    "tcp_shrink_window": (1,),
     "tcp_rmem.min": (1, 100_000),
     "tcp_wmem.min": (1, 100_000),
     "tcp_max_orphans": (0, 1),

@@ -127,10 +127,13 @@ def advertise(env: Env, conn: Conn, syn: bool = False) -> int:
         rcv.edge = rcv.nxt
         return 0
     left, wanted = rcv.edge - rcv.nxt, choose(env, rcv)
-    if wanted < left and not (rcv.shift and env.config["net.ipv4.tcp_shrink_window"]):
-        if not wanted:
-            env.count["TcpExtTCPWantZeroWindowAdv"] += 1
-        wanted = _up(left, rcv.shift)
+    if wanted < left:
+        if not (rcv.shift and env.config["net.ipv4.tcp_shrink_window"]):
+            if not wanted:
+                env.count["TcpExtTCPWantZeroWindowAdv"] += 1
+            wanted = _up(left, rcv.shift)
+        elif rcv.islands:  # what has come stays inside: the gap before it must be filled, or its memory is lost
+            wanted = max(wanted, _up(rcv.islands[-1][1] - rcv.nxt, rcv.shift))
     before, rcv.edge = rcv.edge - rcv.acked, rcv.nxt + wanted
     most = MAX_UNSCALED << rcv.shift
     if not rcv.shift and env.config["net.ipv4.tcp_workaround_signed_windows"]:

@@ -77,6 +77,22 @@ def test_what_lies_farthest_beyond_a_gap_gives_way_to_what_is_nearer(tcp: Tcp) -
     assert s.burst()[-1].ack == 600
 
 
+def test_a_window_that_may_shrink_leaves_the_gap_open_that_its_islands_wait_for(tcp: Tcp) -> None:
+    """net.ipv4.tcp_shrink_window: the window closed before what would have made room in it could come."""
+    s = tcp(sysctl={"net.ipv4.tcp_shrink_window": 1}).passive(ws=7)
+    s.call("setopt", s.sock, "rcvbuf", 1152)
+    before = s.conn.rcv.edge
+    for at in (300, 1000, 1700):
+        s.rx("A", seq=1 + at, data=pattern(at, 700))
+    s.burst()
+    assert s.conn.rcv.alloc >= s.conn.rcv.limit
+    assert s.conn.rcv.edge < before
+    s.rx("A", seq=1, data=pattern(0, 300))
+    assert s.burst()[-1].ack > 300
+    assert s.call("recv", s.sock).startswith(pattern(0, 1000))
+    s.burst()
+
+
 def test_the_host_counts_what_all_connections_use_and_lets_none_grow_under_pressure(tcp: Tcp) -> None:
     """net.ipv4.tcp_mem, in pages."""
     pages = {"net.ipv4.tcp_mem.min": 1, "net.ipv4.tcp_mem.default": 2, "net.ipv4.tcp_mem.max": 4}
