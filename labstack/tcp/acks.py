@@ -25,7 +25,7 @@ from labstack.tcp.conn import Conn, Snd
 from labstack.tcp.ecn import echoes
 from labstack.tcp.loss import CWR, OPEN, RECOVERY
 from labstack.tcp.segment import ACK, FIN, PSH, SYN, Segment
-from labstack.tcp.sent import EVER, LOST, RETRANS, SACKED, Sent, cut, drop, find
+from labstack.tcp.sent import EVER, LOST, RETRANS, SACKED, Sent, drop, find, replace, segments
 from labstack.tcp.states import ESTABLISHED
 from labstack.tcp.told import Told
 
@@ -163,14 +163,12 @@ def _partly(conn: Conn, index: int) -> int:
     the index of what is left."""
     flight, una = conn.snd.flight, conn.snd.una
     s = flight.queue[index]
-    at = s.seq + (una - s.seq) // s.mss * s.mss
-    if s.segs > 1 and s.seq < at < s.end:
-        cut(flight, index, at)
-        index += 1
-        s = flight.queue[index]
-    if s.seq < una:
-        flight.queue[index] = Sent(una, s.end, s.segs, s.marks, s.at, s.flags & ~SYN, s.mss, s.note)
-    return index
+    segs = min(segments(s.end - una - (s.flags & FIN), s.mss), s.segs)
+    rest = [Sent(una, s.end, segs, s.marks, s.at, s.flags & ~SYN, s.mss, s.note)]
+    if segs < s.segs:
+        rest.insert(0, s._replace(end=una, segs=s.segs - segs, flags=s.flags & ~(FIN | PSH)))
+    replace(flight, index, index + 1, rest)
+    return index + len(rest) - 1
 
 
 def _told(env: Env, conn: Conn, s: Sent, told: Told) -> None:

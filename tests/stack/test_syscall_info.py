@@ -85,6 +85,14 @@ def recovering(peer: Peer, look: Callable[[int, str], None]) -> None:
     look(fd, "beyond")
 
 
+def in_part(peer: Peer, look: Callable[[int, str], None]) -> None:
+    fd = peer.passive()
+    peer.send(fd, 3000)
+    for ack in (1461, 2000, 2950, 3001):
+        peer.rx("A", 1, ack)
+        look(fd, f"up to {ack}")
+
+
 def timing_out(peer: Peer, look: Callable[[int, str], None]) -> None:
     fd = peer.passive()
     peer.send(fd, 14_600)
@@ -171,7 +179,7 @@ def on_the_kernel(story: Story, due: int) -> tuple[Looks, int]:
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("story", [receiving, opening, recovering, timing_out, blocked, synless, resetting])
+@pytest.mark.parametrize("story", [receiving, opening, recovering, in_part, timing_out, blocked, synless, resetting])
 def test_the_kernel_says_the_same(story: Story) -> None:
     with lab() as peer:
         ours, took = watched(peer, story)

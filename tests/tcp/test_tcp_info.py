@@ -100,8 +100,8 @@ def test_what_is_sent_and_acknowledged(tcp: Tcp) -> None:
     says(s, last_data_sent=20, last_ack_recv=25, busy_time=20_000)
     s.rx("A", ack=1461)
     says(s, unacked=2, delivered=2, bytes_acked=1460, last_ack_recv=0, rtt=20_000 // 8)
-    s.rx("A", ack=2000)  # in the middle of a segment: it is still in flight
-    says(s, unacked=2, delivered=2, bytes_acked=1999)
+    s.rx("A", ack=2000)  # in the middle of a segment: what is left is as long as one
+    says(s, unacked=1, delivered=3, bytes_acked=1999)
     s.wait(10)
     s.rx("A", ack=3001)
     says(s, unacked=0, delivered=4, bytes_acked=3000, busy_time=30_000)

@@ -353,6 +353,19 @@ def test_a_fast_retransmit_holds_only_what_was_sent(tcp: Tcp) -> None:
     assert [(seg.seq, seg.size) for seg in s.burst()] == [(1, 200)]
 
 
+def test_what_is_left_of_a_super_segment_is_as_many_segments_as_it_fills(tcp: Tcp) -> None:
+    """Else a fast retransmit would cut it behind its end."""
+    s = tcp().passive(nodelay=1)
+    for at, size in ((0, 3000), (3000, 7300)):
+        s.call("send", s.sock, pattern(at, size))
+    s.burst()
+    for _ in range(4):
+        s.rx("A", ack=2000)
+    assert [(seg.seq, seg.size) for seg in s.burst() if seg.seq < 3001] == [(2000, 1001)]
+    s.rx("A", ack=10_301)
+    s.burst()
+
+
 def test_retransmission_carries_the_same_bytes_and_may_join_segments(tcp: Tcp) -> None:
     """RFC 9293 §3.8.1."""
     s = tcp().passive(mss=1000, nodelay=1)
