@@ -121,7 +121,7 @@ def drained(env: Env, conn: Conn, taken: int) -> None:
     rcv.trip = trip._replace(since=taken, at=env.now)
     if size > trip.space:
         rcv.trip = rcv.trip._replace(space=size)
-        resize(env, conn, size, trip.space)
+        resize(env, conn, size, trip.space or size)
 
 
 def resize(env: Env, conn: Conn, size: int, before: int) -> None:

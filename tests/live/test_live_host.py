@@ -74,8 +74,8 @@ def host(kind: str, offload: bool) -> Iterator[LiveHost]:
     with start(kind, offload) as it:
         yield it
         assert it.loop.count == {}, list(it.loop.quarantined)
-        it.stack.check()
-        assert unbalanced(it.stack.env.count) == []
+        it.loop.ask(it.stack.check)  # in the loop: between two events
+        assert it.loop.ask(unbalanced, it.stack.env.count) == []
 
 
 class Stream:

@@ -4,13 +4,14 @@
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from test_live_host import PEER, SIZE, Stream, finish, start
 
 from labstack.ip.family import parse_addr
 from labstack.live.host import LiveHost
-from labstack.tcp import md5
 from labstack.tcp.md5 import Key
 
 pytestmark = pytest.mark.live
@@ -36,9 +37,16 @@ def kernel(host: LiveHost, role: str, address: str, us: str, secret: bytes) -> "
     return host.wire.popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def keys(peer: str) -> dict[str, int]:
+def opened(host: LiveHost, fn: Callable[[int, int], None], peer: str, op: str, *args: Any) -> int:
+    """A socket that signs for this peer, before anything of it leaves."""
     address = parse_addr(peer)
-    return {"md5": md5.pack((Key(address, 8 * len(address), SECRET),))}
+
+    def act() -> int:
+        sock = host.open(fn, op, *args)
+        host.call("sign", sock, (Key(address, 8 * len(address), SECRET),))
+        return sock
+
+    return int(host.loop.ask(act))
 
 
 @pytest.mark.parametrize("net", ["10.0.0.", "fd00::"])
@@ -49,13 +57,13 @@ def test_the_kernel_believes_our_signatures_and_we_believe_its(role: str, net: s
     with start() as host:
         stream = Stream(host)
         if role == "client":
-            host.open(stream.accept, "listen", 7000, b"", 5, 0, keys(them))
+            opened(host, stream.accept, them, "listen", 7000, b"", 5)
             process = kernel(host, role, us, us, SECRET)
         else:
             process = kernel(host, role, them, us, SECRET)
             assert process.stdout
             assert process.stdout.readline() == "ready\n"
-            host.open(stream.go, "connect", them, 7000, 0, b"", 0, 0, keys(them))
+            opened(host, stream.go, them, "connect", them, 7000)
         finish(process, stream)
         assert host.stack.env.count["TcpInSegs"] > 1000
         assert not [name for name in host.stack.env.count if "MD5" in name]
@@ -65,7 +73,7 @@ def test_a_kernel_with_another_key_gets_no_answer() -> None:
     """RFC 2385 §2."""
     with start() as host:
         stream = Stream(host)
-        host.open(stream.accept, "listen", 7000, b"", 5, 0, keys("10.0.0.254"))
+        opened(host, stream.accept, "10.0.0.254", "listen", 7000, b"", 5)
         process = kernel(host, "client", "10.0.0.1", "10.0.0.1", SECRET[::-1])
         with pytest.raises(subprocess.TimeoutExpired):
             process.communicate(timeout=2)
