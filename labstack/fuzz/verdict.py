@@ -40,12 +40,13 @@ def betrayed(plan: Plan) -> bool:
 
 
 def forgetful(plan: Plan, meeting: Meeting) -> bool:
-    """A host that sends SYN cookies cannot know a connection whose first ACK was lost: it may reset it. One that takes
-    data with a SYN may take a duplicate for a connection of its own (RFC 7413 §2.1)."""
+    """A host that sends SYN cookies cannot know a connection whose first ACK was lost: it may reset it. One that is
+    flooded and sends none has no room. One that takes data with a SYN may take a duplicate for a connection of its own
+    (RFC 7413 §2.1)."""
     flooded = any(attack.kind == "flood" for attack in plan.attacks)
     for host in HOSTS if meeting.both else (OTHER[meeting.caller],):
         sysctls = plan.sysctls[HOSTS.index(host)]
-        if sysctls.get(COOKIES, 1) > (0 if flooded else 1) or sysctls.get(FAST_OPEN, 1) & 2:
+        if flooded or sysctls.get(COOKIES, 1) > 1 or sysctls.get(FAST_OPEN, 1) & 2:
             return True
     return False
 
@@ -64,5 +65,6 @@ def judge(app: App) -> None:
         return
     if app.error and not (app.fate == LATE and app.error in GIVEN_UP | SAID):
         raise BrokenError(f"{errno.errorcode.get(app.error, app.error)}, and nobody aborted: {app}")
-    if app.gone and not app.error and app.got < peer.life.size:
+    left = app.fate == LATE and peer.error  # by a peer that lost its patience, and need not have said so
+    if app.gone and not app.error and app.got < peer.life.size and not left:
         raise BrokenError(f"the stream ended after {app.got} of {peer.life.size} bytes: {app}")
