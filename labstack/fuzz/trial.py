@@ -276,6 +276,7 @@ class Trial:
         for app in self.apps:
             if app.fate in (verdict.LOOSE, verdict.LATE):
                 if app.voice.number:
+                    app.fate = verdict.LOOSE
                     app.leave("abort")
                 app.gone = app.gone or not app.ticket
 

@@ -65,6 +65,5 @@ def judge(app: App) -> None:
         return
     if app.error and not (app.fate == LATE and app.error in GIVEN_UP | SAID):
         raise BrokenError(f"{errno.errorcode.get(app.error, app.error)}, and nobody aborted: {app}")
-    left = app.fate == LATE and peer.error  # by a peer that lost its patience, and need not have said so
-    if app.gone and not app.error and app.got < peer.life.size and not left:
+    if app.gone and not app.error and app.got < peer.life.size:
         raise BrokenError(f"the stream ended after {app.got} of {peer.life.size} bytes: {app}")
