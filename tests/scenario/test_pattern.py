@@ -167,6 +167,13 @@ def test_checksums_of_quoted_and_of_fragmented_packets_are_left_alone() -> None:
     assert unsound(quoted) == unsound(fragment) == unsound(unsummed) == ()
 
 
+def test_a_sum_of_zero_may_be_written_in_either_way() -> None:
+    """RFC 1071 §1: with one's complement 0 and 0xffff are the same; Linux writes either for TCP."""
+    segments = (bytes(IP(src="10.0.0.1", dst="10.0.0.2") / TCP(sport=port, dport=80)) for port in range(1 << 16))
+    zero = next(raw for raw in segments if raw[36:38] == b"\0\0")
+    assert unsound(IP(zero[:36] + b"\xff\xff" + zero[38:])) == ()
+
+
 def test_packets_are_read_as_the_link_carries_them() -> None:
     assert type(read(bytes(IP()), "ip")) is IP
     assert type(read(bytes(IPv6()), "ip")) is IPv6
