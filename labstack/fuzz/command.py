@@ -73,6 +73,9 @@ def run(args: Namespace) -> int:
         outcomes = spread(tasks, partial(hunt, differential=args.differential), lost, min(args.jobs or 1, len(tasks)))
         for outcome in watched(outcomes, len(tasks), sys.stdout.isatty() and not args.json):
             done.append(outcome)
+            if not sys.stdout.isatty():  # who waits for hours, or stops it, knows which; the summary tells them whole
+                for it in outcome.found:
+                    print(f"seed {it.seed} event {it.n}: {it.broken.splitlines()[0]}", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         interrupted = True
     summary = Summary(merged(done), perf_counter() - began, args.differential)

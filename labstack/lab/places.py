@@ -2,6 +2,7 @@
 """Where we are in time (Place), and where two worlds differ (Difference)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from labstack.core.event import Rx
@@ -41,7 +42,7 @@ class Place(View):
             yield [*self._when(at, host), Span(clip(words, width - 24))]
         if self.more:
             yield [Span(f"  … and {self.more} more", "dim")]
-        for host, at in self.timers.items():
+        for host, at in sorted(self.timers.items(), key=itemgetter(1)):
             yield [*self._when(at, host), Span("a timer", "dim")]
         if not (self.pending or self.timers):
             yield [Span("  nothing is pending", "dim")]

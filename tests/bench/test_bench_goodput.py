@@ -24,6 +24,17 @@ def test_more_loss_is_never_faster() -> None:
     assert found[-1] > 0
 
 
+def test_nothing_is_faster_than_who_knows_each_loss_and_the_timer_costs_what_it_does() -> None:
+    """Without loss it fills the window that `none` fills on the page."""
+    filled = STORED[Cell("none", goodput.FAR, goodput.SMALL, 0)] * 1e3
+    assert goodput.ideal(0, False, 10_000) == pytest.approx(filled, rel=0.03)
+    for loss in goodput.SMOLTCP:
+        best, patient = goodput.ideal(loss, False, 20_000), goodput.ideal(loss, True, 20_000)
+        stored = [STORED[Cell(name, goodput.FAR, goodput.SMALL, loss)] * 1e3 for name in goodput.controllers()]
+        assert max(stored) < best
+        assert patient < best
+
+
 def test_the_page_can_be_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(goodput, "goodput", lambda cell: cell.rtt * 1e6 + cell.buffer + cell.loss * 1000)
     rows = goodput.run()

@@ -127,6 +127,9 @@ def test_random_bytes_never_raise(tail: bytes, head: bytes) -> None:
     host.frame(Frame(head + tail))
     tun = Host(mac=b"")
     tun.frame(Frame(tail, net=0))
+    for it in (host, tun):
+        icmp.undelivered(it.env, it.net)
+        it.hold()
 
 
 @given(st.sampled_from(SEEDS), st.lists(st.integers(14, 200), max_size=4), st.booleans())
