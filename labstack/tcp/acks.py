@@ -21,11 +21,12 @@ from labstack.tcp import (
     tstamp,
 )
 from labstack.tcp.cc import news
+from labstack.tcp.cc.controller import Sample
 from labstack.tcp.conn import Conn, Snd
 from labstack.tcp.ecn import echoes
 from labstack.tcp.loss import CWR, OPEN, RECOVERY
 from labstack.tcp.segment import ACK, FIN, PSH, SYN, Segment
-from labstack.tcp.sent import EVER, LOST, RETRANS, SACKED, Sent, drop, find, replace, segments
+from labstack.tcp.sent import EVER, LOST, RETRANS, SACKED, Sent, drop, find, replace, rest
 from labstack.tcp.states import ESTABLISHED
 from labstack.tcp.told import Told
 
@@ -163,12 +164,12 @@ def _partly(conn: Conn, index: int) -> int:
     the index of what is left."""
     flight, una = conn.snd.flight, conn.snd.una
     s = flight.queue[index]
-    segs = min(segments(s.end - una - (s.flags & FIN), s.mss), s.segs)
-    rest = [Sent(una, s.end, segs, s.marks, s.at, s.flags & ~SYN, s.mss, s.note)]
-    if segs < s.segs:
-        rest.insert(0, s._replace(end=una, segs=s.segs - segs, flags=s.flags & ~(FIN | PSH)))
-    replace(flight, index, index + 1, rest)
-    return index + len(rest) - 1
+    left = rest(s, una)
+    records = [left]
+    if left.segs < s.segs:
+        records.insert(0, s._replace(end=una, segs=s.segs - left.segs, flags=s.flags & ~(FIN | PSH)))
+    replace(flight, index, index + 1, records)
+    return index + len(records) - 1
 
 
 def _told(env: Env, conn: Conn, s: Sent, told: Told) -> None:
@@ -235,22 +236,29 @@ def _timed(env: Env, conn: Conn, told: Told) -> bool:
 
 def _control(env: Env, conn: Conn, told: Told) -> None:
     """The controller hears of it: it grows the window, or recovery shrinks it."""
-    snd = conn.snd
-    loss, cc = snd.loss, snd.cc
+    snd, loss = conn.snd, conn.snd.loss
     _count(env, conn, told)
     if told.ece:
         told.ce = told.ce or loss.delivered - told.delivered
         loss.marks += told.ce
         env.count["TcpExtTCPDeliveredCE"] += told.ce
-    sample = rate.sample(env, conn, told)
+    new, losses = loss.delivered - told.delivered, loss.marked - told.marked
+    sample = rate.sample(env, snd, told.newest, told.flight, new, told.rtt, losses, told.ce, told.ece, told.delayed)
+    reduces = loss.state in (CWR, RECOVERY) and not snd.cc.own
+    heard(env, conn, sample, not reduces and _forward(env, snd, told))
+    if reduces:
+        prr.reduce(env, conn, sample, told.advanced)
+
+
+def heard(env: Env, conn: Conn, sample: Sample, forward: bool = True) -> None:
+    """The controller may grow the window if data was delivered (forward), or decides alone."""
+    snd, cc = conn.snd, conn.snd.cc
     cc.heard(sample)
     if cc.own:
         cc.control(sample)
         if cc.dipping:
-            delivery.starve(snd.delivery, loss.delivered, snd.flight.now)
-    elif loss.state in (CWR, RECOVERY):
-        prr.reduce(env, conn, sample, told.advanced)
-    elif _forward(env, snd, told):
+            delivery.starve(snd.delivery, sample.total, sample.flight)
+    elif forward:
         snd.full_at = env.now  # cwnd may grow: that nobody uses it counts from here (tcp_cong_avoid)
         if cc.limited or (cc.cwnd < cc.ssthresh and cc.cwnd < 2 * snd.most):
             cc.grow(sample)

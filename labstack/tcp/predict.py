@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from labstack.core.env import Env
 from labstack.core.frame import Piece
-from labstack.tcp import acks, autotune, receive, sack
+from labstack.tcp import acks, autotune, plain, receive, sack
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import ACK, PSH
 from labstack.tcp.seq import HALF, MASK
@@ -60,7 +60,9 @@ def taken(
     if stamps is not None and rcv.nxt <= rcv.acked:
         stamps.take(value, env.now)
     if new:
-        _acknowledged(env, conn, snd.una + new, wnd, size > 0, echo)
+        ack = snd.una + new
+        if not plain.taken(env, conn, ack, wnd << snd.shift):
+            _acknowledged(env, conn, ack, wnd << snd.shift, size > 0, echo)
     else:
         snd.wl1, snd.wl2 = rcv.nxt, snd.una
     if size:
@@ -75,7 +77,7 @@ def _acknowledged(env: Env, conn: Conn, ack: int, wnd: int, data: bool, echo: in
     told = Told(snd, sack.top(snd))
     told.advanced = told.window = True
     told.data, told.echo = data, echo
-    acks.window(env, conn, conn.rcv.nxt, ack, wnd << snd.shift)
+    acks.window(env, conn, conn.rcv.nxt, ack, wnd)
     acks.advance(env, conn, ack)
     snd.ack_at, snd.unanswered = env.now, 0
     acks.follow(env, conn, told)

@@ -5,43 +5,51 @@ from labstack.core.env import Env
 from labstack.tcp import delivery, pace
 from labstack.tcp.cc.controller import Sample
 from labstack.tcp.conn import Conn, Snd
-from labstack.tcp.told import Told
 
 GSO = 65_215  # bytes of a burst, where the path has no super-segments: Linux's, less room for headers
 
 
-def sample(env: Env, conn: Conn, told: Told) -> Sample:
-    """What this ACK says."""
-    snd = conn.snd
-    loss, least = snd.loss, snd.rtt.least or -1
-    new = loss.delivered - told.delivered
-    rate = delivery.sample(snd.delivery, env.now, told.newest, loss.delivered, new, least, loss.reneged)
+def sample(
+    env: Env,
+    snd: Snd,
+    newest: delivery.Newest | None,
+    before: int,
+    new: int,
+    rtt: int,
+    losses: int = 0,
+    ce: int = 0,
+    ece: bool = False,
+    delayed: bool = False,
+) -> Sample:
+    """What this ACK says: it has delivered so many new segments, of `before` that were in flight; see Sample."""
+    loss, least, it = snd.loss, snd.rtt.least or -1, snd.delivery
+    rate = delivery.sample(it, env.now, newest, loss.delivered, new, least, loss.reneged)
     return Sample(  # by position: this is the hot path
         env.now,
         new,  # acked: what SACK blocks told before was counted then
         new,
-        told.rtt,
+        rtt,
         snd.rtt.srtt,
         least,
-        told.flight,
+        before,
         snd.flight.now,
-        loss.marked - told.marked,
+        losses,
         loss.delivered,
         rate.prior,
         rate.interval,
         rate.app_limited,
         loss.marks,
-        told.ce,
-        told.ece,
+        ce,
+        ece,
         snd.una,
         snd.nxt,
         loss.state,
         loss.marked,
-        snd.delivery.at,
+        it.at,
         snd.pacing,
         snd.cc.paced,
         snd.departs,
-        told.delayed,
+        delayed,
     )
 
 

@@ -40,8 +40,8 @@ def sample(env: Env, it: Rtt, r: int, newest: int, una: int, nxt: int, delayed: 
     delayed: the receiver may have held the ACK back, so that this is no measure of the least.
     """
     it.backoff = 0
-    if not (delayed and it.least and newest > it.least):
-        _least(env, it, newest)
+    if newest <= it.least or not it.least or (not delayed and _stale(env, it)):
+        it.least, it.least_at = newest, env.now
     if it.srtt == 0:
         # RFC 6298 (2.2)
         it.srtt, it.deviation = r, 2 * r
@@ -54,6 +54,11 @@ def sample(env: Env, it: Rtt, r: int, newest: int, una: int, nxt: int, delayed: 
     it.rto = bounded(env, it.srtt // US * US + it.rttvar)
 
 
+def _stale(env: Env, it: Rtt) -> bool:
+    """The least sample is so old that any other takes its place."""
+    return env.now - it.least_at > env.config["net.ipv4.tcp_min_rtt_wlen"] * SECOND
+
+
 def _smooth(env: Env, it: Rtt, r: int, una: int, nxt: int) -> None:
     """RFC 6298 (2.3), alpha 1/8 and beta 1/4.
 
@@ -62,7 +67,7 @@ def _smooth(env: Env, it: Rtt, r: int, una: int, nxt: int) -> None:
     filter forgets within a round trip. And RFC 6298 (2.4) asks for at least 1 s; tcp_rto_min, 200 ms, is that term's.
     """
     error = r - it.srtt
-    it.srtt = max(it.srtt + error // 8, 1)
+    it.srtt = it.srtt + error // 8 or 1
     if error < 0:
         more = -error - it.deviation // 4
         if more > 0:
@@ -77,11 +82,6 @@ def _smooth(env: Env, it: Rtt, r: int, una: int, nxt: int) -> None:
         if it.worst < it.rttvar:
             it.rttvar -= (it.rttvar - it.worst) // 4
         it.round, it.worst = nxt, least(env)
-
-
-def _least(env: Env, it: Rtt, r: int) -> None:
-    if r <= it.least or env.now - it.least_at > env.config["net.ipv4.tcp_min_rtt_wlen"] * SECOND or not it.least:
-        it.least, it.least_at = r, env.now
 
 
 def unknown(it: Rtt, rto: int) -> None:

@@ -142,6 +142,12 @@ def drop(it: Flight, count: int) -> list[Sent]:
     return gone
 
 
+def rest(s: Sent, una: int) -> Sent:
+    """What is left of a record of which all before una is acknowledged: of a segment a part does not count."""
+    segs = min(segments(s.end - una - (s.flags & FIN), s.mss), s.segs)
+    return Sent(una, s.end, segs, s.marks, s.at, s.flags & ~SYN, s.mss, s.note)
+
+
 def cut(it: Flight, index: int, at: int, mss: int = 0) -> None:
     """Cut a record in two at a sequence number inside it. mss: of the first half, if it is no longer what it was."""
     old = it.queue[index]

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from typing import NamedTuple
 
 import pytest
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 
 from labstack.core.event import Call, Rx, Tick
 from labstack.core.frame import Frame
+from labstack.core.state import state
 from labstack.stack import Stack, make, shortcut
+from labstack.tcp.cc.controller import Controller, Sample
 from labstack.tcp.conn import Conn
-from labstack.tcp.loss import RECOVERY
-from labstack.tcp.sent import EVER, LOST, RETRANS, mark
+from labstack.tcp.loss import DISORDER, RECOVERY
+from labstack.tcp.sent import EVER, LOST, RETRANS, SACKED, mark
 from layers import IP, TCP, Ether, IPv6, Raw, checksum
 
 SECOND = 1_000_000_000
@@ -34,12 +37,13 @@ class Link(NamedTuple):
             return Frame(bytes(Ether(src=MACS[0], dst=MACS[1]) / packet))
         return Frame(bytes(packet), net=0)
 
-    def connected(self, sack: bool = False, ts: int = 0) -> tuple[Stack, int]:
-        """A host with an accepted connection whose peer is at sequence number 1, and its socket; ts: its TSval."""
+    def connected(self, sack: bool = False, ts: int = 0, gso: int = 0) -> tuple[Stack, int]:
+        """A host with an accepted connection whose peer is at sequence number 1, and its socket; ts: its TSval, gso:
+        bytes of the greatest super-segment."""
         options: list[tuple[str, object]] = [("MSS", 1000), ("WScale", 7), *([("SAckOK", b"")] if sack else [])]
         options += [("Timestamp", (ts, 0))] if ts else []
         host = make("h1")
-        host.call("link_add", "eth0", MACS[1] if self.ether else b"", link_local=False)
+        host.call("link_add", "eth0", MACS[1] if self.ether else b"", link_local=False, gso=gso)
         host.call("addr_add", 1, "fd00::1/64" if self.v6 else "10.0.0.1/24", False)
         if self.ether:
             host.call("neigh_add", 1, "fd00::2" if self.v6 else "10.0.0.2", MACS[0])
@@ -136,11 +140,11 @@ WAITS = {"wait": 100_000_000, "long": SECOND}
 
 
 @settings(max_examples=150, deadline=None)
-@given(links, st.booleans(), st.booleans(), st.lists(segments, max_size=14))
-def test_it_changes_nothing(link: Link, sack: bool, stamped: bool, script: list[Segment]) -> None:
-    """With losses, too: SACK blocks take the long way on both hosts, what comes after them need not. And with old and
-    new timestamps."""
-    host, sock = link.connected(sack, 0xFFFFFFFE if stamped else 0)
+@given(links, st.booleans(), st.booleans(), st.booleans(), st.lists(segments, max_size=14))
+def test_it_changes_nothing(link: Link, sack: bool, stamped: bool, joined: bool, script: list[Segment]) -> None:
+    """With losses, too: SACK blocks take the long way on both hosts, what comes after them need not. With old and new
+    timestamps, and with super-segments (joined)."""
+    host, sock = link.connected(sack, 0xFFFFFFFE if stamped else 0, 65_000 if joined else 0)
     other = host.clone()
     now = SECOND
     for flags, seq, where, size, window, then, block, ts in script:
@@ -186,6 +190,13 @@ def test_it_takes_no_broken_frame(link: Link, data: st.DataObject) -> None:
     both_ways(host, host.clone(), frame, SECOND)
 
 
+def sacked(conn: Conn) -> None:
+    """The peer has what was sent last."""
+    flight = conn.snd.flight
+    mark(flight, -1, SACKED)
+    flight.top = flight.queue[-1].end
+
+
 def in_flight(conn: Conn) -> None:
     """As after three duplicate ACKs for the 2500 bytes that are in flight."""
     snd = conn.snd
@@ -204,22 +215,52 @@ CONDITIONS: dict[str, Callable[[Conn], None]] = {
     "a FIN that waits for it": lambda conn: setattr(conn.rcv, "fin", conn.rcv.nxt + 5),
     "a window known from a later segment": lambda conn: setattr(conn.snd, "wl1", conn.rcv.nxt + 10),
     "loss recovery": in_flight,
+    "a SACK block": lambda conn: sacked(conn),
+    "a segment believed to be lost": lambda conn: mark(conn.snd.flight, 0, LOST),
+    "the oldest was sent again once": lambda conn: mark(conn.snd.flight, 0, EVER),
+    "the newest was sent again once": lambda conn: mark(conn.snd.flight, -1, EVER),
+    "the newest was sent again, and is on its way": lambda conn: mark(conn.snd.flight, -1, RETRANS | EVER),
+    "disorder": lambda conn: setattr(conn.snd.loss, "state", DISORDER),
+    "a tail loss probe under way": lambda conn: setattr(conn.snd.loss, "tail_end", conn.snd.nxt),
+    "a D-SACK in this round trip": lambda conn: setattr(conn.snd.loss, "duplicated", True),
+    "a wide reordering window": lambda conn: setattr(conn.snd.loss, "steps", 3),
+    "a probe for the MTU": lambda conn: setattr(
+        conn, "search", conn.search._replace(on=True, probe=1500, low=1040, start=conn.snd.una, end=conn.snd.una + 1000)
+    ),
+    "a least round trip of long ago": lambda conn: setattr(conn.snd.rtt, "least_at", -400 * SECOND),
+    "the newest is believed to be lost": lambda conn: mark(conn.snd.flight, -1, LOST),
+    "something sent at that moment has arrived": lambda conn: setattr(conn.snd.loss, "newest_at", SECOND),
+    "something sent later has arrived": lambda conn: setattr(conn.snd.loss, "newest_at", 2 * SECOND),
+    "the window has never been so wide": lambda conn: setattr(conn.snd, "max_wnd", 1000),
 }
 
 
-@pytest.mark.parametrize("where", ["una", "middle", "nxt"])
-@pytest.mark.parametrize("size", [0, 5])
+@state
+class Listener(Controller):
+    """Remembers what it was told last."""
+
+    last: Sample | None = None
+
+    def heard(self, s: Sample) -> None:
+        self.last = s
+
+
+@pytest.mark.parametrize("sack", [False, True], ids=["", "SACK"])
+@pytest.mark.parametrize("gso", [0, 65_000], ids=["", "joined"])
 @pytest.mark.parametrize("condition", CONDITIONS)
-@pytest.mark.parametrize("link", LINKS, ids=str)
-def test_it_sees_what_is_unusual_about_the_connection(link: Link, condition: str, size: int, where: str) -> None:
-    host, sock = link.connected()
-    host.call("send", sock, b"y" * 2500)
-    host.drain(SECOND)
-    CONDITIONS[condition](host.conns[sock])
-    snd = host.conns[sock].snd
-    ack = {"una": snd.una, "middle": snd.una + 1000, "nxt": snd.nxt}[where]
-    for window in (500, 400):
-        both_ways(host.clone(), host.clone(), link.frame("PA", 1, ack, bytes(size), window), SECOND)
+def test_it_sees_what_is_unusual_about_the_connection(condition: str, gso: int, sack: bool) -> None:
+    link = LINKS[len(condition) % len(LINKS)]
+    host, sock = link.connected(sack, 0, gso)
+    conn, snd = host.conns[sock], host.conns[sock].snd
+    snd.cc, snd.rtt.least = Listener(snd.mss), 400_000
+    for now, size in ((SECOND, 2500), (SECOND + 1_000_000, 1000), (SECOND + 1_000_000, 1000)):
+        assert host.handle(Call("send", (sock, b"y" * size)), now) == size
+        host.drain(now)
+    CONDITIONS[condition](conn)
+    for ack in (0, 300, 500, 1000, 2200, 2500, 2700, 3500, 4500):
+        for window, size, took in product((500, 400), (0, 5), (0, 500_000)):
+            frame = link.frame("PA", 1, snd.una + ack, bytes(size), window)
+            both_ways(host.clone(), host.clone(), frame, SECOND + 1_000_000 + took)
 
 
 @pytest.mark.parametrize(
