@@ -17,6 +17,12 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "udp": (("UdpInSegs", "Udp6InSegs"), ("UdpInDatagrams", "Udp6InDatagrams")),
     "tcp": (("TcpInSegs",), ("TcpInDelivers",)),
 }
+SIDES = {
+    name: (layer, sign)
+    for layer, sides in LAYERS.items()
+    for sign, names in zip((1, -1), sides, strict=True)
+    for name in names
+}  # of a counter: whose it is, and whether it counts what comes in
 
 
 def drops(count: Mapping[str, int]) -> dict[str, int]:
@@ -26,14 +32,16 @@ def drops(count: Mapping[str, int]) -> dict[str, int]:
 
 def missing(count: Mapping[str, int]) -> dict[str, int]:
     """For each layer whose balance is not even: how many arrivals are neither delivered nor dropped."""
-    found = {}
-    for layer, (arrived, delivered) in LAYERS.items():
-        came = sum(count.get(name, 0) for name in arrived)
-        went = sum(count.get(name, 0) for name in delivered)
-        lost = sum(n for name, n in count.items() if name.startswith(f"drop.{layer}."))
-        if came != went + lost:
-            found[layer] = came - went - lost
-    return found
+    found = dict.fromkeys(LAYERS, 0)
+    for name, n in count.items():
+        if name in SIDES:
+            layer, sign = SIDES[name]
+            found[layer] += sign * n
+        elif name.startswith("drop."):
+            layer = name.split(".", 2)[1]
+            if layer in found:
+                found[layer] -= n
+    return {layer: n for layer, n in found.items() if n}
 
 
 def unbalanced(count: Mapping[str, int]) -> list[str]:

@@ -61,6 +61,8 @@ class Done(NamedTuple):
 
 def run(args: Namespace) -> int:
     """Play the seeds. Raises LabError for what cannot be asked for."""
+    if not __debug__:
+        raise LabError("python -O leaves out what is to be checked: run it without -O")
     if args.at is not None:
         if args.seed is None or args.seeds not in (None, 1):
             raise LabError("--at leads into one seed: give --seed S, and no number of them")

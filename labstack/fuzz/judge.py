@@ -18,6 +18,8 @@ from labstack.tcp.states import CLOSED, SYN_SENT
 ROOM = 4096  # bytes and pieces by which a bound may be passed: rounding, tiny buffers
 HEAP = 2000  # entries of the timers' heap
 
+Mark = tuple[int, int, int, int, str]  # SND.UNA, RCV.NXT, the window's edge, the largest buffer so far, the state
+
 
 class Judge:
     """seen: what was covered and how often, for the summary; strict: look at every counter and every frame, too."""
@@ -27,8 +29,7 @@ class Judge:
         self.seen: Counter[str] = Counter()
         self.states: set[str] = set()
         self.rules: set[str] = set()
-        self.marks: dict[tuple[str, int], tuple[int, int, int]] = {}
-        self.limits: dict[tuple[str, int], int] = {}  # the largest buffer that a connection had
+        self.marks: dict[tuple[str, int], Mark] = {}
         self.flight = {"h1": 0, "h2": 0}
 
     def after(self, world: World, record: Record) -> None:
@@ -51,23 +52,29 @@ class Judge:
 
     def _conn(self, host: Stack, conn: Conn) -> None:
         """Nothing goes back, and nothing is held beyond the buffers."""
-        name, snd, rcv = host.name, conn.snd, conn.rcv
-        key, shrinks = (name, conn.sock), bool(host.env.config["net.ipv4.tcp_shrink_window"])
-        self.states.add(conn.state)
-        mark = (snd.una, rcv.nxt, rcv.edge)
-        before = self.marks.get(key, mark)
-        # the edge may go back to RCV.NXT, but no further: so the window closes when there is no memory, as on Linux
-        back = mark[0] < before[0] or mark[1] < before[1] or (mark[1] < mark[2] < before[2] and not shrinks)
-        if back and conn.state != SYN_SENT:
-            raise BrokenError(f"{name} socket {conn.sock}: (una, rcv.nxt, rcv.edge) went from {before} to {mark}")
-        self.marks[key] = mark
-        limit = self.limits[key] = max(rcv.limit, self.limits.get(key, 0))
-        if rcv.edge - rcv.nxt + rcv.queued > limit + ROOM + (1 << rcv.shift):
+        key, rcv = (host.name, conn.sock), conn.rcv
+        mark, before = (conn.snd.una, rcv.nxt, rcv.edge, rcv.limit, conn.state), self.marks.get(key)
+        if mark != before:
+            mark = self.marks[key] = self._moved(host, conn, mark, before or mark)
+        if rcv.edge - rcv.nxt + rcv.queued > mark[3] + ROOM + (1 << rcv.shift):
             raise BrokenError(
-                f"{name} socket {conn.sock}: {rcv.queued} bytes wait and {rcv.edge - rcv.nxt} are allowed"
+                f"{host.name} socket {conn.sock}: {rcv.queued} bytes wait and {rcv.edge - rcv.nxt} are allowed"
             )
         if len(rcv.ready) > ROOM + rcv.queued // 256 or len(rcv.islands) > ROOM:
-            raise BrokenError(f"{name} socket {conn.sock}: {len(rcv.ready)} pieces, {len(rcv.islands)} islands")
+            raise BrokenError(f"{host.name} socket {conn.sock}: {len(rcv.ready)} pieces, {len(rcv.islands)} islands")
+
+    def _moved(self, host: Stack, conn: Conn, mark: Mark, before: Mark) -> Mark:
+        """The new mark, if nothing of it went back."""
+        una, nxt, edge, limit, state = mark
+        shrinks = host.env.config["net.ipv4.tcp_shrink_window"]
+        # the edge may go back to RCV.NXT, but no further: so the window closes when there is no memory, as on Linux
+        back = una < before[0] or nxt < before[1] or (nxt < edge < before[2] and not shrinks)
+        if back and state != SYN_SENT:
+            raise BrokenError(
+                f"{host.name} socket {conn.sock}: (una, rcv.nxt, rcv.edge) went from {before[:3]} to {mark[:3]}"
+            )
+        self.states.add(state)
+        return una, nxt, edge, max(limit, before[3]), state
 
     def _count(self, record: Record) -> None:
         if type(record.event) is Rx:

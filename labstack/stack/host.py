@@ -52,70 +52,67 @@ class Host(State):
 
     def check(self) -> None:
         """Raise AssertionError with a sentence if the host is in an impossible condition."""
-        for conn in self.conns.values():
+        conns, current, held = self.conns, 0, 0
+        for conn in conns.values():
             conn.check()
             if conn.sock not in self.env.dirty:
                 self._check_place(conn)
                 self._check_timers(conn)
+            current += conn.state in CURRENT
+            held += conn.memory
         for udp in self.udps.values():
             udp.check()
         for listener in self.listeners.values():
-            _must(
-                all(sock in self.conns for sock in (*listener.half, *listener.ready)), listener.sock, "queues the dead"
-            )
+            known = all(sock in conns for queue in (listener.half, listener.ready) for sock in queue)
+            assert known, f"socket {listener.sock}: queues the dead"
         for key in self.env.timers.at:
-            _must(key[0] < kinds.TCP_RETRANSMIT or key[1] in self.conns, key[1], "is gone and has a timer")
+            assert key[0] < kinds.TCP_RETRANSMIT or key[1] in conns, f"socket {key[1]}: is gone and has a timer"
         for sock in self.flows.values():
-            _must(sock in self.conns, sock, "is gone and has a flow")
+            assert sock in conns, f"socket {sock}: is gone and has a flow"
         for sock in self.bound.values():
-            _must(sock in self.listeners or sock in self.udps, sock, "is gone and has a port")
-        current = sum(conn.state in CURRENT for conn in self.conns.values())
-        _must(
-            self.env.count.get("TcpCurrEstab", 0) == current, 0, f"{current} connections are open, and not counted so"
-        )
-        held = sum(conn.memory for conn in self.conns.values())
-        _must(self.env.memory == held, 0, f"{self.env.memory} bytes of memory are counted, {held} are in use")
+            assert sock in self.listeners or sock in self.udps, f"socket {sock}: is gone and has a port"
+        counted = self.env.count.get("TcpCurrEstab", 0)
+        assert counted == current, f"{current} connections are open, and not counted so"
+        assert self.env.memory == held, f"{self.env.memory} bytes of memory are counted, {held} are in use"
         if self.files.next_file > 1 or self.files.next_ticket > 1:  # else there never were any
             self._check_files()
 
     def _check_files(self) -> None:
         """Descriptors lead to sockets that there are; who may wait only for some time has a timer."""
         self.files.check()
+        there = (self.conns, self.listeners, self.udps, self.echoes)
         for sock in self.files.owners:
-            there = (self.conns, self.listeners, self.udps, self.echoes)
-            _must(any(sock in table for table in there), sock, "is gone and has a descriptor")
+            assert any(sock in table for table in there), f"socket {sock}: is gone and has a descriptor"
         timed = {ticket for ticket, call in self.files.parked.items() if call.patience >= 0}
         armed = {key[1] for key in self.env.timers.at if key[0] == kinds.SYSCALL}
-        _must(timed == armed, 0, f"calls {sorted(timed ^ armed)} wait without a timer, or have one and do not wait")
+        assert timed == armed, f"calls {sorted(timed ^ armed)} wait without a timer, or have one and do not wait"
 
     def _check_place(self, conn: Conn) -> None:
         """A living connection can be found, by its addresses and by its listener; a dead one only by its owner."""
-        sock, alive = conn.sock, conn.state != CLOSED
-        _must((self.flows.get(conn.key) == sock) == alive, sock, f"in {conn.state}: its addresses lead elsewhere")
+        sock, found = conn.sock, self.flows.get(conn.key) == conn.sock
+        assert found == (conn.state != CLOSED), f"socket {sock}: in {conn.state}: its addresses lead elsewhere"
         if conn.parent:
             listener = self.listeners.get(conn.parent)
             waits = listener is not None and (sock in listener.half or sock in listener.ready)
-            _must(waits, sock, "waits for a listener that does not know it")
+            assert waits, f"socket {sock}: waits for a listener that does not know it"
         if sock in self.lingering:
-            _must(conn.state in (FIN_WAIT_2, TIME_WAIT) and not conn.held, sock, f"in {conn.state} lingers")
+            waits = conn.state in (FIN_WAIT_2, TIME_WAIT) and not conn.held
+            assert waits, f"socket {sock}: in {conn.state} lingers"
 
     def _check_timers(self, conn: Conn) -> None:
         """After a drain nothing waits for ever: what can only happen later has a timer."""
         snd, sock, armed = conn.snd, conn.sock, self.env.timers.at
         if conn.state == CLOSED:
-            _must(not any((kind, sock) in armed for kind in TIMERS), sock, "is CLOSED and has a timer")
-            _must(conn.held or bool(conn.parent), sock, "is CLOSED and nobody's")
+            assert not any((kind, sock) in armed for kind in TIMERS), f"socket {sock}: is CLOSED and has a timer"
+            assert conn.held or conn.parent, f"socket {sock}: is CLOSED and nobody's"
             return
-        waits = kinds.TCP_RETRANSMIT if conn.half is None else kinds.TCP_SYNACK
-        _must(not snd.flight.queue or (waits, sock) in armed, sock, "in flight and no timer")
-        stuck = not snd.flight.queue and conn.state in SENDING and snd.nxt < snd.out.end + snd.fin
-        waits = (kinds.TCP_PERSIST, sock) in armed or (kinds.TCP_PACING, sock) in armed
-        _must(not stuck or waits, sock, "something to send and no probe")
-        leaving = conn.state == TIME_WAIT or (conn.state == FIN_WAIT_2 and not conn.held)
-        _must(not leaving or (kinds.TCP_TIMEWAIT, sock) in armed, sock, f"{conn.state} for ever")
-        _must(conn.rcv.ack != DELAYED or (kinds.TCP_DELACK, sock) in armed, sock, "a delayed ACK and no timer")
-
-
-def _must(holds: bool, sock: int, what: str) -> None:
-    if not holds:
-        raise AssertionError(f"socket {sock}: {what}")
+        if snd.flight.queue:
+            waits = kinds.TCP_RETRANSMIT if conn.half is None else kinds.TCP_SYNACK
+            assert (waits, sock) in armed, f"socket {sock}: in flight and no timer"
+        elif conn.state in SENDING and snd.nxt < snd.out.end + snd.fin:
+            probed = (kinds.TCP_PERSIST, sock) in armed or (kinds.TCP_PACING, sock) in armed
+            assert probed, f"socket {sock}: something to send and no probe"
+        if conn.state == TIME_WAIT or (conn.state == FIN_WAIT_2 and not conn.held):
+            assert (kinds.TCP_TIMEWAIT, sock) in armed, f"socket {sock}: {conn.state} for ever"
+        if conn.rcv.ack == DELAYED:
+            assert (kinds.TCP_DELACK, sock) in armed, f"socket {sock}: a delayed ACK and no timer"

@@ -5,6 +5,7 @@ RFC 9293 §3.3.1's transmission control block, in three parts. Sequence numbers 
 cwnd are bytes; times are ns. `check` says what must always be true.
 """
 
+from operator import lt
 from typing import NamedTuple
 
 from labstack.core.frame import Piece
@@ -130,6 +131,19 @@ class Snd(State):
         """Where our FIN stands, if there is one."""
         return self.out.end
 
+    def broken(self) -> list[str]:
+        """What must be true of it, and is not."""
+        una, nxt, out, found = self.una, self.nxt, self.out, list[str]()
+        if una > nxt:
+            found.append("SND.UNA <= SND.NXT")
+        if nxt > out.end + 1:
+            found.append("SND.NXT is at most one (the FIN) behind the stream")
+        if not out.start <= (una if una > self.iss else self.iss + 1) <= out.end + 1:
+            found.append("the stream begins at SND.UNA")
+        if self.cc.cwnd < 1:
+            found.append("cwnd >= 1 segment")
+        return found
+
 
 SOON, HERE, FETCHED = range(3)  # an urgent byte: announced, arrived, taken out of band
 
@@ -204,6 +218,42 @@ class Rcv(State):
     pingpong: int = 0  # how often the application has answered at once; often enough, and an ACK can ride on the answer
     deaf: bool = False  # both directions were shut: text that arrives is answered with a reset, as Linux does
     wanted: bool = True  # False after shutdown(SHUT_RD): data is acknowledged and thrown away
+
+    def broken(self) -> list[str]:
+        """What must be true of it, and is not."""
+        found = []
+        if self.nxt > self.edge:
+            found.append("the receive window is not negative")
+        if self.fin is not None and self.nxt > self.fin + 1:
+            found.append("nothing is received beyond the peer's FIN")
+        if self.alloc or self.queued or self.ready or self.charges or self.islands or self.beyond:
+            found += self._broken_memory()
+        if self.islands:
+            found += self._broken_islands()
+        return found
+
+    def _broken_memory(self) -> list[str]:
+        found = []
+        if self.queued != sum(map(len, self.ready)):
+            found.append("queued counts what is ready")
+        if self.alloc != sum([it[1] for it in self.charges]) + sum([it[2] for it in self.beyond]):
+            found.append("alloc is the sum of what segments cost")
+        if bool(self.charges) != bool(self.queued):
+            found.append("what waits costs memory, and nothing else in order")
+        if bool(self.beyond) != bool(self.islands):
+            found.append("what waits beyond a gap costs memory, and nothing else there")
+        return found
+
+    def _broken_islands(self) -> list[str]:
+        found = []
+        starts, ends = [it[0] for it in self.islands], [it[1] for it in self.islands]
+        if self.fin is not None and max(ends) > self.fin:
+            found.append("no island beyond the peer's FIN")
+        if min(starts) <= self.nxt:
+            found.append("islands lie beyond RCV.NXT")
+        if not all(map(lt, ends, starts[1:])):
+            found.append("islands are sorted, disjoint and not adjacent")
+        return found
 
 
 @state
@@ -289,28 +339,7 @@ class Conn(State):
         """Raise AssertionError with a sentence if the connection is in an impossible condition."""
         if self.state == "CLOSED":
             return
-        s, r = self.snd, self.rcv
-        must = (
-            (s.una <= s.nxt, "SND.UNA <= SND.NXT"),
-            (s.nxt <= s.out.end + 1, "SND.NXT is at most one (the FIN) behind the stream"),
-            (s.out.start <= max(s.una, s.iss + 1) <= s.out.end + 1, "the stream begins at SND.UNA"),
-            (s.cc.cwnd >= 1, "cwnd >= 1 segment"),
-            (r.nxt <= r.edge, "the receive window is not negative"),
-            (r.queued == sum(map(len, r.ready)), "queued counts what is ready"),
-            (
-                r.alloc == sum([cost for _, cost in r.charges]) + sum([it[2] for it in r.beyond]),
-                "alloc is the sum of what segments cost",
-            ),
-            (bool(r.charges) == bool(r.queued), "what waits costs memory, and nothing else in order"),
-            (bool(r.beyond) == bool(r.islands), "what waits beyond a gap costs memory, and nothing else there"),
-            (r.fin is None or r.nxt <= r.fin + 1, "nothing is received beyond the peer's FIN"),
-            (r.fin is None or all(end <= r.fin for _, end, _ in r.islands), "no island beyond the peer's FIN"),
-            (all(start > r.nxt for start, _, _ in r.islands), "islands lie beyond RCV.NXT"),
-            (
-                all(a[1] < b[0] for a, b in zip(r.islands, r.islands[1:], strict=False)),
-                "islands are sorted, disjoint and not adjacent",
-            ),
-        )
-        broken = [what for holds, what in must if not holds] + s.flight.check(s.una, s.nxt, self.sack)
+        snd = self.snd
+        broken = snd.broken() + self.rcv.broken() + snd.flight.broken(snd.una, snd.nxt, self.sack)
         if broken:
             raise AssertionError(f"connection {self.sock} in {self.state}: not true: {'; '.join(broken)}")

@@ -7,7 +7,6 @@ several segments; it is cut where an acknowledgment or a retransmission needs it
 """
 
 from bisect import bisect_right
-from itertools import pairwise
 from typing import NamedTuple
 
 from labstack.core.state import State, field, state
@@ -56,25 +55,42 @@ class Flight(State):
         """Segments that have left the network."""
         return self.sacked + self.lost
 
-    def check(self, una: int, nxt: int, sack: bool) -> list[str]:
-        """What is not true of it though it must be."""
-        q = self.queue
-        if not q:
+    def broken(self, una: int, nxt: int, sack: bool) -> list[str]:
+        """What must be true of it, and is not."""
+        if not self.queue:
             idle = una == nxt and not (self.out or self.sacked or self.lost or self.retrans)
             return [] if idle else ["nothing is in flight where the queue is empty"]
-        sums = {mark: sum([s.segs for s in q if s.marks & mark]) for mark in (SACKED, LOST, RETRANS)}
-        must = (
-            (q[0].seq <= una <= q[0].end, "the queue begins at SND.UNA"),
-            (q[-1].end == nxt, "the queue ends at SND.NXT"),
-            (all(a.end == b.seq for a, b in pairwise(q)), "the queue has no gap"),
-            (all(s.seq < s.end and s.segs > 0 for s in q), "every segment has a length"),
-            (self.out == sum([s.segs for s in q]), "all segments are counted"),
-            (not sack or self.sacked == sums[SACKED], "SACKed segments are counted"),
-            (sack or self.sacked <= max(self.out, 0), "no more duplicate ACKs than segments"),
-            (self.lost == sums[LOST] and self.retrans == sums[RETRANS], "lost and retransmitted ones are counted"),
-            (not any(s.marks & SACKED and s.marks & (LOST | RETRANS) for s in q if s.marks & LOST), "SACKed and lost"),
-        )
-        return [what for holds, what in must if not holds]
+        gap = empty = both = False
+        out = sacked = lost = retrans = 0
+        at, found = self.queue[0].seq, list[str]()
+        for seq, end, segs, marks, _, _, _, _ in self.queue:
+            gap, at = gap or seq != at, end
+            empty = empty or seq >= end or segs < 1
+            out += segs
+            if marks:
+                sacked += segs if marks & SACKED else 0
+                lost += segs if marks & LOST else 0
+                retrans += segs if marks & RETRANS else 0
+                both = both or marks & (SACKED | LOST) == SACKED | LOST
+        if not self.queue[0].seq <= una <= self.queue[0].end:
+            found.append("the queue begins at SND.UNA")
+        if at != nxt:
+            found.append("the queue ends at SND.NXT")
+        if gap:
+            found.append("the queue has no gap")
+        if empty:
+            found.append("every segment has a length")
+        if self.out != out:
+            found.append("all segments are counted")
+        if sack and self.sacked != sacked:
+            found.append("SACKed segments are counted")
+        if not sack and self.sacked > max(self.out, 0):
+            found.append("no more duplicate ACKs than segments")
+        if self.lost != lost or self.retrans != retrans:
+            found.append("lost and retransmitted ones are counted")
+        if both:
+            found.append("SACKed and lost")
+        return found
 
 
 def segments(size: int, mss: int) -> int:

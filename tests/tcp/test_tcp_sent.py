@@ -64,13 +64,13 @@ def test_any_sequence_of_changes_keeps_the_counts(iss: int, script: list[tuple[s
         else:
             replace(it, 0, a, [])
             una = queue[0].seq if queue else nxt
-        assert it.check(una, nxt, sack=True) == []
+        assert it.broken(una, nxt, sack=True) == []
         pipe = sum(s.segs * ((not s.marks & (SACKED | LOST)) + bool(s.marks & RETRANS)) for s in queue)
         assert it.now == pipe
         for index, s in enumerate(queue):
             assert find(it, s.seq) == find(it, s.end - 1) == index
     forget(it)
-    assert it.check(nxt, nxt, sack=True) == []
+    assert it.broken(nxt, nxt, sack=True) == []
     assert (it.now, it.left) == (0, 0)
 
 
@@ -124,15 +124,15 @@ def test_check_finds_what_is_wrong() -> None:
     it = Flight()
     push(it, 0, 300, 0, MSS, 0, NOTE)
     push(it, 300, 400, 0, MSS, 0, NOTE)
-    assert it.check(100, 400, sack=True) == []
+    assert it.broken(100, 400, sack=True) == []
     wrong = it.clone()
     wrong.lost = 1
-    assert wrong.check(100, 400, sack=True) == ["lost and retransmitted ones are counted"]
+    assert wrong.broken(100, 400, sack=True) == ["lost and retransmitted ones are counted"]
     wrong = it.clone()
     wrong.queue.pop()
-    assert wrong.check(100, 400, sack=True) == ["the queue ends at SND.NXT", "all segments are counted"]
+    assert wrong.broken(100, 400, sack=True) == ["the queue ends at SND.NXT", "all segments are counted"]
     wrong = it.clone()
     mark(wrong, 0, SACKED | LOST)
-    assert wrong.check(100, 400, sack=True) == ["SACKed and lost"]
+    assert wrong.broken(100, 400, sack=True) == ["SACKed and lost"]
     wrong.sacked = 0
-    assert "SACKed segments are counted" in wrong.check(100, 400, sack=True)
+    assert "SACKed segments are counted" in wrong.broken(100, 400, sack=True)

@@ -6,7 +6,7 @@ waiting calls that hold a file. Closing a descriptor while a call waits on it le
 """
 
 import errno
-from collections import Counter, deque
+from collections import deque
 from typing import Any, NamedTuple
 
 from labstack.core.errors import StackError
@@ -185,34 +185,40 @@ class Files(State):
 
     def check(self) -> None:
         """Raise AssertionError with a sentence if the tables do not agree with each other."""
-        kept = {call.fd for call in self.parked.values() if call.fd}
-        holders = Counter(number for number in self.fds.values() if number)
-        holders.update(number for call in self.parked.values() for number in call.files)
+        holders, waits = dict[int, int](), dict[int, list[int]]()  # by file
+        free, kept = set[int](), set[int]()  # descriptors that lead nowhere yet; those that calls keep
+        for fd, number in self.fds.items():
+            if number:
+                holders[number] = holders.get(number, 0) + 1
+            else:
+                free.add(fd)
+        for ticket, call in self.parked.items():
+            for number in call.files:
+                holders[number] = holders.get(number, 0) + 1
+                waits.setdefault(number, []).append(ticket)
+            if call.fd:
+                kept.add(call.fd)
+        assert free == kept, "descriptors: a descriptor is kept for nobody"
+        assert self.cloexec.keys() <= self.fds.keys(), "descriptors: FD_CLOEXEC of what is not open"
+        assert all(map(self.fds.__contains__, range(FIRST, self.lowest))), "descriptors: a lower descriptor is free"
         opened: dict[int, Socket | Epoll] = {**self.sockets, **self.epolls}
-        _must({fd for fd, number in self.fds.items() if not number} == kept, "a descriptor is kept for nobody")
-        _must(self.cloexec.keys() <= self.fds.keys(), "FD_CLOEXEC of what is not open")
-        _must(all(fd in self.fds for fd in range(FIRST, self.lowest)), "a lower descriptor is free")
-        _must(holders.keys() == opened.keys(), "files and who holds them differ")
+        assert holders.keys() == opened.keys(), "descriptors: files and who holds them differ"
         for number, file in opened.items():
-            waits = sorted(ticket for ticket, call in self.parked.items() for held in call.files if held == number)
-            _must(file.number == number and file.refs == holders[number], f"file {number} has {file.refs} references")
-            _must(sorted(file.waiters) == waits, f"file {number} does not know who waits for it")
+            held = file.number == number and file.refs == holders[number]
+            assert held, f"descriptors: file {number} has {file.refs} references"
+            known = sorted(file.waiters) == sorted(waits.get(number, []))
+            assert known, f"descriptors: file {number} does not know who waits for it"
         self._check_sockets()
 
     def _check_sockets(self) -> None:
         owners = {it.sock: number for number, it in self.sockets.items() if it.sock}
-        _must(self.owners == owners, "sockets of the host and of descriptors differ")
+        assert self.owners == owners, "descriptors: sockets of the host and of descriptors differ"
         for (_, port), numbers in self.ports.items():
             locals = [self.sockets[number].local for number in numbers if number in self.sockets]
             sound = len(locals) == len(numbers) > 0 and all(it is not None and it[1] == port for it in locals)
-            _must(sound, f"port {port} is of sockets that do not have it")
-        named = sum(it.local is not None for it in self.sockets.values())
-        _must(named == sum(map(len, self.ports.values())), "a socket has a port that nobody knows of")
-
-
-def _must(holds: bool, what: str) -> None:
-    if not holds:
-        raise AssertionError(f"descriptors: {what}")
+            assert sound, f"descriptors: port {port} is of sockets that do not have it"
+        named = sum([it.local is not None for it in self.sockets.values()])
+        assert named == sum(map(len, self.ports.values())), "descriptors: a socket has a port that nobody knows of"
 
 
 def refused(code: int) -> StackError:
