@@ -6,6 +6,7 @@ The busy connection is a real one: in the middle of a transfer over a lossy wire
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -68,6 +69,7 @@ def run(rounds: int = 5) -> list[Row]:
     twin.snd.una += 1
     history = History(quiet())
     history.trace()
+    env = world.hosts["h1"].env
     rows: dict[str, Callable[[], float]] = {
         "clone of a busy connection": lambda: _each(conn.clone, 2000),
         "deepcopy of a busy connection": lambda: _each(lambda: copy.deepcopy(conn), 20),
@@ -75,6 +77,7 @@ def run(rounds: int = 5) -> list[Row]:
         f"clone of a world, 2 hosts with {CONNECTIONS} connections": lambda: _each(world.clone, 500),
         f"deepcopy of a world, 2 hosts with {CONNECTIONS} connections": lambda: _each(lambda: copy.deepcopy(world), 5),
         STEP: lambda: stepping(history),
+        "a rule named, trace off": lambda: _each(partial(env.note, "9293/3.10.7.4/text/accept", 1, 1460), 20_000),
     }
     figures: dict[str, list[float]] = {name: [] for name in rows}
     for _ in range(rounds):
