@@ -16,7 +16,7 @@ def text(env: Env, conn: Conn, seg: Segment) -> None:
         autotune.echoed(env, conn, conn.tstamp, seg.ts[1], seg.size)
     start, pieces = seg.seq, seg.pieces
     end = start + seg.size
-    edge = rcv.edge if rcv.fin is None else rcv.fin
+    edge = rcv.edge if rcv.fin is None else min(rcv.edge, rcv.fin)  # the window may have closed before the FIN
     if start < rcv.nxt or end > edge:
         start, end, pieces = _trim(env, conn, start, end, pieces, edge)
         if start >= end:
@@ -93,6 +93,7 @@ def _join(rcv: Rcv) -> None:
     while rcv.islands and rcv.islands[0][0] <= rcv.nxt:
         _, end, pieces = rcv.islands.pop(0)
         _deliver(rcv, end - rcv.nxt, pieces)
+    rcv.edge = max(rcv.edge, rcv.nxt)  # it may have closed while they waited
     memory.reached(rcv)
 
 

@@ -63,6 +63,47 @@ def test_in_a_chosen_one_they_are_dropped_and_the_window_closes(tcp: Tcp) -> Non
     assert s.burst()[-1].win > 0
 
 
+def test_a_window_that_has_closed_holds_though_a_fin_beyond_it_has_come(tcp: Tcp) -> None:
+    """The peer is told of 0 for want of memory, and then of less than it knew of: no more is taken (seed 417929)."""
+    s = tcp().passive(rcvbuf=4000)
+    rcv = s.conn.rcv
+    for at in (0, 400):
+        s.rx("A", seq=1 + at, data=pattern(at, 400))
+        s.burst()
+    s.rx("FA", seq=1 + 3300)
+    while not s.count("TcpExtTCPRcvQDrop"):
+        at = rcv.nxt - s.irs - 1
+        s.rx("A", seq=1 + at, data=pattern(at, 400 if at < 2400 else 100))
+    s.burst()
+    s.call("recv", s.sock, 400)
+    last = s.burst()[-1]
+    assert last.win == 300
+    s.rx("A", seq=last.ack, data=pattern(last.ack - 1, 500))
+    assert s.burst()[-1].ack == last.ack + last.win
+    s.conn.check()
+
+
+def test_a_window_that_has_closed_opens_for_what_had_come_before(tcp: Tcp) -> None:
+    """The host has no memory left while segments wait beyond a gap; once it is filled they join, wherever the window
+    now ends."""
+    pages = {"net.ipv4.tcp_mem.min": 1, "net.ipv4.tcp_mem.default": 2, "net.ipv4.tcp_mem.max": 4}
+    s = tcp(sysctl=pages).passive()
+    for n in (5, 6, 7, 8, 9, 0, 1, 2):
+        at = n * 1460 - (n > 2) * 1900
+        s.rx("A", seq=1 + at, data=pattern(at, 1460))
+    gap = 3 * 1460
+    s.rx("A", seq=1 + gap, data=pattern(gap, 1020))
+    s.burst()
+    assert s.count("TcpExtTCPRcvQDrop") == 1
+    s.call("recv", s.sock, 1460)
+    last = s.burst()[-1]
+    assert last.ack + last.win < s.conn.rcv.islands[-1][1] - s.irs
+    s.rx("A", seq=1 + gap, data=pattern(gap, 1020))
+    s.conn.check()
+    assert s.burst()[-1].ack == 1 + 10 * 1460 - 1900
+    assert s.call("recv", s.sock, 20_000) == pattern(1460, 9 * 1460 - 1900)
+
+
 def test_what_lies_farthest_beyond_a_gap_gives_way_to_what_is_nearer(tcp: Tcp) -> None:
     """Linux's tcp_prune_ofo_queue."""
     s = tcp().passive(rcvbuf=5000)
