@@ -29,7 +29,7 @@ class Judge:
         self.seen: Counter[str] = Counter()
         self.states: set[str] = set()
         self.rules: set[str] = set()
-        self.marks: dict[tuple[str, int], Mark] = {}
+        self.marks: dict[str, dict[int, Mark]] = {"h1": {}, "h2": {}}
         self.flight = {"h1": 0, "h2": 0}
 
     def after(self, world: World, record: Record) -> None:
@@ -38,9 +38,7 @@ class Judge:
             raise BrokenError("a fault was contained:\n" + record.fault)
         host = world.hosts[record.host]
         host.check()
-        for conn in host.conns.values():
-            if conn.state != CLOSED:
-                self._conn(host, conn)
+        self._conns(host)
         if len(host.env.timers.heap) > HEAP:
             raise BrokenError(f"{record.host}: {len(host.env.timers.heap)} entries in the heap of timers")
         self._count(record)
@@ -50,18 +48,24 @@ class Judge:
                 for raw in sent.frame.cuts():
                     intact(raw, sent.frame.net)
 
-    def _conn(self, host: Stack, conn: Conn) -> None:
+    def _conns(self, host: Stack) -> None:
         """Nothing goes back, and nothing is held beyond the buffers."""
-        key, rcv = (host.name, conn.sock), conn.rcv
-        mark, before = (conn.snd.una, rcv.nxt, rcv.edge, rcv.limit, conn.state), self.marks.get(key)
-        if mark != before:
-            mark = self.marks[key] = self._moved(host, conn, mark, before or mark)
-        if rcv.edge - rcv.nxt + rcv.queued > mark[3] + ROOM + (1 << rcv.shift):
-            raise BrokenError(
-                f"{host.name} socket {conn.sock}: {rcv.queued} bytes wait and {rcv.edge - rcv.nxt} are allowed"
-            )
-        if len(rcv.ready) > ROOM + rcv.queued // 256 or len(rcv.islands) > ROOM:
-            raise BrokenError(f"{host.name} socket {conn.sock}: {len(rcv.ready)} pieces, {len(rcv.islands)} islands")
+        marks = self.marks[host.name]
+        for conn in host.conns.values():
+            if conn.state == CLOSED:
+                continue
+            rcv, before = conn.rcv, marks.get(conn.sock)
+            mark = (conn.snd.una, rcv.nxt, rcv.edge, rcv.limit, conn.state)
+            if mark != before:
+                mark = marks[conn.sock] = self._moved(host, conn, mark, before or mark)
+            if rcv.edge - rcv.nxt + rcv.queued > mark[3] + ROOM + (1 << rcv.shift):
+                raise BrokenError(
+                    f"{host.name} socket {conn.sock}: {rcv.queued} bytes wait and {rcv.edge - rcv.nxt} are allowed"
+                )
+            if len(rcv.ready) > ROOM + rcv.queued // 256 or len(rcv.islands) > ROOM:
+                raise BrokenError(
+                    f"{host.name} socket {conn.sock}: {len(rcv.ready)} pieces, {len(rcv.islands)} islands"
+                )
 
     def _moved(self, host: Stack, conn: Conn, mark: Mark, before: Mark) -> Mark:
         """The new mark, if nothing of it went back."""

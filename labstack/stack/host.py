@@ -52,21 +52,26 @@ class Host(State):
 
     def check(self) -> None:
         """Raise AssertionError with a sentence if the host is in an impossible condition."""
-        conns, current, held = self.conns, 0, 0
+        conns, dirty, current, held = self.conns, self.env.dirty, 0, 0
         for conn in conns.values():
             conn.check()
-            if conn.sock not in self.env.dirty:
+            if conn.sock not in dirty:
                 self._check_place(conn)
                 self._check_timers(conn)
-            current += conn.state in CURRENT
+            if conn.state in CURRENT:
+                current += 1
             held += conn.memory
         for udp in self.udps.values():
             udp.check()
         for listener in self.listeners.values():
-            known = all(sock in conns for queue in (listener.half, listener.ready) for sock in queue)
+            known = listener.half.keys() <= conns.keys() and all(sock in conns for sock in listener.ready)
             assert known, f"socket {listener.sock}: queues the dead"
+        calls = set()  # system calls that have a timer
         for key in self.env.timers.at:
-            assert key[0] < kinds.TCP_RETRANSMIT or key[1] in conns, f"socket {key[1]}: is gone and has a timer"
+            if key[0] >= kinds.TCP_RETRANSMIT:
+                assert key[1] in conns, f"socket {key[1]}: is gone and has a timer"
+            elif key[0] == kinds.SYSCALL:
+                calls.add(key[1])
         for sock in self.flows.values():
             assert sock in conns, f"socket {sock}: is gone and has a flow"
         for sock in self.bound.values():
@@ -75,16 +80,15 @@ class Host(State):
         assert counted == current, f"{current} connections are open, and not counted so"
         assert self.env.memory == held, f"{self.env.memory} bytes of memory are counted, {held} are in use"
         if self.files.next_file > 1 or self.files.next_ticket > 1:  # else there never were any
-            self._check_files()
+            self._check_files(calls)
 
-    def _check_files(self) -> None:
+    def _check_files(self, armed: set[int]) -> None:
         """Descriptors lead to sockets that there are; who may wait only for some time has a timer."""
         self.files.check()
-        there = (self.conns, self.listeners, self.udps, self.echoes)
         for sock in self.files.owners:
-            assert any(sock in table for table in there), f"socket {sock}: is gone and has a descriptor"
+            there = sock in self.conns or sock in self.listeners or sock in self.udps or sock in self.echoes
+            assert there, f"socket {sock}: is gone and has a descriptor"
         timed = {ticket for ticket, call in self.files.parked.items() if call.patience >= 0}
-        armed = {key[1] for key in self.env.timers.at if key[0] == kinds.SYSCALL}
         assert timed == armed, f"calls {sorted(timed ^ armed)} wait without a timer, or have one and do not wait"
 
     def _check_place(self, conn: Conn) -> None:

@@ -131,18 +131,19 @@ class Snd(State):
         """Where our FIN stands, if there is one."""
         return self.out.end
 
-    def broken(self) -> list[str]:
+    def broken(self, sack: bool) -> list[str]:
         """What must be true of it, and is not."""
-        una, nxt, out, found = self.una, self.nxt, self.out, list[str]()
+        una, nxt, out = self.una, self.nxt, self.out
+        end, found = out.end + 1, []
         if una > nxt:
             found.append("SND.UNA <= SND.NXT")
-        if nxt > out.end + 1:
+        if nxt > end:
             found.append("SND.NXT is at most one (the FIN) behind the stream")
-        if not out.start <= (una if una > self.iss else self.iss + 1) <= out.end + 1:
+        if not out.start <= (una if una > self.iss else self.iss + 1) <= end:
             found.append("the stream begins at SND.UNA")
         if self.cc.cwnd < 1:
             found.append("cwnd >= 1 segment")
-        return found
+        return found + self.flight.broken(una, nxt, sack)
 
 
 SOON, HERE, FETCHED = range(3)  # an urgent byte: announced, arrived, taken out of band
@@ -339,7 +340,6 @@ class Conn(State):
         """Raise AssertionError with a sentence if the connection is in an impossible condition."""
         if self.state == "CLOSED":
             return
-        snd = self.snd
-        broken = snd.broken() + self.rcv.broken() + snd.flight.broken(snd.una, snd.nxt, self.sack)
+        broken = self.snd.broken(self.sack) + self.rcv.broken()
         if broken:
             raise AssertionError(f"connection {self.sock} in {self.state}: not true: {'; '.join(broken)}")

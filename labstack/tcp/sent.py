@@ -62,7 +62,7 @@ class Flight(State):
             return [] if idle else ["nothing is in flight where the queue is empty"]
         gap = empty = both = False
         out = sacked = lost = retrans = 0
-        at, found = self.queue[0].seq, list[str]()
+        at, found = self.queue[0].seq, []
         for seq, end, segs, marks, _, _, _, _ in self.queue:
             gap, at = gap or seq != at, end
             empty = empty or seq >= end or segs < 1

@@ -185,8 +185,9 @@ class Files(State):
 
     def check(self) -> None:
         """Raise AssertionError with a sentence if the tables do not agree with each other."""
-        holders, waits = dict[int, int](), dict[int, list[int]]()  # by file
-        free, kept = set[int](), set[int]()  # descriptors that lead nowhere yet; those that calls keep
+        holders: dict[int, int] = {}  # how many hold a file
+        waits: dict[int, list[int]] = {}  # which calls wait for it
+        free, kept = set(), set()  # descriptors that lead nowhere yet; those that calls keep
         for fd, number in self.fds.items():
             if number:
                 holders[number] = holders.get(number, 0) + 1
@@ -206,19 +207,25 @@ class Files(State):
         for number, file in opened.items():
             held = file.number == number and file.refs == holders[number]
             assert held, f"descriptors: file {number} has {file.refs} references"
-            known = sorted(file.waiters) == sorted(waits.get(number, []))
-            assert known, f"descriptors: file {number} does not know who waits for it"
+            if file.waiters or number in waits:
+                known = sorted(file.waiters) == sorted(waits.get(number, ()))
+                assert known, f"descriptors: file {number} does not know who waits for it"
         self._check_sockets()
 
     def _check_sockets(self) -> None:
-        owners = {it.sock: number for number, it in self.sockets.items() if it.sock}
+        owners, local = {}, {}
+        for number, it in self.sockets.items():
+            if it.sock:
+                owners[it.sock] = number
+            if it.local is not None:
+                local[number] = it.local[1]
         assert self.owners == owners, "descriptors: sockets of the host and of descriptors differ"
+        named = 0
         for (_, port), numbers in self.ports.items():
-            locals = [self.sockets[number].local for number in numbers if number in self.sockets]
-            sound = len(locals) == len(numbers) > 0 and all(it is not None and it[1] == port for it in locals)
-            assert sound, f"descriptors: port {port} is of sockets that do not have it"
-        named = sum([it.local is not None for it in self.sockets.values()])
-        assert named == sum(map(len, self.ports.values())), "descriptors: a socket has a port that nobody knows of"
+            theirs = {local.get(number) for number in numbers}
+            assert theirs == {port}, f"descriptors: port {port} is of sockets that do not have it"
+            named += len(numbers)
+        assert named == len(local), "descriptors: a socket has a port that nobody knows of"
 
 
 def refused(code: int) -> StackError:
