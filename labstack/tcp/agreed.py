@@ -66,7 +66,7 @@ def block(env: Env, conn: Conn, flags: int, size: int) -> bytes:
     SND.MSS allows."""
     stamps, rcv = conn.tstamp, conn.rcv
     if not (flags & SYN or rcv.recent or rcv.twice is not None or conn.keys):  # no blocks, as nearly always
-        return options.stamped(stamps.now(env.now), stamps.recent) if stamps is not None else b""
+        return stamps.option(env.now) if stamps is not None else b""
     md5 = bool(signs(conn))
     if flags & SYN:
         if md5 and not flags & ACK:
@@ -76,7 +76,8 @@ def block(env: Env, conn: Conn, flags: int, size: int) -> bytes:
         kind, cookie = fast_open(conn) or (options.FAST_OPEN, None)
         return options.of_syn(options.Offer(rcv.mss, shift, conn.sack, ts, md5, cookie, kind))
     ts = (stamps.now(env.now), stamps.recent) if stamps is not None else None
-    room = max((conn.snd.mss - size - options.BLOCKS_HEAD) // options.BLOCK, 0) if size else None
+    fits = conn.snd.mss - min(size, conn.snd.fits) - options.BLOCKS_HEAD
+    room = max(fits // options.BLOCK, 0) if size else None
     return options.of_segment(ts, blocks.told(rcv)[:room], md5)
 
 

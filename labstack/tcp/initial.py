@@ -14,9 +14,9 @@ def window(env: Env, conn: Conn) -> int:
 
 
 def idle(env: Env, conn: Conn) -> None:
-    """Something new is about to leave: how long was the pause before it?"""
+    """Something new is about to leave while nothing is in flight: how long was the pause before it?"""
     snd = conn.snd
-    if snd.flight.queue or snd.sent_at < 0:
+    if snd.sent_at < 0:
         return
     pause = env.now - snd.sent_at
     if pause > snd.rtt.rto and not snd.cc.own and env.config["net.ipv4.tcp_slow_start_after_idle"]:
@@ -34,7 +34,8 @@ def used(env: Env, conn: Conn, limited: bool) -> None:
     if cc.limited or (cc.cwnd < cc.ssthresh and cc.cwnd < 2 * snd.most):
         snd.used, snd.full_at = 0, env.now
         return
-    snd.used = max(snd.used, flight.out)
+    if flight.out > snd.used:
+        snd.used = flight.out
     if not cc.own and env.now - snd.full_at >= snd.rtt.rto:
         _unused(env, conn)
 

@@ -22,7 +22,7 @@ COOKIES = range(4, 17, 2)  # sizes of a Fast Open cookie
 Blocks = tuple[tuple[int, int], ...]
 
 STAMP_MAGIC = 0x0101080A  # NOP, NOP, timestamps: what nearly every segment has (RFC 7323 appendix A)
-_STAMP = struct.Struct("!III")
+STAMP = struct.Struct("!III")
 _SYN = struct.Struct("!HHHHIIBBBB")  # MSS, SACK permitted, timestamps, NOP, window scale
 _SYN_MAGIC = (0x0204, 0x0402, 0x080A, NOP, WSCALE, 3)
 _SACKS = {size: struct.Struct(f"!{2 * size}I") for size in range(1, 5)}
@@ -46,7 +46,7 @@ class Options:
 def read(env: Env, it: Options, raw: bytes, syn: bool) -> None:
     """Fill `it` from the list; options that belong to SYNs count there alone (RFC 9293 §3.1, MUST-5 to 7)."""
     if len(raw) >= STAMP_SIZE:
-        magic, value, echo = _STAMP.unpack_from(raw)
+        magic, value, echo = STAMP.unpack_from(raw)
         if magic == STAMP_MAGIC:
             it.ts = (value, echo)
             if len(raw) == STAMP_SIZE:
@@ -138,7 +138,7 @@ def of_syn(it: Offer) -> bytes:
     out = _signature() if it.md5 else b""
     out += bytes((MSS, 4)) + it.mss.to_bytes(2, "big")
     if it.ts is not None:
-        out += bytes((SACK_OK, 2) if it.sack_ok else (NOP, NOP)) + _STAMP.pack(TIMESTAMP << 8 | 10, *it.ts)[2:]
+        out += bytes((SACK_OK, 2) if it.sack_ok else (NOP, NOP)) + STAMP.pack(TIMESTAMP << 8 | 10, *it.ts)[2:]
     elif it.sack_ok:
         out += bytes((NOP, NOP, SACK_OK, 2))
     if it.shift is not None:
@@ -155,16 +155,11 @@ def _fast_open(it: Offer, room: int) -> bytes:
     return out if len(out) <= room else b""
 
 
-def stamped(value: int, echo: int) -> bytes:
-    """Timestamps alone (RFC 7323 appendix A)."""
-    return _STAMP.pack(STAMP_MAGIC, value, echo)
-
-
 def of_segment(ts: tuple[int, int] | None, sack: Blocks, md5: bool = False) -> bytes:
     """The options of any other segment: as many of the blocks as fit behind the rest (RFC 7323 §3.2, RFC 2018 §3)."""
     out = _signature() if md5 else b""
     if ts is not None:
-        out += stamped(*ts)
+        out += STAMP.pack(STAMP_MAGIC, *ts)
     sack = sack[: room_for_blocks(len(out))]
     if sack:
         out += bytes((NOP, NOP, SACK, 2 + BLOCK * len(sack)))

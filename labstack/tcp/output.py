@@ -32,7 +32,7 @@ from labstack.tcp.conn import NOW, Conn
 from labstack.tcp.options import SPACE, of_segment
 from labstack.tcp.segment import ACK, CSUM_AT, FIN, PROTO, PSH, RST, SYN, Segment, header
 from labstack.tcp.states import CLOSE_WAIT, CLOSED, ESTABLISHED, SENDING, SYN_SENT
-from layers import checksum
+from labstack.tcp.stream import MAX_PIECES
 
 BURST = 32  # pieces of sequence space of one connection in one drain; the rest follows in the next
 
@@ -135,12 +135,17 @@ def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> bool:
     if flags & SYN and conn.state != SYN_SENT:
         flags |= ACK
     wnd = window.advertise(env, conn, flags & SYN != 0)
-    if whole:
-        taken = _emit(env, net, conn, seq, flags, size, conn.snd.out.slice(seq, size), wnd, whole)
-    elif size <= conn.snd.fits:
-        taken = _data(env, net, conn, seq, size, flags, wnd)
-    else:
-        taken = _burst(env, net, conn, seq, size, flags, wnd)
+    snd = conn.snd
+    most = snd.fits if not whole else size
+    if size > most:
+        # the end of a burst is pushed: receivers that join segments need not wait for more, as with Linux
+        flags |= PSH
+        if conn.gso >= 2 * most and not urgent.waits(snd):  # a super-segment has one urgent pointer, for all of it
+            most = conn.gso - conn.gso % most
+    while size > most:
+        _data(env, net, conn, seq, most, flags & ~(PSH | FIN), wnd)
+        seq, size = seq + most, size - most
+    taken = _data(env, net, conn, seq, size, flags, wnd, whole)
     if taken or flags & SYN:
         send.sent(env, conn, span)
     if flags & ACK:
@@ -148,28 +153,14 @@ def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> bool:
     return taken or flags & SYN > 0
 
 
-def _burst(env: Env, net: Net, conn: Conn, seq: int, size: int, flags: int, wnd: int) -> bool:
-    """Several segments, or super-segments as large as the path takes them. The end of a burst is pushed: receivers that
-    join segments need not wait for more, as with Linux."""
-    fits = conn.snd.fits
-    # a super-segment has one urgent pointer, for all of it
-    most = fits if urgent.waits(conn.snd) else max(conn.gso - conn.gso % fits, fits)
-    while size > most:
-        _data(env, net, conn, seq, most, flags & ~(PSH | FIN), wnd)
-        seq, size = seq + most, size - most
-    return _data(env, net, conn, seq, size, flags | PSH, wnd)
-
-
-def _data(env: Env, net: Net, conn: Conn, seq: int, size: int, flags: int, wnd: int) -> bool:
+def _data(env: Env, net: Net, conn: Conn, seq: int, size: int, flags: int, wnd: int, whole: bool = False) -> bool:
     """Bytes of the stream: one frame, or several where they lie in more pieces than a frame may have."""
     pieces = conn.snd.out.slice(seq + (flags >> 1 & 1), size) if size else ()  # the SYN stands before the data
-    have = sum(map(len, pieces))
-    while have < size:
+    while len(pieces) == MAX_PIECES and (have := sum(map(len, pieces))) < size:
         _emit(env, net, conn, seq, flags & ~(PSH | FIN), have, pieces, wnd)
         seq, size = seq + have, size - have
         pieces = conn.snd.out.slice(seq, size)
-        have = sum(map(len, pieces))
-    return _emit(env, net, conn, seq, flags, size, pieces, wnd)
+    return _emit(env, net, conn, seq, flags, size, pieces, wnd, whole)
 
 
 def _bare(env: Env, net: Net, conn: Conn, seq: int, flags: int, wnd: int) -> bool:
@@ -205,18 +196,20 @@ def _emit(
     tos = conn.tos
     if conn.ecn:
         flags, tos = ecn.marked(env, conn, seq, size, flags)
-    options = agreed.block(env, conn, flags, min(size, conn.snd.fits))
+    options = agreed.block(env, conn, flags, size)
     if conn.acc is not None:
         options += accecn.option(env, conn, conn.acc, flags, size, SPACE - len(options))
-    pseudo = checksum.add(conn.pseudo, 20 + len(options) + size)
-    urg, pointer = urgent.flags(conn, seq) if conn.snd.up > conn.snd.una and not flags & SYN else (0, 0)
+    snd, pointer = conn.snd, 0
+    if snd.up > snd.una and not flags & SYN:
+        urg, pointer = urgent.flags(conn, seq)
+        flags |= urg
     ack = conn.rcv.nxt if flags & ACK else 0
-    head = header(conn.lport, conn.rport, seq, ack, flags | urg, wnd, options, pseudo, pointer)
+    head = header(conn.lport, conn.rport, seq, ack, flags, wnd, options, conn.pseudo, size, pointer)
     if conn.keys and (secret := agreed.signs(conn)):
         head = md5.signed(secret, conn.local, conn.remote, head, pieces)
-    gso = conn.snd.fits if size > conn.snd.fits and not whole else None
+    gso = snd.fits if size > snd.fits and not whole else None
     end = seq + size + (flags >> 1 & 1) + (flags & 1)
-    if end > conn.snd.nxt or end == seq or conn.half is not None:  # RFC 4022: not what is only sent again
+    if end > snd.nxt or end == seq or conn.half is not None:  # RFC 4022: not what is only sent again
         env.count["TcpOutSegs"] += -(-size // gso) if gso else 1
     return send_ip(env, net, path, PROTO, head, pieces, gso=gso, csum_at=CSUM_AT, ttl=conn.ttl, tos=tos, df=conn.df)
 
@@ -242,7 +235,7 @@ def reset(env: Env, net: Net, seg: Segment, seq: int, ack: int, flags: int) -> N
     env.count["TcpOutSegs"] += 1
     env.count["TcpOutRsts"] += 1
     options = of_segment(None, (), md5=True) if seg.secret else b""
-    head = header(seg.dport, seg.sport, seq, ack, flags, 0, options, checksum.add(path.sum, PROTO + 20 + len(options)))
+    head = header(seg.dport, seg.sport, seq, ack, flags, 0, options, path.sum + PROTO, 0)
     if seg.secret:
         head = md5.signed(seg.secret, d.dst, d.src, head, ())
     send_ip(env, net, path, PROTO, head, csum_at=CSUM_AT)

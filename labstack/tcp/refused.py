@@ -15,13 +15,13 @@ from labstack.tcp.sent import EVER, mark
 
 def not_sent(env: Env, conn: Conn, span: Span) -> None:
     """Nothing of this has left."""
-    snd = conn.snd
-    env.note("linux/tcp_enter_cwr/refused", conn.sock, span.size)
+    snd, (_, size, _, again, _) = conn.snd, span
+    env.note("linux/tcp_enter_cwr/refused", conn.sock, size)
     recovery.refused(env, conn)
-    if span.again == NEW:
-        tally.sent(conn.tally, span.size, -(-span.size // snd.fits), env.now)
+    if again == NEW:
+        tally.sent(conn.tally, size, -(-size // snd.fits), env.now)
     else:
-        _not_again(env, conn, span)
+        _not_again(env, conn, again, size)
     if snd.loss.tail:
         snd.loss.tail = False
         timer.rearm(env, conn)
@@ -29,14 +29,14 @@ def not_sent(env: Env, conn: Conn, span: Span) -> None:
         persist.refused(env, conn)
 
 
-def _not_again(env: Env, conn: Conn, span: Span) -> None:
+def _not_again(env: Env, conn: Conn, index: int, size: int) -> None:
     """A retransmission was tried in vain; if it was a timeout's, the timer goes on as if nothing had doubled it."""
     snd, loss = conn.snd, conn.snd.loss
-    old = snd.flight.queue[span.again]
+    old = snd.flight.queue[index]
     env.count["TcpRetransSegs"] += old.segs
     env.count["TcpExtTCPRetransFail"] += old.segs
-    tally.sent(conn.tally, span.size, old.segs, env.now, again=True)
-    mark(snd.flight, span.again, old.marks | EVER)
+    tally.sent(conn.tally, size, old.segs, env.now, again=True)
+    mark(snd.flight, index, old.marks | EVER)
     if loss.tail:
         return
     if loss.resent_at < 0:

@@ -85,9 +85,21 @@ def _sum_holds(d: Datagram) -> bool:
 
 
 def header(
-    sport: int, dport: int, seq: int, ack: int, flags: int, wnd: int, listed: bytes, pseudo: int, urg: int = 0
+    sport: int,
+    dport: int,
+    seq: int,
+    ack: int,
+    flags: int,
+    wnd: int,
+    listed: bytes,
+    pseudo: int,
+    size: int,
+    urg: int = 0,
 ) -> bytes:
     """A TCP header on the wire, with its list of options; the checksum field holds only the pseudo-header's sum, for
-    the edge to complete."""
-    flags |= 5 + len(listed) // 4 << 12
-    return _HEADER.pack(sport, dport, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, flags, wnd, pseudo, urg) + listed
+    the edge to complete. pseudo: that sum without the length; size: bytes of data that follow."""
+    hlen = TCP_HLEN + len(listed)
+    sums = pseudo + hlen + size
+    sums = (sums & 0xFFFF) + (sums >> 16)
+    flags |= hlen << 10  # the data offset, in words, is the topmost four bits
+    return _HEADER.pack(sport, dport, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, flags, wnd, sums, urg) + listed

@@ -5,8 +5,6 @@ is sent again (RFC 6675 §4, NextSeg()).
 `poll` answers "which bytes go next" and nothing else; `output` puts them into segments, `sent` remembers them.
 """
 
-from typing import NamedTuple
-
 from labstack.core import kinds
 from labstack.core.env import Env
 from labstack.tcp import ackgen, delivery, initial, pace, persist, plpmtud, rate, sndbuf, tally, timer, tlp, urgent
@@ -19,14 +17,9 @@ from labstack.tcp.states import SENDING
 NEW = -1
 
 
-class Span(NamedTuple):
-    """A piece of sequence space to put on the wire. again: its index in the queue, or NEW."""
-
-    seq: int
-    size: int  # bytes of data
-    flags: int
-    again: int = NEW
-    whole: bool = False  # one segment, larger than the others: a probe for the MTU of the path
+# a piece of sequence space to put on the wire: sequence number, bytes of data, flags; its index in the queue, or NEW;
+# and whether it is one segment, larger than the others: a probe for the MTU of the path
+Span = tuple[int, int, int, int, bool]
 
 
 def busy(snd: Snd) -> bool:
@@ -41,8 +34,8 @@ def poll(env: Env, conn: Conn) -> Span | None:
     snd, loss = conn.snd, conn.snd.loss
     if snd.syn:
         if snd.nxt > snd.iss:
-            return Span(snd.iss, 0, SYN, 0)
-        return Span(snd.iss, conn.fast.size if conn.fast is not None else 0, SYN)
+            return snd.iss, 0, SYN, 0, False
+        return snd.iss, conn.fast.size if conn.fast is not None else 0, SYN, NEW, False
     if conn.state not in SENDING and not (conn.half is not None and conn.half.fast):
         return None
     if snd.departs > env.now and not loss.oldest:
@@ -69,7 +62,7 @@ def _paced(env: Env, conn: Conn) -> Span | None:
     snd = conn.snd
     if snd.loss.tail:
         span = _tail(env, conn)
-        if span is not None and span.again != NEW:
+        if span is not None and span[3] != NEW:
             return span
         snd.loss.tail = False
         timer.rearm(env, conn)
@@ -118,7 +111,7 @@ def _fit(conn: Conn, index: int, room: int) -> Span | None:
     elif s.segs == 1 and s.size < min(available, snd.fits):
         _collapse(conn, index, min(available, snd.fits))
     s = flight.queue[index]
-    return Span(s.seq, s.size, s.flags | ACK, index)
+    return s.seq, s.size, s.flags | ACK, index, False
 
 
 def _collapse(conn: Conn, index: int, room: int) -> None:
@@ -160,7 +153,7 @@ def _tail(env: Env, conn: Conn) -> Span | None:
     if last.size > snd.fits:
         cut(flight, index, last.seq + snd.fits, snd.fits)
         last = flight.queue[index]
-    return Span(last.seq, last.size, last.flags | ACK, index)
+    return last.seq, last.size, last.flags | ACK, index, False
 
 
 # what is new
@@ -175,29 +168,32 @@ def _new(env: Env, conn: Conn, force: bool = False) -> Span | None:
     if snd.out.stops and ready:
         stop = snd.out.stop_after(snd.nxt)
         ready, force = stop - snd.nxt, force or stop < snd.out.end
-    force = force or urgent.waits(snd)
-    if snd.una + snd.wnd > snd.nxt:
+    if not snd.flight.queue and snd.una + snd.wnd > snd.nxt:
         initial.idle(env, conn)
     room = snd.cc.cwnd - snd.flight.now
     if room <= 0:
         return None
     if conn.search.on and (probe := plpmtud.probe(env, conn)) != plpmtud.NO:
-        return Span(snd.nxt, probe, ACK, whole=True) if probe else None
+        return (snd.nxt, probe, ACK, NEW, True) if probe else None
     segs = _burst(snd, room)
     if ready:
-        sndbuf.fill(snd, snd.nxt + min(segs * snd.fits, ready))
-    size = _allowed(env, conn, ready, segs, force)
-    if size is None:
-        return None
-    return _span(snd, snd.nxt, size)
+        most = segs * snd.fits
+        sndbuf.fill(snd, snd.nxt + (most if most < ready else ready))
+    size = _allowed(env, conn, ready, segs, force or urgent.waits(snd))
+    return _span(snd, snd.nxt, size) if size is not None else None
 
 
 def _burst(snd: Snd, room: int) -> int:
     """Segments that leave together, of those that cwnd has room for: at least two such bursts in a window, ours and the
     peer's, so that there is always one on its way."""
-    if urgent.waits(snd):
-        return 1
-    return max(min(room, snd.burst, snd.cc.cwnd >> 1, (snd.max_wnd >> 1) // snd.mss), 1)
+    most, peer = snd.cc.cwnd >> 1, (snd.max_wnd >> 1) // snd.mss
+    if peer < most:
+        most = peer
+    if snd.burst < most:
+        most = snd.burst
+    if room < most:
+        most = room
+    return most if most > 1 and snd.up <= snd.una else 1  # urgent data goes one by one
 
 
 def _allowed(env: Env, conn: Conn, ready: int, segs: int, force: bool) -> int | None:
@@ -209,7 +205,7 @@ def _allowed(env: Env, conn: Conn, ready: int, segs: int, force: bool) -> int | 
     if ready > mss and usable >= mss:
         # (1) of RFC 9293 §3.8.6.2.1: full-sized segments. DEVIATES: and the rest of the window, if Nagle has no
         # objection, as on Linux
-        most, needed = segs * mss, min(ready, usable)
+        most, needed = segs * mss, ready if ready < usable else usable
         if most <= needed:
             return most
         rest = needed % mss
@@ -247,11 +243,13 @@ def _span(snd: Snd, seq: int, size: int) -> Span:
     end = seq + size
     if end < snd.out.end:
         push = size and (
-            snd.probe or snd.out.stop_after(end - 1) == end or (snd.chunks and snd.chunks[0] == (end, True))
+            snd.probe
+            or (snd.chunks and snd.chunks[0] == (end, True))
+            or (snd.out.stops and snd.out.stop_after(end - 1) == end)
         )
-        return Span(seq, size, ACK | PSH if push else ACK)
+        return seq, size, ACK | PSH if push else ACK, NEW, False
     fin = FIN if snd.fin and end == snd.fin_seq and end < snd.una + snd.wnd else 0
-    return Span(seq, size, ACK | fin | (PSH if size and (snd.probe or not snd.unfinished) else 0))
+    return seq, size, ACK | fin | (PSH if size and (snd.probe or not snd.unfinished) else 0), NEW, False
 
 
 # numbers of segments that carry no data
@@ -268,12 +266,10 @@ def ack_seq(snd: Snd) -> int:
 
 def sent(env: Env, conn: Conn, span: Span) -> None:
     """The span has left: remember it, and set the timer."""
-    snd = conn.snd
-    seq, size, flags, again, _ = span
-    end = seq + size + (flags >> 1 & 1) + (flags & 1)
+    snd, (_, size, _, again, _) = conn.snd, span
     tail = snd.loss.tail
     if again == NEW:
-        _sent_new(env, conn, span, end)
+        _sent_new(env, conn, span)
     else:
         _sent_again(env, conn, span, tail)
     if tail:
@@ -283,11 +279,11 @@ def sent(env: Env, conn: Conn, span: Span) -> None:
         snd.departs = pace.next_departure(snd.departs, env.now, size, snd.pacing, went)
 
 
-def _sent_new(env: Env, conn: Conn, span: Span, end: int) -> None:
+def _sent_new(env: Env, conn: Conn, span: Span) -> None:
     snd, loss, flight = conn.snd, conn.snd.loss, conn.snd.flight
     seq, size, flags, _, whole = span
-    first = not flight.queue
-    if flags & SYN:
+    end, first, syn = seq + size + (flags >> 1 & 1) + (flags & 1), not flight.queue, flags & SYN
+    if syn:
         if size:
             # Fast Open's data is a segment of its own, which can go again without the SYN
             push(flight, seq, seq + 1, SYN, snd.fits, env.now, _note(env, snd))
@@ -302,13 +298,13 @@ def _sent_new(env: Env, conn: Conn, span: Span, end: int) -> None:
         if size:
             snd.cc.transmit(rate.moment(env, snd), env.now - snd.sent_at, snd.delivery.app_limited > 0)
     snd.nxt, snd.syn = end, False
-    if size or not flags & SYN:
+    if size or not syn:
         env.count["TcpExtTCPOrigDataSent"] += segs
     if size:
         env.note("9293/3.10.2/send", conn.sock, size)
         if whole:
-            plpmtud.sent(env, conn, span.seq, end)
-        elif size % snd.fits and not span.flags & SYN:
+            plpmtud.sent(env, conn, seq, end)
+        elif size % snd.fits and not syn:
             snd.small = end
         ackgen.replied(env, conn)
         snd.sent_at = env.now
@@ -320,7 +316,9 @@ def _sent_new(env: Env, conn: Conn, span: Span, end: int) -> None:
 def _sent_again(env: Env, conn: Conn, span: Span, tail: bool) -> None:
     """Retransmitted: a tail loss probe is not counted as under way twice."""
     snd, loss, flight = conn.snd, conn.snd.loss, conn.snd.flight
-    index = span.again if span.again < len(flight.queue) else find(flight, span.seq)
+    seq, size, _, index, _ = span
+    if index >= len(flight.queue):
+        index = find(flight, seq)
     old = flight.queue[index]
     if old.flags & SYN and conn.rcv.acked < conn.rcv.nxt:
         # the SYN,ACK of a simultaneous open is no repetition, though our SYN had its number
@@ -331,7 +329,7 @@ def _sent_again(env: Env, conn: Conn, span: Span, tail: bool) -> None:
     env.count["TcpRetransSegs"] += old.segs
     fresh = Sent(old.seq, old.end, old.segs, old.marks, env.now, old.flags, old.mss, _note(env, snd))
     flight.queue[index] = fresh
-    tally.sent(conn.tally, span.size, old.segs, env.now, again=True)
+    tally.sent(conn.tally, size, old.segs, env.now, again=True)
     if snd.syn:
         snd.syn = False
         env.count["TcpExtTCPSynRetrans"] += 1

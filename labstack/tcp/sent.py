@@ -100,7 +100,7 @@ def segments(size: int, mss: int) -> int:
 
 def push(it: Flight, seq: int, end: int, flags: int, mss: int, now: int, note: Note) -> int:
     """A new (super-)segment has left; returns of how many segments."""
-    segs = 1 if end - seq <= mss else segments(end - seq - (flags >> 1 & 1) - (flags & 1), mss)
+    segs = 1 if end - seq <= mss else -(-(end - seq - (flags >> 1 & 1) - (flags & 1)) // mss)
     it.queue.append(Sent(seq, end, segs, 0, now, flags, mss, note))
     it.out += segs
     return segs

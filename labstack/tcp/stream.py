@@ -65,7 +65,9 @@ class Outbox(State):
 
     def slice(self, seq: int, size: int) -> tuple[Piece, ...]:
         """At most size bytes from seq on, as pieces; fewer when they lie in more than MAX_PIECES pieces."""
-        stop = min(seq + size, self.end)
+        stop = seq + size
+        if stop > self.end:
+            stop = self.end
         if seq >= stop:
             return ()
         at = bisect_right(self.ends, seq, lo=self.head)
@@ -73,7 +75,7 @@ class Outbox(State):
         if stop <= end:
             piece = self.pieces[at]
             first = seq - end + len(piece)
-            return (memoryview(piece)[first : first + stop - seq],)
+            return (memoryview(piece)[first : first + stop - seq] if first or stop < end else piece,)
         out: list[Piece] = []
         while seq < stop and len(out) < MAX_PIECES:
             piece, end = self.pieces[at], self.ends[at]

@@ -8,6 +8,7 @@ timestamp means for a connection is `paws`'s.
 from labstack.core.config import MS, SECOND
 from labstack.core.env import Env
 from labstack.core.state import State, state
+from labstack.tcp.options import STAMP, STAMP_MAGIC
 from labstack.tcp.seq import HALF, MASK
 
 Echo = tuple[int, int]  # TSval, TSecr
@@ -25,6 +26,10 @@ class Timestamps(State):
     def now(self, now: int) -> int:
         """TSval at this moment."""
         return now // MS + self.offset & MASK
+
+    def option(self, now: int) -> bytes:
+        """What every segment that is sent at this moment carries."""
+        return STAMP.pack(STAMP_MAGIC, now // MS + self.offset & MASK, self.recent)
 
     def before(self, echo: int, at: int) -> bool:
         """Did we send what the peer echoes before this moment? (RFC 3522 §3.2) echo: 0 is none."""

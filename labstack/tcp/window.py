@@ -102,18 +102,14 @@ def choose(env: Env, rcv: Rcv) -> int:
             return 0
     if free > rcv.ssthresh:
         free = rcv.ssthresh
-        mss = min(mss, free)  # or else nothing is ever offered
+        if free < mss:
+            mss = free  # or else nothing is ever offered
     if shift:
-        return _up(free, shift)
+        return -(-free >> shift) << shift  # up to the next number that can be said with this scale
     offered = rcv.edge - rcv.acked
     if offered <= free - mss or offered > free:
         return free - free % mss if mss else 0
     return free if mss == most and free > offered + (most >> 1) else offered
-
-
-def _up(size: int, shift: int) -> int:
-    """To the next number that can be said with this scale."""
-    return size + (1 << shift) - 1 >> shift << shift
 
 
 def advertise(env: Env, conn: Conn, syn: bool = False) -> int:
@@ -131,9 +127,9 @@ def advertise(env: Env, conn: Conn, syn: bool = False) -> int:
         if not (rcv.shift and env.config["net.ipv4.tcp_shrink_window"]):
             if not wanted:
                 env.count["TcpExtTCPWantZeroWindowAdv"] += 1
-            wanted = _up(left, rcv.shift)
+            wanted = -(-left >> rcv.shift) << rcv.shift
         elif rcv.islands:  # what has come stays inside: the gap before it must be filled, or its memory is lost
-            wanted = max(wanted, _up(rcv.islands[-1][1] - rcv.nxt, rcv.shift))
+            wanted = max(wanted, -(rcv.nxt - rcv.islands[-1][1] >> rcv.shift) << rcv.shift)
     before, rcv.edge = rcv.edge - rcv.acked, rcv.nxt + wanted
     most = MAX_UNSCALED << rcv.shift
     if not rcv.shift and env.config["net.ipv4.tcp_workaround_signed_windows"]:
