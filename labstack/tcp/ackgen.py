@@ -109,10 +109,9 @@ def hurry(env: Env, conn: Conn, most: int) -> None:
     rcv.quick, rcv.pingpong, rcv.ato = max(rcv.quick, most), 0, env.config["net.ipv4.tcp_delack_min"] * MS
 
 
-def replied(env: Env, conn: Conn) -> None:
-    """The application sent data: soon after data came, this is a dialogue."""
-    rcv = conn.rcv
-    if env.now - rcv.heard < rcv.ato and rcv.pingpong < 255:
+def replied(rcv: Rcv) -> None:
+    """The application sent data soon after data came: this is a dialogue."""
+    if rcv.pingpong < 255:
         rcv.pingpong += 1
 
 

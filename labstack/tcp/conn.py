@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from labstack.core.frame import Piece
 from labstack.core.state import State, field, state
+from labstack.ip.net import Path
 from labstack.tcp.cc.controller import Controller
 from labstack.tcp.delivery import Delivery
 from labstack.tcp.loss import Loss
@@ -310,7 +311,8 @@ class Conn(State):
     memory: int = 0  # bytes of its buffers, as last counted for the host
     error: int = 0  # errno: why the connection died
     soft: int = 0  # errno: the last trouble that was no reason to die (MUST-47)
-    version: int = -1  # of the network layer, when mss, mtu and gso were last fitted to the path
+    version: int = -1  # of the network layer, when path was found, and mss, mtu and gso fitted to it
+    path: Path | None = None  # on which its packets leave, if there is one
     header: int = 40  # bytes of an IP and a TCP header without options
     mtu: int = 0  # of the path, bytes of an IP packet
     initcwnd: int = 0  # segments of the initial window, if the route says so

@@ -14,14 +14,11 @@ def window(env: Env, conn: Conn) -> int:
 
 
 def idle(env: Env, conn: Conn) -> None:
-    """Something new is about to leave while nothing is in flight: how long was the pause before it?"""
+    """Something new is about to leave, after nothing was in flight for more than an RTO."""
     snd = conn.snd
-    if snd.sent_at < 0:
-        return
-    pause = env.now - snd.sent_at
-    if pause > snd.rtt.rto and not snd.cc.own and env.config["net.ipv4.tcp_slow_start_after_idle"]:
+    if snd.sent_at >= 0 and not snd.cc.own and env.config["net.ipv4.tcp_slow_start_after_idle"]:
         env.note("5681/4.1/restart", conn.sock)
-        snd.cc.restart(pause, snd.rtt.rto, window(env, conn))
+        snd.cc.restart(env.now - snd.sent_at, snd.rtt.rto, window(env, conn))
         snd.full_at, snd.used, snd.sent_at = env.now, 0, env.now
 
 

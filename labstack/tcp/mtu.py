@@ -63,7 +63,7 @@ def _half_window(wnd: int, mss: int) -> int:
 def follow(env: Env, net: Net, conn: Conn) -> None:
     """Interfaces, routes or what we know of paths changed: segments must fit the path as it is now."""
     conn.version = net.version
-    path = route.lookup(env, net, conn.remote, conn.local, conn.dev)
+    path = conn.path = route.lookup(env, net, conn.remote, conn.local, conn.dev)
     if path is None:
         return
     conn.gso = max(path.gso - conn.header, 0) if conn.acc is None and not conn.keys else 0

@@ -140,7 +140,7 @@ def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> bool:
     if size > most:
         # the end of a burst is pushed: receivers that join segments need not wait for more, as with Linux
         flags |= PSH
-        if conn.gso >= 2 * most and not urgent.waits(snd):  # a super-segment has one urgent pointer, for all of it
+        if conn.gso >= 2 * most and snd.up <= snd.una:  # a super-segment has one urgent pointer, for all of it
             most = conn.gso - conn.gso % most
     while size > most:
         _data(env, net, conn, seq, most, flags & ~(PSH | FIN), wnd)
@@ -182,7 +182,7 @@ def _emit(
 ) -> bool:
     """One segment of conn, into the IP layer, or a super-segment; whole: not that, though it is larger than others.
     False if the device did not take it."""
-    path = route.lookup(env, net, conn.remote, conn.local, conn.dev)
+    path = conn.path or route.lookup(env, net, conn.remote, conn.local, conn.dev)
     if path is None:
         env.count["TcpOutNoRoutes"] += 1
         env.note("9293/3.8.3/no-route", conn.sock)

@@ -19,7 +19,7 @@ def rate(mss: int, cwnd: int, ssthresh: int, packets_out: int, srtt: int, percen
     srtt: ns; as long as there is none the rate is one that limits nothing.
     """
     percent = percents[0] if cwnd < ssthresh >> 1 else percents[1]
-    per_round = mss * max(cwnd, packets_out) * percent
+    per_round = mss * (cwnd if cwnd > packets_out else packets_out) * percent
     eighths = srtt * 8 // 1000  # us, as Linux keeps it
     return per_round * 80_000 // (eighths or 1)
 
@@ -33,7 +33,8 @@ def burst(rate: int, mss: int, min_rtt: int, gso: int, least: int, rtt_log: int)
     size = rate >> SHIFT
     if min_rtt >= 0 and (far := min_rtt // 1000 >> rtt_log) < BITS:
         size += gso >> far
-    return max(min(size, gso) // mss, least)
+    segments = (size if size < gso else gso) // mss
+    return segments if segments > least else least
 
 
 def next_departure(departs: int, now: int, size: int, rate: int, segments: int) -> int:

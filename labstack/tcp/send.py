@@ -7,7 +7,7 @@ is sent again (RFC 6675 §4, NextSeg()).
 
 from labstack.core import kinds
 from labstack.core.env import Env
-from labstack.tcp import ackgen, delivery, initial, pace, persist, plpmtud, rate, sndbuf, tally, timer, tlp, urgent
+from labstack.tcp import ackgen, delivery, initial, pace, persist, plpmtud, rate, sndbuf, tally, timer, tlp
 from labstack.tcp.conn import REORDER, Conn, Snd
 from labstack.tcp.loss import CWR, LOSS, RECOVERY
 from labstack.tcp.segment import ACK, FIN, PSH, SYN
@@ -168,32 +168,28 @@ def _new(env: Env, conn: Conn, force: bool = False) -> Span | None:
     if snd.out.stops and ready:
         stop = snd.out.stop_after(snd.nxt)
         ready, force = stop - snd.nxt, force or stop < snd.out.end
-    if not snd.flight.queue and snd.una + snd.wnd > snd.nxt:
+    if not snd.flight.queue and env.now - snd.sent_at > snd.rtt.rto and snd.una + snd.wnd > snd.nxt:
         initial.idle(env, conn)
     room = snd.cc.cwnd - snd.flight.now
     if room <= 0:
         return None
     if conn.search.on and (probe := plpmtud.probe(env, conn)) != plpmtud.NO:
         return (snd.nxt, probe, ACK, NEW, True) if probe else None
-    segs = _burst(snd, room)
-    if ready:
-        most = segs * snd.fits
-        sndbuf.fill(snd, snd.nxt + (most if most < ready else ready))
-    size = _allowed(env, conn, ready, segs, force or urgent.waits(snd))
+    # segments that leave together: at least two such bursts in a window, ours and the peer's, so that there is always
+    # one on its way; urgent data goes one by one
+    segs, peer, urgent = snd.cc.cwnd >> 1, (snd.max_wnd >> 1) // snd.mss, snd.up > snd.una
+    if peer < segs:
+        segs = peer
+    if snd.burst < segs:
+        segs = snd.burst
+    if room < segs:
+        segs = room
+    if segs < 1 or urgent:
+        segs = 1
+    if len(snd.chunks) > 1 and ready:
+        sndbuf.fill(snd, snd.nxt + min(segs * snd.fits, ready))
+    size = _allowed(env, conn, ready, segs, force or urgent)
     return _span(snd, snd.nxt, size) if size is not None else None
-
-
-def _burst(snd: Snd, room: int) -> int:
-    """Segments that leave together, of those that cwnd has room for: at least two such bursts in a window, ours and the
-    peer's, so that there is always one on its way."""
-    most, peer = snd.cc.cwnd >> 1, (snd.max_wnd >> 1) // snd.mss
-    if peer < most:
-        most = peer
-    if snd.burst < most:
-        most = snd.burst
-    if room < most:
-        most = room
-    return most if most > 1 and snd.up <= snd.una else 1  # urgent data goes one by one
 
 
 def _allowed(env: Env, conn: Conn, ready: int, segs: int, force: bool) -> int | None:
@@ -283,16 +279,17 @@ def _sent_new(env: Env, conn: Conn, span: Span) -> None:
     snd, loss, flight = conn.snd, conn.snd.loss, conn.snd.flight
     seq, size, flags, _, whole = span
     end, first, syn = seq + size + (flags >> 1 & 1) + (flags & 1), not flight.queue, flags & SYN
+    note = delivery.sent(snd.delivery, env.now, loss.delivered, flight.out)
     if syn:
         if size:
             # Fast Open's data is a segment of its own, which can go again without the SYN
-            push(flight, seq, seq + 1, SYN, snd.fits, env.now, _note(env, snd))
+            push(flight, seq, seq + 1, SYN, snd.fits, env.now, note)
             seq, flags = seq + 1, PSH
         if conn.fast is not None:
             conn.fast.option = None  # a SYN that goes again is an ordinary one
         timer.restart(env, conn)
     mss = size if whole else snd.fits
-    segs = push(flight, seq, end, flags & (SYN | FIN | PSH), mss, env.now, _note(env, snd))
+    segs = push(flight, seq, end, flags & (SYN | FIN | PSH), mss, env.now, note)
     if first:
         persist.stop(env, conn)
         if size:
@@ -306,7 +303,8 @@ def _sent_new(env: Env, conn: Conn, span: Span) -> None:
             plpmtud.sent(env, conn, seq, end)
         elif size % snd.fits and not syn:
             snd.small = end
-        ackgen.replied(env, conn)
+        if env.now - conn.rcv.heard < conn.rcv.ato:
+            ackgen.replied(conn.rcv)
         snd.sent_at = env.now
     if loss.state in (CWR, RECOVERY):
         loss.prr_out += segs
@@ -327,8 +325,8 @@ def _sent_again(env: Env, conn: Conn, span: Span, tail: bool) -> None:
         return
     plpmtud.inconclusive(conn)
     env.count["TcpRetransSegs"] += old.segs
-    fresh = Sent(old.seq, old.end, old.segs, old.marks, env.now, old.flags, old.mss, _note(env, snd))
-    flight.queue[index] = fresh
+    note = delivery.sent(snd.delivery, env.now, loss.delivered, flight.out)
+    flight.queue[index] = Sent(old.seq, old.end, old.segs, old.marks, env.now, old.flags, old.mss, note)
     tally.sent(conn.tally, size, old.segs, env.now, again=True)
     if snd.syn:
         snd.syn = False
@@ -349,10 +347,6 @@ def _sent_again(env: Env, conn: Conn, span: Span, tail: bool) -> None:
         if index == 0 and snd.pending != REORDER:
             timer.restart(env, conn)
     loss.oldest = False
-
-
-def _note(env: Env, snd: Snd) -> delivery.Note:
-    return delivery.sent(snd.delivery, env.now, snd.loss.delivered, snd.flight.out)
 
 
 def finished(env: Env, conn: Conn, before: int) -> None:

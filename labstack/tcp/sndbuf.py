@@ -44,8 +44,8 @@ def queued(snd: Snd) -> int:
 
 def _goal(snd: Snd) -> int:
     """Bytes of a chunk: whole segments, no more than half the largest window that the peer has offered."""
-    half = snd.max_wnd >> 1 if snd.max_wnd > SMALL_WINDOW else snd.max_wnd or SUPER
-    return max(min(half, SUPER) // snd.mss, 1) * snd.mss
+    most = snd.max_wnd >> 1 if snd.max_wnd > SMALL_WINDOW else snd.max_wnd or SUPER
+    return ((most if most < SUPER else SUPER) // snd.mss or 1) * snd.mss
 
 
 def write(env: Env, conn: Conn, size: int) -> int:
@@ -64,15 +64,19 @@ def write(env: Env, conn: Conn, size: int) -> int:
                 break
             held, start, whole, push = held + BUFFER, end, False, False
             chunks.append((end, False))
-        new = min(stop - end, goal - (end - start))
-        end, held = end + new, held + new
-        half = end - start >= goal and _half(snd, end)
+        before, end = end, start + goal
+        if end > stop:
+            end = stop
+        held += end - before
+        full = end - start >= goal
+        # has more than half of the peer's largest window been written since it was last pushed (forced_push)?
+        half = full and end - (snd.pushed or snd.iss + 1) > snd.max_wnd >> 1
         if half:
             env.note("linux/forced_push/half", conn.sock, end - snd.iss)
         if half or (end == stop and not snd.unfinished):
             push, snd.pushed = True, end
         chunks[-1] = end, push
-        if free > 0 and start == at and end - start >= goal:
+        if free > 0 and start == at and full:
             # it is full, and the first: off it goes, as far as it may; the rest of it takes more
             burst = free if half else max(min(free, snd.burst, snd.cc.cwnd >> 1), 1)
             burst = max(min(burst, (snd.una + snd.wnd - at) // snd.mss), 0)
@@ -82,11 +86,6 @@ def write(env: Env, conn: Conn, size: int) -> int:
     if snd.out.end < end < stop:
         chunks[-1], snd.pushed = (end, True), end  # the application has to wait: so much is a burst of its own
     return end - snd.out.end
-
-
-def _half(snd: Snd, end: int) -> bool:
-    """Has more than half of the peer's largest window been written since it was last pushed (forced_push)?"""
-    return end - (snd.pushed or snd.iss + 1) > snd.max_wnd >> 1
 
 
 def fill(snd: Snd, end: int) -> None:

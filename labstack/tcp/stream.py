@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Outbox: what the application gave us to send, as immutable pieces with absolute sequence numbers.
 
-Appending and acknowledging cost O(1) per piece, slicing O(log n); no payload byte is copied except to join tiny
-writes. Retransmissions are slices of the same pieces.
+Appending and acknowledging cost O(1) per piece, slicing O(log n); no payload byte is copied but those of small writes,
+when they are joined or cut. Retransmissions are slices of the same pieces.
 """
 
 from bisect import bisect_right
@@ -10,7 +10,7 @@ from bisect import bisect_right
 from labstack.core.frame import Piece
 from labstack.core.state import State, field, state
 
-JOIN = 2048  # bytes: a write is joined to an unsent last piece up to this size
+JOIN = 2048  # bytes: a write is joined to an unsent last piece up to this size; a larger one is a memoryview
 MAX_PIECES = 64  # in one segment, well below writev's limit
 
 
@@ -33,7 +33,7 @@ class Outbox(State):
             self.pieces[last] = bytes(self.pieces[last]) + data
             self.ends[last] += len(data)
         else:
-            self.pieces.append(data)
+            self.pieces.append(data if len(data) <= JOIN else memoryview(data))
             self.ends.append(self.end + len(data))
         self.end += len(data)
 
@@ -75,13 +75,13 @@ class Outbox(State):
         if stop <= end:
             piece = self.pieces[at]
             first = seq - end + len(piece)
-            return (memoryview(piece)[first : first + stop - seq] if first or stop < end else piece,)
+            return (piece[first : first + stop - seq] if first or stop < end else piece,)
         out: list[Piece] = []
         while seq < stop and len(out) < MAX_PIECES:
             piece, end = self.pieces[at], self.ends[at]
             first = len(piece) - (end - seq)
             if first or end > stop:
-                piece = memoryview(piece)[first : first + stop - seq]
+                piece = piece[first : first + stop - seq]
             out.append(piece)
             seq = end
             at += 1
