@@ -2,8 +2,9 @@
 """SYN cookies (RFC 4987 §3.6): the answer to a SYN for which nothing is remembered.
 
 What has to be known when the ACK comes stands in the number that it acknowledges: 24 bits of a keyed hash of addresses,
-ports and minute with one of a few segment sizes, and the minute. What does not fit there, window scale, SACK and ECN,
-stands in the low bits of our timestamp, if the peer has timestamps: else it is given up, as accurate ECN always is.
+ports, minute and the peer's number with one of a few segment sizes, and the minute. What does not fit there, window
+scale, SACK and ECN, stands in the low bits of our timestamp, if the peer has timestamps: else it is given up, as
+accurate ECN always is.
 """
 
 from labstack.core.config import MS, SECOND
@@ -101,6 +102,11 @@ def _minute(env: Env) -> int:
 
 
 def _cookie(env: Env, key: bytes, irs: int, minute: int, index: int) -> int:
-    """The number for a SYN at a time: the hash hides the minute, and the size in the bits below it."""
+    """The number for a SYN at a time: one hash hides the minute, and another the size in the bits below it.
+
+    The second is of the peer's number, too. Linux only adds that: after a lost first segment of one to three bytes the
+    next may then bring back a cookie of another size, and the stream begins too late.
+    """
     plain = env.rng.secret(b"cookie", key) + irs + (minute << BITS)
-    return plain + (env.rng.secret(b"cookie", key, minute.to_bytes(8, "big", signed=True)) + index & LOW) & MASK
+    when = minute.to_bytes(8, "big", signed=True) + (irs & MASK).to_bytes(4, "big")
+    return plain + (env.rng.secret(b"cookie", key, when) + index & LOW) & MASK

@@ -156,6 +156,20 @@ def test_the_ack_of_a_cookie_may_carry_data_and_a_fin(tcp: Tcp) -> None:
     assert s.call("recv", s.sock) == b"all"
 
 
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_data_that_follows_lost_data_brings_no_cookie(tcp: Tcp, lost: int) -> None:
+    """As many bytes as there are other segment sizes: on Linux another size makes up for them (seed 426965)."""
+    s = tcp(sysctl=ALWAYS)
+    s.listen()
+    s.rx("S", mss=9000)
+    s.tx("SA", ack=1)
+    s.rx("PA", seq=1 + lost, data=b"late")
+    s.tx("R")
+    assert s.count("TcpExtSyncookiesFailed") == 1
+    s.rx("PA", seq=1, data=b"early")
+    s.tx("A", ack=6)
+
+
 def test_a_cookie_that_finds_the_accept_queue_full_opens_nothing(tcp: Tcp) -> None:
     """Linux's tcp_get_cookie_sock: the ACK is dropped; the peer's data will bring the cookie again."""
     s = tcp(sysctl=ALWAYS)
