@@ -123,7 +123,7 @@ def _init(cls: Any) -> str:
         elif row.codec is not None:
             lines.append(f"    self.{n} = EMPTY_{n} if {n} is None else {n}")
         elif row.names is not None:
-            lines.append(f"    self.{n} = VALUE_{n}({n}) if {n}.__class__ is STR else {n}")
+            lines.append(f"    self.{row.slot} = VALUE_{n}({n}) if {n}.__class__ is STR else {n}")
         else:
             lines.append(f"    self.{n} = {n}")
     return "\n".join(lines)
@@ -178,7 +178,7 @@ def _reading(cls: Any) -> list[str]:
         for row in rows:
             shift -= row.bits
             part = f"g{i} >> {shift}" if shift else f"g{i}"
-            splits.append(f"    self.{row.name} = {part}" + (f" & {(1 << row.bits) - 1}" if row is not rows[0] else ""))
+            splits.append(f"    self.{row.slot} = {part}" + (f" & {(1 << row.bits) - 1}" if row is not rows[0] else ""))
     lines = ["    start = at"]
     if targets:
         lines += ["    if end - at < SIZE:", "        return SHORT", f"    ({', '.join(targets)},) = UNPACK(buf, at)"]

@@ -8,8 +8,8 @@ nothing above it says otherwise, as Scapy's overloaded fields. Defaults know tha
 out), and a condition in place of a value (a function, a set, a range: in a pattern) is kept as it is until `bytes()`.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Self
 
 from layers import address
 
@@ -85,10 +85,6 @@ class Field:
             for number, name in self.names.items():
                 if name == value:
                     return int(number)
-        elif isinstance(value, str) and self.names is not None:
-            marks = list(value) if isinstance(self.names, str) else [m for m in value.split("+") if m]
-            if all(mark in self.names for mark in marks):
-                return sum(1 << self.names.index(mark) for mark in set(marks))
         known = "" if self.names is None else f" or one of {self.names!r}"
         raise ValueError(f"{self.name}={value!r}: expected a number{known}")
 
@@ -97,11 +93,99 @@ class Field:
         if isinstance(value, int) and not isinstance(value, bool):
             if isinstance(self.names, dict) and value in self.names:
                 return str(self.names[value])
-            if self.names is not None and not isinstance(self.names, dict):
-                marks = [mark for i, mark in enumerate(self.names) if value >> i & 1]
-                return ("" if isinstance(self.names, str) else "+").join(marks)
             return hex(value) if self.hex else str(int(value))
         return value if isinstance(value, str) else repr(value)
+
+
+class FlagValue(int):
+    """The value of a field of flags: a number that knows what its bits are called, as Scapy's.
+
+    `flags == "SA"`, `flags.S`, `"S" in flags`, `flags & "S"`, `str(flags)`. Raises ValueError for a flag that is none.
+    """
+
+    names: Sequence[str]
+
+    def __new__(cls, value: int, names: Sequence[str]) -> Self:
+        self = super().__new__(cls, value)
+        self.names = names
+        return self
+
+    def __reduce__(self) -> Any:
+        return FlagValue, (int(self), self.names)
+
+    def _other(self, value: Any) -> Any:
+        """Text as the number that it stands for: letters, or names with + between them."""
+        if not isinstance(value, str):
+            return value
+        marks = list(value) if isinstance(self.names, str) else [mark for mark in value.split("+") if mark]
+        if not all(mark in self.names for mark in marks):
+            raise ValueError(f"{value!r} is no flag: expected some of {self.names!r}")
+        return sum(1 << self.names.index(mark) for mark in set(marks))
+
+    def __eq__(self, other: object) -> bool:
+        return int.__eq__(self, self._other(other))
+
+    def __ne__(self, other: object) -> bool:
+        return int.__ne__(self, self._other(other))
+
+    __hash__ = int.__hash__
+
+    def __and__(self, other: int | str) -> "FlagValue":
+        return FlagValue(int(self) & self._other(other), self.names)
+
+    def __or__(self, other: int | str) -> "FlagValue":
+        return FlagValue(int(self) | self._other(other), self.names)
+
+    def __contains__(self, marks: str) -> bool:
+        wanted = self._other(marks)
+        return bool(int(self) & wanted == wanted)
+
+    def __getattr__(self, marks: str) -> bool:
+        if marks.startswith("_"):
+            raise AttributeError(marks)
+        try:
+            return marks in self
+        except ValueError as error:
+            raise AttributeError(str(error)) from None
+
+    def __str__(self) -> str:
+        marks = [mark for i, mark in enumerate(self.names) if int(self) >> i & 1]
+        return ("" if isinstance(self.names, str) else "+").join(marks)
+
+    def __repr__(self) -> str:
+        return f"<Flag {int(self)} ({self})>"
+
+
+class Flags(Field):
+    """A row whose bits have names (`names`: a letter each, or a tuple): kept as a number in `x_bits`, read as a FlagValue."""
+
+    __slots__ = ()
+
+    def named(self, name: str) -> None:
+        """Take the name that the class body gave; the slot holds the plain number."""
+        self.name, self.slot = name, name + "_bits"
+
+    def _number(self, value: Any) -> int:
+        try:
+            return int(FlagValue(0, self.names)._other(value))
+        except (TypeError, ValueError):
+            raise ValueError(f"{self.name}={value!r}: expected a number or one of {self.names!r}") from None
+
+    def text(self, value: Any) -> str:
+        """Return `value` as `show()` prints it."""
+        return str(FlagValue(value, self.names)) if isinstance(value, int) else super().text(value)
+
+    def __get__(self, header: Any, owner: object = None) -> Any:
+        if header is None:
+            return self
+        value = getattr(header, self.slot)
+        return FlagValue(value, self.names) if isinstance(value, int) else value
+
+    def __set__(self, header: Any, value: Any) -> None:
+        setattr(header, self.slot, int(value) if isinstance(value, FlagValue) else value)
+
+    def __delete__(self, header: Any) -> None:
+        delattr(header, self.slot)
 
 
 class Address(Field):
@@ -145,24 +229,29 @@ class Address(Field):
 # The factories say `Any` so that a class body may annotate what a reader of the attribute gets.
 
 
+def _row(fmt: str, default: int | None, fill: str, names: Any, hex: bool) -> Field:
+    kind = Field if names is None or isinstance(names, dict) else Flags
+    return kind(fmt, default, fill, names, hex)
+
+
 def u8(default: int | None = 0, fill: str = "", names: Any = None, hex: bool = False) -> Any:
     """Return a row of one byte."""
-    return Field("B", default, fill, names, hex)
+    return _row("B", default, fill, names, hex)
 
 
 def u16(default: int | None = 0, fill: str = "", names: Any = None, hex: bool = False) -> Any:
     """Return a row of two bytes."""
-    return Field("H", default, fill, names, hex)
+    return _row("H", default, fill, names, hex)
 
 
 def u32(default: int | None = 0, fill: str = "", names: Any = None, hex: bool = False) -> Any:
     """Return a row of four bytes."""
-    return Field("I", default, fill, names, hex)
+    return _row("I", default, fill, names, hex)
 
 
 def bits(width: int, default: int | None = 0, fill: str = "", names: Any = None, hex: bool = False) -> Any:
     """Return a row of `width` bits; neighbours share whole bytes, first row in the highest bits."""
-    row = Field("", default, fill, names, hex)
+    row = _row("", default, fill, names, hex)
     row.bits = width
     return row
 

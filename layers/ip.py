@@ -9,7 +9,7 @@ from typing import Any
 
 from layers.checksum import ones_sum
 from layers.ether import SNAP, Dot1Q, Ether
-from layers.field import Auto, auto, bits, checksum, ip4, u8, u16, var
+from layers.field import Auto, FlagValue, auto, bits, checksum, ip4, u8, u16, var
 from layers.ipopt import OPTIONS
 from layers.packet import Header, Next, Raw, bind
 
@@ -32,7 +32,7 @@ class IP(Header):
     tos: int = u8(Auto(0), hex=True)
     len: int | None = u16(None, fill="20 + len(more) + len(tail)")
     id: int = u16(1)
-    flags: int = bits(3, names=("MF", "DF", "evil"))
+    flags: FlagValue = bits(3, names=("MF", "DF", "evil"))
     frag: int = bits(13)
     ttl: int = u8(Auto(64))
     proto: int = u8(Auto(0), names=PROTOS)

@@ -7,7 +7,7 @@ Every field name is also known to `Header` itself, as a descriptor that finds th
 from typing import Any
 
 from layers.codegen import install
-from layers.field import Address, Field
+from layers.field import Field
 
 REGISTRY: dict[str, Any] = {}  # every header class by its name
 
@@ -23,7 +23,7 @@ class HeaderType(type):
             if key not in table:
                 slots.append(row.slot)
             table[key] = row
-            if not isinstance(row, Address):
+            if row.slot == key:
                 del body[key]
         body["__slots__"] = tuple(slots)
         body["table"] = list(table.values())

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from struct import Struct, error, unpack
 from typing import Any
 
-from layers.field import Codec, bits, checksum, u16, u32, var
+from layers.field import Codec, FlagValue, bits, checksum, u16, u32, var
 from layers.ip import IP, IPerror
 from layers.ip6 import IPerror6, IPv6
 from layers.packet import Header, bind
@@ -171,7 +171,7 @@ class TCP(Header):
     ack: int = u32()
     dataofs: int | None = bits(4, None, fill="5 + len(more) // 4")
     reserved: int = bits(3)
-    flags: int = bits(9, 2, names=FLAGS)
+    flags: FlagValue = bits(9, 2, names=FLAGS)
     window: int = u16(8192)
     chksum: int | None = checksum(upper_sum(6))
     urgptr: int = u16()
@@ -179,10 +179,9 @@ class TCP(Header):
     offload = (6, 16)
 
     def _summary(self, lower: Any) -> str:
-        flags = self.table[6].text(self.flags)
         if lower is not None and hasattr(lower, "src"):
-            return f"TCP {lower.src}:{self.sport} > {lower.dst}:{self.dport} {flags}"
-        return f"TCP {self.sport} > {self.dport} {flags}"
+            return f"TCP {lower.src}:{self.sport} > {lower.dst}:{self.dport} {self.flags}"
+        return f"TCP {self.sport} > {self.dport} {self.flags}"
 
 
 class TCPerror(TCP):

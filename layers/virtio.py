@@ -7,7 +7,7 @@ It carries partial checksums and segmentation across the device; `upper.partial`
 from struct import Struct
 
 from layers.ether import Ether
-from layers.field import u8, u16
+from layers.field import FlagValue, u8, u16
 from layers.packet import Header, Next
 
 VNET_HDR = Struct("<BBHHHH")  # flags, gso_type, hdr_len, gso_size, csum_start, csum_offset
@@ -31,7 +31,7 @@ class virtio_net_hdr(Header):
 
     order = "<"
     short = "vnet-short"
-    flags: int = u8(names=("NEEDS_CSUM", "DATA_VALID"))
+    flags: FlagValue = u8(names=("NEEDS_CSUM", "DATA_VALID"))
     gso_type: int = u8(names=GSO_TYPES)
     hdr_len: int = u16()
     gso_size: int = u16()

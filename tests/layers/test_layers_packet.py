@@ -137,6 +137,27 @@ def test_names_of_values_may_be_written() -> None:
         TCP(flags="X")
 
 
+def test_flags_are_numbers_that_know_the_letters_of_their_bits_as_scapys() -> None:
+    packet = IP(bytes(IP(flags="DF") / TCP(flags="SA")))
+    flags = packet[TCP].flags
+    assert [flags == it for it in ("SA", "AS", 0x12, "S", "")] == [True, True, True, False, False]
+    assert [flags.S, flags.SA, flags.F, "S" in flags, "F" in flags] == [True, True, False, True, False]
+    assert [flags & "S", flags & "F", flags & 2, flags | "P"] == [2, 0, 2, "PSA"]
+    assert (str(flags), repr(flags), f"{flags:d}", {flags: 1}[0x12]) == ("SA", "<Flag 18 (SA)>", "18", 1)
+    assert (packet.flags, packet.flags.DF, packet.flags.MF, str(IP(flags=3).flags)) == ("DF", True, False, "MF+DF")
+    assert pickle.loads(pickle.dumps(flags)) == "SA"
+    with pytest.raises(ValueError, match="'X' is no flag"):
+        assert flags == "X"
+    with pytest.raises(AttributeError, match="'X' is no flag"):
+        assert flags.X
+    packet[TCP].flags = TCP(flags="R").flags
+    packet[TCP].flags |= "A"
+    assert type(packet[TCP].flags_bits) is int
+    assert IP(bytes(packet))[TCP].flags == "RA"
+    del packet[TCP].flags
+    assert IP(bytes(packet))[TCP].flags == "S"
+
+
 @pytest.mark.parametrize(
     ("packet", "word"), [(TCP(sport=70000), "sport"), (IP(ttl=-1), "ttl"), (UDP(sport="x"), "sport")]
 )

@@ -11,6 +11,7 @@ from operator import truediv
 from typing import Any
 
 from labstack.scenario.play.pattern import read
+from layers.field import FlagValue
 
 SHORT = 48  # bytes that are written out
 UNSAID = frozenset(
@@ -84,6 +85,8 @@ def _layer(kind: str, fields: Fields, names: Mapping[str, str]) -> str:
 def _value(value: Any, names: Mapping[str, str]) -> str:
     if isinstance(value, str):
         return names.get(value, repr(value))
+    if isinstance(value, FlagValue):
+        return repr(str(value) or 0)
     if isinstance(value, list) and value and hasattr(value[0], "given"):
         return f"[{', '.join([_layer(type(it).__name__, it.given(), names) for it in value])}]"
     return written(value) if isinstance(value, bytes) else repr(value)
