@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Frames in words, one line each: 'SYN seq=0 mss=1460', 'ARP who-has 10.0.0.2 tell 10.0.0.1', 'ICMP echo request'.
 
-A Reader reads the frames of a run in order, so that sequence numbers are told relative to their SYN, and so that a
-retransmission is called one because its bytes were really sent before. Whatever is not known is told as the layers
-summarise it; no bytes make a Reader raise.
+A Reader reads the frames of a run in order, so that sequence numbers are told relative to the SYN that opened the
+connection, and so that a retransmission is called one because its bytes were really sent before (`numbers.py`).
+Whatever is not known is told as the layers summarise it; no bytes make a Reader raise.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from labstack.core.event import Rx
 from labstack.core.frame import Frame
 from labstack.core.record import Record
+from labstack.lab.numbers import Numbers
 from layers import IP, Ether, IPv6
 
 FLAGS = (
@@ -60,21 +61,24 @@ class Seen(NamedTuple):
 
 
 class Reader:
-    """Reads frames in the order in which they were sent; keeps what relative numbers need."""
+    """Reads frames in the order in which they were sent."""
 
     def __init__(self) -> None:
-        self.first: dict[tuple[str, int, str, int], int] = {}
-        self.times: dict[tuple[Any, ...], int] = {}
+        self.numbers = Numbers()
+        self.known: dict[Frame, Seen] = {}
 
     def read(self, frame: Frame) -> Seen:
         """The words for a frame that is being sent, super-segments whole."""
-        return self._read(frame, True)
+        seen, again = self._read(frame, True)
+        self.known[frame] = seen
+        return Seen(seen.label + again, "badtcp" if again and seen.style != "rst" else seen.style)
 
     def look(self, frame: Frame) -> Seen:
         """The words for a frame that arrives: it was read when it was sent, so it is no retransmission now."""
-        return self._read(frame, False)
+        return self.known.get(frame) or self._read(frame, False)[0]
 
-    def _read(self, frame: Frame, sent: bool) -> Seen:
+    def _read(self, frame: Frame, sent: bool) -> tuple[Seen, str]:
+        """The words, and ' rtx #2' when some of its sequence space was sent twice before."""
         raw = b"".join((frame.head[frame.start :], *frame.body))
         if frame.net:
             packet: Any = Ether(raw)
@@ -90,36 +94,23 @@ class Reader:
             if name == "TCP":
                 return self._tcp(net, layer, max(left, 0), frame.gso, sent)
             if told := _tell(name, layer):
-                return told
-        return Seen(packet.summary(), "other")
+                return told, ""
+        return Seen(packet.summary(), "other"), ""
 
-    def _tcp(self, net: Any, tcp: Any, size: int, gso: int | None, sent: bool) -> Seen:
-        flow = (net.src, tcp.sport, net.dst, tcp.dport)
-        back = (net.dst, tcp.dport, net.src, tcp.sport)
+    def _tcp(self, net: Any, tcp: Any, size: int, gso: int | None, sent: bool) -> tuple[Seen, str]:
         flags = int(tcp.flags)
-        if flags & SYN:
-            self.first[flow] = tcp.seq
-        seq = (tcp.seq - self.first.setdefault(flow, tcp.seq)) & 0xFFFFFFFF
+        it = self.numbers.count((net.src, tcp.sport, net.dst, tcp.dport), tcp, size, sent)
         words = [",".join(name for bit, name in FLAGS if flags & bit) or "(no flags)"]
-        if size or flags & (SYN | FIN | RST):
-            words.append(f"seq={seq}:{seq + size}" if size else f"seq={seq}")
-        if flags & ACK:
-            words.append(f"ack={(tcp.ack - self.first.setdefault(back, (tcp.ack - 1) & 0xFFFFFFFF)) & 0xFFFFFFFF}")
+        if size or flags & (SYN | FIN | RST) or not it.usual:
+            words.append(f"seq={it.seq}:{it.seq + size}" if size else f"seq={it.seq}")
+        words += [f"ack={it.ack}"] * bool(flags & ACK)
         words += [f"len={size}"] * bool(size) + [f"({-(-size // (gso or 1))} segments)"] * bool(gso)
-        words += ["win=0"] * (not tcp.window and not flags & RST) + [f"urg={tcp.urgptr}"] * bool(flags & URG)
+        words += [f"win={it.window}"] * (it.opens or (not it.window and not flags & RST))
+        words += [f"urg={tcp.urgptr}"] * bool(flags & URG)
         words += ["CE"] * ((net.tos if isinstance(net, IP) else net.tc) & 3 == CE)
-        words += _options(tcp, flags, self.first.get(back, 0))
-        again = self._again((*flow, tcp.seq), flags, size) if sent else ""
-        style = "rst" if flags & RST else "badtcp" if again else "syn" if flags & (SYN | FIN) else "tcp"
-        return Seen(" ".join(words) + again, style)
-
-    def _again(self, key: tuple[Any, ...], flags: int, size: int) -> str:
-        """' rtx #2' when this sequence space was sent twice before."""
-        if not size and not flags & (SYN | FIN):
-            return ""
-        key = (*key, bool(size), flags & (SYN | FIN))
-        self.times[key] = self.times.get(key, -1) + 1
-        return f" rtx #{self.times[key]}" if self.times[key] else ""
+        words += _options(tcp, flags, it.origin)
+        style = "rst" if flags & RST else "syn" if flags & (SYN | FIN) else "tcp"
+        return Seen(" ".join(words), style), f" rtx #{it.times}" if it.times else ""
 
 
 class Told(NamedTuple):
