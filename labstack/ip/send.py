@@ -49,25 +49,23 @@ def send(
     length = len(head)
     for piece in body:
         length += len(piece)
-    family = path.family
+    family, dev = path.family, path.dev
     hlen = family.header
-    if (length + hlen > path.mtu and gso is None) or length + hlen > 65_535:
-        raise StackError(
-            errno.EMSGSIZE, f"{length} bytes make a packet of {length + hlen}, and the path takes {path.mtu}"
-        )
+    total = length + hlen
+    if (total > path.mtu and gso is None) or total > 65_535:
+        raise StackError(errno.EMSGSIZE, f"{length} bytes make a packet of {total}, and the path takes {path.mtu}")
     ttl = ttl or env.config[family.hop_limit]
     if family is V4:
         ident, flags = (0, 0x4000) if df else (_ident(env, net, path), 0)
-        total = length + 20
         csum = -(path.sum + 0x4500 + tos + total + ident + flags + (ttl << 8) + proto) % 0xFFFF
         packet = _IPV4.pack(0x45, tos, total, ident, flags, ttl, proto, csum, path.src, path.dst) + head
     else:
         packet = _IPV6.pack(0x60000000 | tos << 20, length, proto, ttl, path.src, path.dst) + head
     env.count[family.out_requests] += 1
-    if path.dev == LOOPBACK:
+    if dev == LOOPBACK:
         net.loop.append(Frame(packet, body, gso, (hlen, csum_at) if csum_at is not None else None, 0, 0, True))
         return True
-    iface = net.ifaces[path.dev]
+    iface = net.ifaces[dev]
     entry = neighbour.resolve(env, iface, path.nexthop, path.src) if not path.group else _group_header(iface, path)
     link = entry if entry is not None else _HOLE + iface.mac + family.ethertype.to_bytes(2, "big")
     at = len(link)
@@ -75,7 +73,7 @@ def send(
     if entry is None:
         neighbour.wait(env, iface, path.nexthop, frame)
         return True
-    return ether.leave(env, path.dev, frame)
+    return ether.leave(env, dev, frame)
 
 
 def _group_header(iface: Iface, path: Path) -> bytes:

@@ -208,10 +208,14 @@ def _emit(
     if conn.keys and (secret := agreed.signs(conn)):
         head = md5.signed(secret, conn.local, conn.remote, head, pieces)
     gso = snd.fits if size > snd.fits and not whole else None
-    end = seq + size + (flags >> 1 & 1) + (flags & 1)
-    if end > snd.nxt or end == seq or conn.half is not None:  # RFC 4022: not what is only sent again
+    if seq >= snd.nxt or _adds(conn, seq, size + (flags >> 1 & 1) + (flags & 1)):
         env.count["TcpOutSegs"] += -(-size // gso) if gso else 1
     return send_ip(env, net, path, PROTO, head, pieces, gso=gso, csum_at=CSUM_AT, ttl=conn.ttl, tos=tos, df=conn.df)
+
+
+def _adds(conn: Conn, seq: int, length: int) -> bool:
+    """Is this more than something that is only sent again (RFC 4022)?"""
+    return not length or seq + length > conn.snd.nxt or conn.half is not None
 
 
 def refuse(env: Env, net: Net, seg: Segment) -> None:

@@ -93,10 +93,10 @@ def check(snd: Snd) -> None:
 
 def pacing(env: Env, conn: Conn) -> int:
     """The pacing rate, bytes/s."""
-    snd, cc = conn.snd, conn.snd.cc
+    snd, cc, most = conn.snd, conn.snd.cc, conn.user.pacing
     percents = env.config["net.ipv4.tcp_pacing_ss_ratio"], env.config["net.ipv4.tcp_pacing_ca_ratio"]
     rate = cc.pacing or pace.rate(snd.mss, cc.cwnd, cc.ssthresh, snd.flight.out, snd.rtt.srtt, percents)
-    return min(rate, conn.user.pacing) if conn.user.pacing else rate
+    return most if 0 < most < rate else rate
 
 
 def update(env: Env, conn: Conn) -> None:

@@ -262,25 +262,28 @@ def ack_seq(snd: Snd) -> int:
 
 def sent(env: Env, conn: Conn, span: Span) -> None:
     """The span has left: remember it, and set the timer."""
-    snd, (_, size, _, again, _) = conn.snd, span
+    snd, new = conn.snd, span[3] == NEW
     tail = snd.loss.tail
-    if again == NEW:
+    if new:
         _sent_new(env, conn, span)
     else:
         _sent_again(env, conn, span, tail)
     if tail:
-        tlp.sent(env, conn, again != NEW)
-    if snd.cc.paced or conn.user.pacing or conn.fq:
-        went = conn.tally.data_segs_out
+        tlp.sent(env, conn, not new)
+    if snd.cc.paced or conn.fq or conn.user.pacing:
+        size, went = span[1], conn.tally.data_segs_out
         snd.departs = pace.next_departure(snd.departs, env.now, size, snd.pacing, went)
 
 
 def _sent_new(env: Env, conn: Conn, span: Span) -> None:
     snd, loss, flight = conn.snd, conn.snd.loss, conn.snd.flight
     seq, size, flags, _, whole = span
-    end, first, syn = seq + size + (flags >> 1 & 1) + (flags & 1), not flight.queue, flags & SYN
+    end, first, syn = seq + size, not flight.queue, flags & SYN
+    if flags & (SYN | FIN):
+        end += 1
     note = delivery.sent(snd.delivery, env.now, loss.delivered, flight.out)
     if syn:
+        snd.syn = False
         if size:
             # Fast Open's data is a segment of its own, which can go again without the SYN
             push(flight, seq, seq + 1, SYN, snd.fits, env.now, note)
@@ -294,7 +297,7 @@ def _sent_new(env: Env, conn: Conn, span: Span) -> None:
         persist.stop(env, conn)
         if size:
             snd.cc.transmit(rate.moment(env, snd), env.now - snd.sent_at, snd.delivery.app_limited > 0)
-    snd.nxt, snd.syn = end, False
+    snd.nxt = end
     if size or not syn:
         env.count["TcpExtTCPOrigDataSent"] += segs
     if size:

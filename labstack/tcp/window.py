@@ -92,21 +92,21 @@ def choose(env: Env, rcv: Rcv) -> int:
     """The window that we should like to offer now, bytes (__tcp_select_window): nothing rather than a silly one."""
     free, whole, shift = (rcv.limit - rcv.alloc) * rcv.ratio >> 8, rcv.limit * rcv.ratio >> 8, rcv.shift
     most = rcv.clamp if rcv.clamp < whole else whole
-    mss = rcv.seen if rcv.seen < most else most
     if free < most >> 1:
         rcv.quick = 0
         if env.pressed:
             rcv.ssthresh = min(rcv.ssthresh, 4 * rcv.mss)
         free = free >> shift << shift
-        if free < whole >> 4 or free < mss:
+        if free < whole >> 4 or free < rcv.seen:
             return 0
+    if shift:
+        if free > rcv.ssthresh:
+            free = rcv.ssthresh
+        return -(-free >> shift) << shift  # up to the next number that can be said with this scale
+    mss, offered = min(rcv.seen, most), rcv.edge - rcv.acked
     if free > rcv.ssthresh:
         free = rcv.ssthresh
-        if free < mss:
-            mss = free  # or else nothing is ever offered
-    if shift:
-        return -(-free >> shift) << shift  # up to the next number that can be said with this scale
-    offered = rcv.edge - rcv.acked
+        mss = min(mss, free)  # or else nothing is ever offered
     if offered <= free - mss or offered > free:
         return free - free % mss if mss else 0
     return free if mss == most and free > offered + (most >> 1) else offered
@@ -122,19 +122,20 @@ def advertise(env: Env, conn: Conn, syn: bool = False) -> int:
     if rcv.starved:
         rcv.edge = rcv.nxt
         return 0
-    left, wanted = rcv.edge - rcv.nxt, choose(env, rcv)
+    wanted, edge, shift = choose(env, rcv), rcv.edge, rcv.shift
+    left = edge - rcv.nxt
     if wanted < left:
-        if not (rcv.shift and env.config["net.ipv4.tcp_shrink_window"]):
+        if not (shift and env.config["net.ipv4.tcp_shrink_window"]):
             if not wanted:
                 env.count["TcpExtTCPWantZeroWindowAdv"] += 1
-            wanted = -(-left >> rcv.shift) << rcv.shift
+            wanted = -(-left >> shift) << shift
         elif rcv.islands:  # what has come stays inside: the gap before it must be filled, or its memory is lost
-            wanted = max(wanted, -(rcv.nxt - rcv.islands[-1][1] >> rcv.shift) << rcv.shift)
-    before, rcv.edge = rcv.edge - rcv.acked, rcv.nxt + wanted
-    most = MAX_UNSCALED << rcv.shift
-    if not rcv.shift and env.config["net.ipv4.tcp_workaround_signed_windows"]:
-        most = MAX_SIGNED
-    told = (wanted if wanted < most else most) >> rcv.shift
+            wanted = max(wanted, -(rcv.nxt - rcv.islands[-1][1] >> shift) << shift)
+    rcv.edge = rcv.nxt + wanted
+    told, before = wanted >> shift, edge - rcv.acked
+    if told > MAX_SIGNED:
+        signed = not shift and env.config["net.ipv4.tcp_workaround_signed_windows"]
+        told = MAX_SIGNED if signed else min(told, MAX_UNSCALED)
     if not (told and before):
         _opens_or_closes(env, before, told)
     return told
