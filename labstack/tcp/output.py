@@ -92,7 +92,7 @@ def synack(env: Env, net: Net, conn: Conn) -> None:
 def _send(env: Env, net: Net, conn: Conn) -> bool:
     """Put on the wire what `send` allows. True if there may be more."""
     snd, rcv = conn.snd, conn.rcv
-    before, left = snd.nxt, False
+    before, left, wnd = snd.nxt, False, 0
     snd.fits = snd.mss - agreed.told(conn) if rcv.recent or rcv.twice is not None else snd.mss
     if before < snd.out.end and not snd.syn:
         rate.update(env, conn)
@@ -100,9 +100,14 @@ def _send(env: Env, net: Net, conn: Conn) -> bool:
         span = send.poll(env, conn)
         if span is None:
             break
-        if not _transmit(env, net, conn, span):
+        syn = span[2] & SYN != 0
+        if not wnd or rcv.alloc or syn:
+            wnd = window.advertise(env, conn, syn)
+        if not _transmit(env, net, conn, span, wnd):
             refused.not_sent(env, conn, span)
             break
+        if syn or not rcv.shift:
+            wnd = 0  # else the next segment tells the same, if nothing waits for the application
     else:
         left = True
     if conn.state in SENDING:
@@ -128,13 +133,12 @@ def _watch(env: Env, conn: Conn, progress: bool) -> None:
         tally.watch(it, kind, env.now)
 
 
-def _transmit(env: Env, net: Net, conn: Conn, span: send.Span) -> bool:
+def _transmit(env: Env, net: Net, conn: Conn, span: send.Span, wnd: int) -> bool:
     """A piece of sequence space, in as many frames as it takes; each is a segment, or a super-segment of the path.
     False if the device took nothing."""
     seq, size, flags, _, whole = span
     if flags & SYN and conn.state != SYN_SENT:
         flags |= ACK
-    wnd = window.advertise(env, conn, flags & SYN != 0)
     snd = conn.snd
     most = snd.fits if not whole else size
     if size > most:

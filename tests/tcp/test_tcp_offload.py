@@ -6,8 +6,17 @@ from collections.abc import Callable
 import pytest
 from tcp_script import Script, pattern, verify
 
+from labstack.bench.sim import connected, pump
+from labstack.core.config import MS
+from labstack.core.env import Env
 from labstack.core.event import Rx
 from labstack.core.frame import Frame
+from labstack.ip.net import Net
+from labstack.sim.wire import Delay, Loss
+from labstack.tcp import output, window
+from labstack.tcp.conn import Conn
+from labstack.tcp.segment import SYN
+from labstack.tcp.send import Span
 
 Tcp = Callable[..., Script]
 BOTH = pytest.mark.parametrize("family", [4, 6])
@@ -96,3 +105,24 @@ def test_the_mtu_shrinks_under_a_connection(tcp: Tcp) -> None:
     s.tx(size=560)
     assert [seg.size for seg in s.burst()] == [560] * 4 + [200]
     assert s.faults == []
+
+
+@pytest.mark.parametrize("gso", [0, 65_535])
+def test_segments_that_leave_together_tell_the_window_that_each_would_tell(
+    monkeypatch: pytest.MonkeyPatch, gso: int
+) -> None:
+    """RFC 9293 §3.8.6.2.2: it is reckoned once for all of them, and once more gives the same and changes nothing."""
+    real, spans = output._transmit, list[bool]()
+
+    def transmit(env: Env, net: Net, conn: Conn, span: Span, wnd: int) -> bool:
+        other, twin, syn = env.clone(), conn.clone(), span[2] & SYN != 0
+        assert (window.advertise(other, twin, syn), twin.rcv, other.count) == (wnd, conn.rcv, env.count)
+        spans.append(syn)
+        return real(env, net, conn, span, wnd)
+
+    monkeypatch.setattr(output, "_transmit", transmit)
+    (bulk,) = connected(Loss(Delay(MS), 0.01), gso=gso)
+    bulk.world.now_call("h2", "send", bulk.server, pattern(0, 50_000))  # the sender has something to read, too
+    pump(bulk, 1 << 20, bulk.world)
+    assert True in spans
+    assert spans.count(False) > 20
