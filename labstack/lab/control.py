@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from labstack.lab.errors import LabError
+from labstack.lab.tables import span
 from labstack.lab.units import nanoseconds
 from labstack.lab.view import Line, Span, View
 from labstack.sim import wire
@@ -60,8 +61,9 @@ class WireControl(View):
 
         If match raises, the rule switches itself off, and the verb that let it happen says so.
         """
-        if not callable(match):
-            raise LabError("drop: expected a function of a packet, as in lab.wire.drop(lambda pkt: TCP in pkt)")
+        if not callable(match) or isinstance(match, type):
+            kind = getattr(match, "__name__", "TCP")
+            raise LabError(f"drop: expected a function of a packet, as in lab.wire.drop(lambda pkt: {kind} in pkt)")
         lost = wire.Lost("drop rule")
         return self._each(only, lambda old: wire.Rule(old, lambda raw: match(Ether(raw)), lost, count))
 
@@ -80,9 +82,31 @@ class WireControl(View):
 
     def lines(self, width: int) -> Iterable[Line]:
         for (name, _), there in self.history.world.net.wires.items():
-            yield [Span(f"{name:<8} ", "host"), Span(str(there))]
+            yield [Span(f"{name}: ", "host"), Span(words(there))]
         for fault in faults(self.history.world):
             yield [Span(fault, "bad")]
+
+
+# what each wire does, in words; one that is not here says its name
+SAYS: dict[type, Callable[[Any], str]] = {
+    wire.Delay: lambda it: f"delay {span(it.ns)}" + (f" and up to {span(it.jitter)} more" if it.jitter else ""),
+    wire.Rate: lambda it: f"rate {it.bits} bit/s, queue {it.queue}",
+    wire.Mark: lambda it: f"rate {it.bits} bit/s, queue {it.queue}, mark above {it.above}",
+    wire.Police: lambda it: f"police {it.bits} bit/s, burst {it.burst}",
+    wire.Loss: lambda it: f"loss {it.chance * 100:g} %",
+    wire.Exactly: lambda it: f"lose {', '.join(f'#{n}' for n in it.which)} ({it.seen} seen)",
+    wire.Rule: lambda it: f"{getattr(it.then, 'why', 'rule')} ({f'{it.left} left' if it.left >= 0 else 'always'})",
+    wire.Duplicate: lambda it: f"duplicate {it.chance * 100:g} %",
+    wire.Reorder: lambda it: f"reorder {it.chance * 100:g} % by {span(it.by)}",
+    wire.Corrupt: lambda it: f"corrupt {it.chance * 100:g} %",
+}
+
+
+def words(there: wire.Wire) -> str:
+    """What a wire does, and those in it, the innermost first: 'delay 10ms; drop rule (1 left)'."""
+    inner = getattr(there, "inner", None)
+    say = SAYS.get(type(there), lambda it: type(it).__name__.lower())
+    return (f"{words(inner)}; " if inner is not None else "") + say(there)
 
 
 def faults(world: Any) -> list[str]:

@@ -24,11 +24,11 @@ from labstack.lab.packets import aim, raw_frame
 from labstack.lab.places import Difference, Place
 from labstack.lab.quiet import quiet
 from labstack.lab.record import recorded
-from labstack.lab.view import Line, Span, View
+from labstack.lab.view import Line, Span, View, ms
 from labstack.lab.why import Why
 from labstack.lab.words import Script
 from labstack.sim.history import History
-from labstack.sim.world import UnendingError
+from labstack.sim.world import TICK, UnendingError
 from labstack.stack.rules import RULES
 
 FIRST_SOCK = 101  # numbers of the sockets that the lab makes
@@ -135,8 +135,8 @@ class Lab(View):
         try:
             made = [] if until is quiet and quiet(self.history.world) else self.history.run(until, MOST)
             return self._seen(made, "nothing is under way; `step` or `advance 60s` let the timers run that are armed")
-        except UnendingError as error:
-            raise LabError(f"no end in sight ({error}); try: advance 1s") from None
+        except UnendingError:
+            raise LabError(f"no end in sight: {MOST} events, and it is {ms(self.now)} ms; try: advance 1s") from None
 
     cont = run
 
@@ -148,13 +148,16 @@ class Lab(View):
         """Run until a condition holds after an event.
 
         condition: a Python expression over lab, the hosts' names, `ev` (the last Record) and `names`; or a function
-        Raises LabError if the condition raises, or if nothing is left to happen before it holds.
+        Raises LabError if the condition raises (at once, if it cannot be evaluated now), or if nothing is left to
+        happen before it holds. Where nothing is under way and it holds already, time does not go on.
         """
         holds = self._condition(condition, names or {})
+        if holds() and quiet(self.history.world):
+            return self._seen([], "it holds already, and nothing is under way")
         try:
             made = self.history.run(lambda world: holds(), MOST)
-        except UnendingError as error:
-            raise LabError(f"it never held ({error})") from None
+        except UnendingError:
+            raise LabError(f"it never held in {MOST} events, and it is {ms(self.now)} ms: {condition}") from None
         held = holds()
         if not held:
             raise LabError(f"nothing is left to happen, and this does not hold: {condition}")
@@ -170,7 +173,7 @@ class Lab(View):
             raise LabError(f"{condition!r} is not an expression: {error.msg}") from None
 
         def holds() -> Any:
-            ev = self.records[-1] if self.records else None
+            ev = self.records[-1] if self.records else Record(0, self.now, "", TICK)
             try:
                 return eval(code, {**names, **{h.name: h for h in self.hosts}, "lab": self, "ev": ev})
             except Exception as error:

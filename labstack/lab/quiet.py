@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """When a world is quiet: nothing is on the wire or about to be called, and every armed timer only keeps house.
 
-Ageing neighbours and TIME-WAIT keep house, and so does a sender whose window probe found the window still closed: it
-waits for somebody to read. A retransmission, a first probe, a delayed ACK or an unanswered question is something under
-way. So `continue` stops where an exchange ends, and not a minute of timers later.
+Ageing neighbours, learnt MTUs of paths and TIME-WAIT keep house, and so do a connection that will send a keep-alive
+some day, and a sender whose window probe found the window still closed: it waits for somebody to read. A
+retransmission, a first probe, a delayed ACK or an unanswered question is something under way. So `continue` stops where
+an exchange ends, and not a minute of timers later.
 """
 
 from typing import Any
 
-from labstack.core.kinds import NEIGHBOUR, TCP_PERSIST, TCP_TIMEWAIT
+from labstack.core.kinds import NEIGHBOUR, PMTU, TCP_KEEPALIVE, TCP_PERSIST, TCP_TIMEWAIT
 from labstack.link.iface import INCOMPLETE, PROBE
 
 
@@ -29,4 +30,6 @@ def _idle(host: Any, key: tuple[Any, ...]) -> bool:
         return host.net.ifaces[key[1]].neigh.table[key[2]].state not in (INCOMPLETE, PROBE)
     if key[0] == TCP_PERSIST:
         return bool(host.conns[key[1]].snd.probes)
-    return bool(key[0] == TCP_TIMEWAIT)
+    if key[0] == TCP_KEEPALIVE:
+        return not host.conns[key[1]].snd.unanswered
+    return key[0] in (TCP_TIMEWAIT, PMTU)

@@ -81,7 +81,9 @@ def _control(it: Figures) -> list[str]:
         return [f"bbr:(bw:{bw}bps,mrtt:{own['bbr_min_rtt'] / 1000:g},{gains})"]
     if own.get("dctcp_enabled"):
         return [f"dctcp:({','.join(name + ':' + str(own['dctcp_' + name]) for name in DCTCP)})"]
-    return ["dctcp:fallback_mode"] if own else []
+    if "dctcp_enabled" in own:
+        return ["dctcp:fallback_mode"]
+    return [f"{it['cc']}:({','.join(f'{name}:{value}' for name, value in own.items())})"] if own else []
 
 
 def _send(it: Figures) -> list[str]:

@@ -85,7 +85,7 @@ def _accurate(it: Accurate) -> dict[str, int]:
 def of_controller(conn: Conn) -> dict[str, int]:
     """The fields of TCP_CC_INFO, by name; {} if the controller has none."""
     found = conn.snd.cc.info()
-    if conn.snd.cc.ecn:
+    if "dctcp_ce_state" in found:
         found["dctcp_ce_state"] = int(bool(conn.ecn & MARKED))
     return found
 

@@ -66,6 +66,8 @@ def test_controllers_tell_their_own() -> None:
     dctcp = {"dctcp_enabled": 1, "dctcp_ce_state": 1, "dctcp_alpha": 512, "dctcp_ab_ecn": 3, "dctcp_ab_tot": 9}
     assert ss.words(figures(control=dctcp))[-1] == "dctcp:(ce_state:1,alpha:512,ab_ecn:3,ab_tot:9)"
     assert ss.words(figures(control={"dctcp_enabled": 0}))[-1] == "dctcp:fallback_mode"
+    own = figures(cc="gentle", control={"gentle_least": 5, "gentle_rounds": 7})
+    assert ss.words(own)[-1] == "gentle:(gentle_least:5,gentle_rounds:7)"
 
 
 def test_a_table_of_a_lab_fits_80_columns() -> None:
