@@ -7,6 +7,7 @@ and `understood` translate. What Linux has and we do not offer yet has one value
 """
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from labstack.core.errors import StackError
@@ -311,12 +312,20 @@ def unknown(name: str) -> str:
     parts = parts_of(name)
     if parts:
         return f"the sysctl {name!r} is {len(parts)}: {', '.join(parts)}"
-    return f"no sysctl {name!r}; see labstack.core.config.SYSCTLS"
+    lines = dict.fromkeys(map(line, SYSCTLS))
+    near = get_close_matches(name, lines, 1, 0.5) or [it for it in lines if name in it]
+    return f"no sysctl {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def line(name: str) -> str:
+    """The line of /proc/sys that an entry is (a part of)."""
+    stem, _, part = name.rpartition(".")
+    return stem if part in ("min", "default", "max") and f"{stem}.max" in SYSCTLS else name
 
 
 def parts_of(name: str) -> tuple[str, ...]:
     """The entries that are one line of /proc/sys: (name,) itself, or its .min, .default, .max; () if unknown."""
-    return (name,) if name in SYSCTLS else tuple(it for it in SYSCTLS if it.rpartition(".")[0] == name)
+    return (name,) if name in SYSCTLS else tuple(it for it in SYSCTLS if line(it) == name)
 
 
 def spoken(config: Mapping[str, int], name: str) -> str:
@@ -331,8 +340,11 @@ def _said(entry: Sysctl, value: int) -> str:
     return entry.spelling.say(value) if entry.spelling else entry.words[value] if entry.words else str(value)
 
 
-def understood(name: str, text: str) -> dict[str, int]:
-    """The changes for `replace` that a line written to /proc/sys means. Raises StackError EINVAL with a sentence."""
+def understood(name: str, text: str | int) -> dict[str, int]:
+    """The changes for `replace` that a line written to /proc/sys means, or a number. Raises StackError EINVAL with a
+    sentence."""
+    if not isinstance(text, str):
+        return _checked({name: text})
     parts = parts_of(name)
     said = [text.strip()] if len(parts) == 1 and SYSCTLS[parts[0]].spelling else text.split()
     if not parts:

@@ -8,10 +8,13 @@ place.
 from collections.abc import Iterable
 from typing import Any
 
+from labstack.core.config import spoken, understood
+from labstack.core.errors import StackError
 from labstack.core.event import Call
 from labstack.lab import tables
+from labstack.lab.errors import LabError
 from labstack.lab.handles import Connection, Listener, Ping, Udp
-from labstack.lab.units import known, port, whole
+from labstack.lab.units import known, port, text, whole
 from labstack.lab.view import Line, Span, View
 from labstack.stack import status
 
@@ -52,9 +55,19 @@ class Host(View):
         """A UDP socket at lport (0: any)."""
         return Udp(self, self._make("udp", port(lport, 0), b""))
 
-    def sysctl(self, name: str, value: int) -> None:
-        """Change a sysctl of this host, such as net.ipv4.tcp_delack_min."""
-        self.now("sysctl", name, value)
+    def sysctl(self, name: str, value: int | str | None = None) -> str:
+        """A sysctl as Linux prints it: '1', 'cubic', '4096 131072 6291456'; looking is no event.
+
+        value: what it is from now on, as Linux takes it, or as a number. Raises LabError with nothing done.
+        """
+        name = text(name, "the name of a sysctl")
+        try:
+            if value is not None:
+                understood(name, value)
+                self.now("sysctl", name, value)
+            return spoken(self.stack.env.config, name)
+        except StackError as error:
+            raise LabError(error.strerror) from None
 
     def sockets(self) -> list[dict[str, Any]]:
         """The status of every socket, as `ss` knows it."""

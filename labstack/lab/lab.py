@@ -234,6 +234,14 @@ class Lab(View):
         """What is armed, and when it is due."""
         return tables.timers(self._some(host), self.now)
 
+    def sysctl(self, words: str = "", host: str | Host = "") -> View:
+        """Settings whose name contains a word, as `sysctl -a` prints them; or set one: 'net.ipv4.tcp_sack=0', on a host
+        or on all."""
+        name, equal, value = (it.strip() for it in units.text(words, "a sysctl").partition("="))
+        for it in self._some(host) if equal else ():
+            it.sysctl(name, value)
+        return tables.sysctls(self._some(host), name)
+
     @property
     def names(self) -> tuple[str, ...]:
         """The rails of a ladder: every host that is on the wire now, or was."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import Any
 
-from labstack.core import kinds
+from labstack.core import config, kinds
 from labstack.ip.family import parse_addr, text
 from labstack.lab import ss
 from labstack.lab.view import Line, Lines, Span, table
@@ -111,6 +111,17 @@ def _armed(host: Any) -> Iterable[tuple[Any, int]]:
 def _whose(key: tuple[Any, ...]) -> str:
     last = key[-1]
     return text(last) if isinstance(last, bytes) else f"socket {last}"
+
+
+def sysctls(hosts: Sequence[Any], pattern: str) -> Lines:
+    """The settings whose name is `pattern`, or else contains it, as `sysctl -a` prints them."""
+    names = list(dict.fromkeys(map(config.line, config.SYSCTLS)))
+    wanted = [pattern] if config.parts_of(pattern) else [name for name in names if pattern in name]
+    lines = [
+        [Span(f"{host.name:<4} ", "host"), Span(f"{name} = {config.spoken(host.stack.env.config, name)}")]
+        for host in hosts for name in wanted
+    ]  # fmt: skip
+    return Lines(lines, config.unknown(pattern))
 
 
 def counters(hosts: Sequence[Any]) -> Lines:

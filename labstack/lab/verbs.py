@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from labstack.lab.errors import LabError
+from labstack.lab.host import Host
 
 Names = Mapping[str, Any]
 Args = dict[str, Any]
@@ -68,6 +69,13 @@ def host(text: str, names: Names) -> Args:
     return {"host": text} if text else {}
 
 
+def setting(text: str, names: Names) -> Args:
+    """`[host] [PATTERN | NAME=VALUE]`, with the -a or -w of sysctl's own, which say nothing new."""
+    given = text.removeprefix("-a").removeprefix("-w").strip()
+    first, _, rest = given.partition(" ")
+    return {"host": names[first], "words": rest} if isinstance(names.get(first), Host) else {"words": given}
+
+
 def packet(text: str, names: Names) -> Args:
     """`PACKET` or `PACKET to HOST`; PACKET is a Python expression."""
     expression, _, target = text.rpartition(" to ") if " to " in text else (text, "", "")
@@ -121,6 +129,7 @@ VERBS = (
     Verb("arp", "arp", "arp [host]", "IPv4 neighbours, as `ip neigh`", host),
     Verb("neigh", "neigh", "neigh [host]", "all neighbours, as `ip neigh`", host, ("nd",)),
     Verb("route", "route", "route [host]", "addresses and routes, as `ip route`", host),
+    Verb("sysctl", "sysctl", "sysctl [host] [name[=value]]", "settings, as `sysctl -a`; or set one", setting),
     Verb("timers", "timers", "timers [host]", "what is armed, and when it is due", host),
     Verb("inject", "inject", "inject PACKET [to host]", "hand a packet to a host (Scapy's, ours, or bytes)", packet),
     Verb("fork", "fork", "fork [name]", "copy the world to ask what if; at the prompt we are in the copy then", name),

@@ -202,14 +202,13 @@ class Calls(Syscalls):
             raise KeyError(unknown(name))
         if value is not None:
             try:
-                changes = understood(name, value)
+                understood(name, value)
             except StackError as error:
                 raise ValueError(error.strerror) from None
-            for part, number in changes.items():
-                if self.history.n:
-                    self._op(self._name, "sysctl", part, number)
-                else:  # nothing has happened yet: the host begins like this
-                    self.host.call("sysctl", part, number)
+            if self.history.n:
+                self._op(self._name, "sysctl", name, value)
+            else:  # nothing has happened yet: the host begins like this
+                self.host.call("sysctl", name, value)
         return spoken(self.host.env.config, name)
 
     def forget(self) -> None:

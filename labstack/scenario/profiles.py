@@ -8,7 +8,7 @@ host that was set already: which profile comes nearest, and the sysctls that dif
 from collections.abc import Mapping
 from functools import cache
 
-from labstack.core.config import SYSCTLS, Config, spoken, understood
+from labstack.core.config import SYSCTLS, Config, line, spoken, understood
 from labstack.core.errors import StackError
 from labstack.scenario.target import Target
 
@@ -86,12 +86,6 @@ def beside(config: Config, profile: str) -> dict[str, str]:
     """The sysctls that differ from a profile, as /proc/sys has them."""
     there = _made(profile)
     return {line(name): spoken(config, line(name)) for name in SYSCTLS if config[name] != there[name]}
-
-
-def line(name: str) -> str:
-    """The line of /proc/sys that an entry is (a part of)."""
-    stem, _, part = name.rpartition(".")
-    return stem if part in ("min", "default", "max") and f"{stem}.max" in SYSCTLS else name
 
 
 def command(values: Mapping[str, str]) -> str:

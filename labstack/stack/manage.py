@@ -5,7 +5,7 @@ import errno
 from collections.abc import Callable
 from typing import Any
 
-from labstack.core.config import unknown
+from labstack.core.config import spoken, understood
 from labstack.core.errors import StackError
 from labstack.ip import addrs, route
 from labstack.ip.family import parse_addr
@@ -100,13 +100,15 @@ def metrics_flush(host: Host) -> None:
     host.memory = Memory()
 
 
-def sysctl(host: Host, name: str, value: int | None = None) -> int:
-    """Read a sysctl, or set it. Raises StackError EINVAL for an unknown name or a value out of range."""
+def sysctl(host: Host, name: str, value: int | str | None = None) -> int | str:
+    """Read a sysctl, or set it; a number, or what Linux takes ('bbr', '4096 131072 6291456').
+
+    Raises StackError EINVAL for an unknown name or what it cannot be.
+    """
     if value is not None:
-        host.env.config = host.env.config.replace({name: value})
-    if name not in host.env.config:
-        raise StackError(errno.EINVAL, unknown(name))
-    return host.env.config[name]
+        host.env.config = host.env.config.replace(understood(name, value))
+    config = host.env.config
+    return config[name] if name in config else spoken(config, name)
 
 
 def _mac(value: str | bytes) -> bytes:

@@ -100,3 +100,33 @@ def test_sysctls_are_set_for_one_host_and_undone_by_back() -> None:
     assert lab.h2.stack.env.config["net.ipv4.tcp_delack_min"] == 40
     lab.back()
     assert lab.h1.stack.env.config["net.ipv4.tcp_delack_min"] == 40
+
+
+def test_sysctls_are_read_and_written_as_linux_has_them_and_looking_is_no_event() -> None:
+    lab = Lab()
+    assert lab.h1.sysctl("net.ipv4.tcp_congestion_control", "bbr") == "bbr"
+    assert lab.h1.sysctl("net.ipv4.tcp_rmem", "4096 10000 70000") == "4096 10000 70000"
+    assert len(lab.records) == 2
+    lab.back()
+    for wrong, says in (
+        (("tcp_sack",), "mean 'net.ipv4.tcp_sack'"), (("net.ipv4.tcp_sak", 0), "mean 'net.ipv4.tcp_sack'"),
+        (("net.ipv4.tcp_sack", 7), "expected a number in 0..1"), (("net.ipv4.tcp_rmem", 7), "is 3: net.ipv4.tcp_rmem"),
+        (("net.ipv4.tcp_congestion_control", "vegas"), "expected reno, cubic, bbr"), (("net.ipv4",), "no sysctl"),
+        ((5,), "expected text"),
+    ):  # fmt: skip
+        with pytest.raises(LabError, match=says):
+            lab.h1.sysctl(*wrong)
+    assert lab.h1.sysctl("net.ipv4.tcp_rmem") == "4096 131072 6291456"
+    assert len(lab.step()) == 1  # the future is there still
+    assert lab.h1.sysctl("net.ipv4.tcp_rmem.max") == "70000"
+
+
+def test_the_lab_lists_sysctls_and_sets_one_everywhere() -> None:
+    lab = Lab()
+    assert str(lab.sysctl("rmem", "h1")).splitlines() == [
+        "h1   net.core.rmem_default = 212992",
+        "h1   net.core.rmem_max = 4194304",
+        "h1   net.ipv4.tcp_rmem = 4096 131072 6291456",
+    ]
+    assert str(lab.sysctl("net.ipv4.tcp_sack = 0")) == "h1   net.ipv4.tcp_sack = 0\nh2   net.ipv4.tcp_sack = 0"
+    assert "no sysctl 'tcp_sock'; did you mean" in str(lab.sysctl("tcp_sock"))

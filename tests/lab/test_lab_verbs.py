@@ -10,6 +10,8 @@ from labstack.lab import verbs
 from labstack.lab.errors import LabError
 from labstack.lab.lab import Lab
 
+H1 = Lab().h1
+
 
 @pytest.mark.parametrize("verb", verbs.VERBS, ids=lambda verb: verb.word)
 def test_every_verb_is_a_documented_method_that_takes_what_its_reader_gives(verb: verbs.Verb) -> None:
@@ -36,11 +38,15 @@ def test_no_word_is_there_twice() -> None:
         (verbs.packet, "p", {"packet": b"x"}),
         (verbs.packet, "p to h2", {"packet": b"x", "to": "h2"}),
         (verbs.packet, "b' to ' + p to h2", {"packet": b" to x", "to": "h2"}),
+        (verbs.setting, "-a", {"words": ""}),
+        (verbs.setting, "-w net.ipv4.tcp_sack=0", {"words": "net.ipv4.tcp_sack=0"}),
+        (verbs.setting, "h1 net.ipv4.tcp_rmem=1 2 3", {"words": "net.ipv4.tcp_rmem=1 2 3", "host": H1}),
+        (verbs.setting, "h1", {"words": "", "host": H1}),
         (verbs.file, "a b.pcapng", {"path": "a b.pcapng"}),
     ],
 )
 def test_arguments_are_read_as_they_are_typed(read: Any, typed: str, given: dict[str, Any]) -> None:
-    assert read(typed, {"p": b"x"}) == given
+    assert read(typed, {"p": b"x", "h1": H1}) == given
 
 
 @pytest.mark.parametrize(

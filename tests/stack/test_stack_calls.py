@@ -242,6 +242,8 @@ def test_sysctls_are_read_set_and_refused(s: Script) -> None:
     assert s.call("sysctl", "net.ipv4.tcp_fin_timeout", 5) == 5
     s.fails(errno.EINVAL, "sysctl", "net.ipv4.tcp_fin_timeout", 0)
     s.fails(errno.EINVAL, "sysctl", "net.ipv4.nothing")
+    assert s.call("sysctl", "net.ipv4.tcp_rmem", "4096 9000 70000") == "4096 9000 70000"
+    assert s.call("sysctl", "net.ipv4.tcp_rmem.default") == 9000
     s.passive()
     s.call("close", s.sock)
     s.tx("FA")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from heapq import heappop, heappush
 from typing import Any
 
-from labstack.core.config import Config
+from labstack.core.config import Config, understood
 from labstack.core.errors import StackError
 from labstack.core.event import Call, Rx
 from labstack.core.frame import Frame
@@ -84,7 +84,7 @@ class _Teller:
         elif call.op == "sys_result":
             self._returned(call.args[0], record.result)
         elif call.op == "sysctl" and len(call.args) == 2 and not isinstance(record.result, StackError):
-            self.happened.append(Changed(record.at, *call.args))
+            self.happened += [Changed(record.at, *change) for change in understood(*call.args).items()]
         else:
             self.happened += self.applications.told(record.at, call, record.result)
 

@@ -11,13 +11,14 @@ from textwrap import dedent
 from typing import Any, NamedTuple
 
 import layers
+from labstack.core.config import line
 from labstack.ip.family import text
 from labstack.packetdrill import symbols
 from labstack.scenario.packets.wire import ACK, SYN, Wire
 from labstack.scenario.play.packets import HOST, HOST6, HOST_MAC, PEER, PEER6, PEER_MAC
 from labstack.scenario.play.pattern import read
 from labstack.scenario.play.tcp import apart, shifted, stamped
-from labstack.scenario.profiles import beside, line, profile_of
+from labstack.scenario.profiles import beside, profile_of
 from labstack.scenario.record import expression as record_expression
 from labstack.scenario.record.expression import SHORT, written
 from labstack.scenario.record.story import QUERIES, Called, Changed, Crossed, Happened, Story, ends, ports, told

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from errno import EINPROGRESS
 from typing import Any, NamedTuple
 
-from labstack.core.config import spoken
+from labstack.core.config import line, spoken
 from labstack.ip.family import text
 from labstack.packetdrill import symbols
 from labstack.packetdrill.printer import packet as shown
@@ -33,7 +33,7 @@ from labstack.scenario.packets import tcpopt, view
 from labstack.scenario.packets.flow import MOD, Flow
 from labstack.scenario.packets.segments import ECN
 from labstack.scenario.packets.wire import ACK, SYN, Wire, take_apart
-from labstack.scenario.profiles import beside, command, line, profile_of
+from labstack.scenario.profiles import beside, command, profile_of
 from labstack.scenario.record.history import NONBLOCK
 from labstack.scenario.record.ports import Current, Key
 from labstack.scenario.record.story import (
