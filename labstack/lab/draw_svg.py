@@ -31,16 +31,24 @@ def picture(rows: Sequence[Row], hosts: Sequence[str], hidden: int = 0) -> str:
     gap = GAP.get(len(hosts), 200)
     x = [LEFT + i * gap for i in range(max(len(hosts), 2))]
     heights = _heights(rows)
-    width, height = x[-1] + 116 + WHY, heights[-1] + 2
+    times = _beyond([ms(row.at) for row in rows], 10)
+    left = times + _beyond([str(row.n) for row in rows], 4)
+    width, height = x[-1] + 116 + WHY + left, heights[-1] + 2
+    size = f'viewBox="{-left} 0 {width} {height}" width="{width}" height="{height}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size}>',
         f"<style>{STYLE}</style><defs>{HEAD}</defs>",
-        f'<rect width="{width}" height="{height}" fill="#fff"/>',
-        *_frame(hosts, x, height, hidden),
+        f'<rect x="{-left}" width="{width}" height="{height}" fill="#fff"/>',
+        *_frame(hosts, x, height, hidden, 30 - times),
     ]
     for row, y in zip(rows, heights, strict=False):
-        parts.append(_row(row, x, y, hosts))
+        parts.append(_row(row, x, y, hosts, 30 - times))
     return "\n".join([*parts, "</svg>"])
+
+
+def _beyond(words: Sequence[str], usual: int) -> int:
+    """How many pixels the longest of them needs beyond the usual number of letters."""
+    return round(max([0, *(len(word) - usual for word in words)]) * LETTER)
 
 
 def _heights(rows: Sequence[Row]) -> list[int]:
@@ -57,8 +65,8 @@ def _text(x: float, y: float, words: str, kind: str, fill: str = "") -> str:
     return f'<text x="{x:g}" y="{y:g}" class="{kind}"{colour}>{escape(words)}</text>' if words else ""
 
 
-def _frame(hosts: Sequence[str], x: Sequence[int], height: int, hidden: int) -> Iterator[str]:
-    yield _text(30, 22, "#", "d e") + _text(98, 22, "t (ms)", "d e") + _text(x[-1] + 112, 22, "why", "d")
+def _frame(hosts: Sequence[str], x: Sequence[int], height: int, hidden: int, number: int) -> Iterator[str]:
+    yield _text(number, 22, "#", "d e") + _text(98, 22, "t (ms)", "d e") + _text(x[-1] + 112, 22, "why", "d")
     for column, name in zip(x, hosts, strict=False):
         yield _text(column, 22, name, "h m")
         yield f'<line class="r" x1="{column}" y1="30" x2="{column}" y2="{height - 10}"/>'
@@ -66,10 +74,10 @@ def _frame(hosts: Sequence[str], x: Sequence[int], height: int, hidden: int) -> 
         yield _text(x[0] + 10, 40, f"… {hidden} rows before", "d")
 
 
-def _row(row: Row, x: Sequence[int], y: int, hosts: Sequence[str]) -> str:
+def _row(row: Row, x: Sequence[int], y: int, hosts: Sequence[str], number: int) -> str:
     last = len(hosts) - 1
     parts = [
-        _text(30, y + 4, f"{'▸' if row.now else ''}{row.n or ''}", "d e"),
+        _text(number, y + 4, f"{'▸' if row.now else ''}{row.n or ''}", "d e"),
         _text(98, y + 4, ms(row.at), "d e"),
         _text(x[0] - 8, y + 4, row.states.get(0, ""), "s e"),
         _text(x[-1] + 8, y + 4, row.states.get(last, "") if last else "", "s"),

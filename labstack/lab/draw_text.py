@@ -1,57 +1,85 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The ladder as lines of text: number, time, rails with arrows between them, states beside the outer rails, why."""
+"""The ladder as lines of text: number, time, rails with arrows between them, states beside the outer rails, why.
 
+Where that is too wide, reasons stand below their arrow, so that the arrow keeps its words.
+"""
+
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from labstack.lab.rows import LOST, Row
 from labstack.lab.view import Line, Span, clip, ms
 
-NUMBER, TIME, STATE = 4, 12, 12
-SHORTEST_GAP, WIDEST_GAP = 18, 46
-SHORTEST_WHY = 24
+NUMBER, TIME, STATE = 4, 12, 12  # columns; of a number and a time at least
+SHORTEST_GAP, USUAL_GAP, WIDEST_GAP = 18, 36, 46  # between rails
+SHORTEST_WHY = 32
+LEN = re.compile(r"(?<=\d) len=\d+")  # of a segment with numbers: they tell it, too
+
+
+class Plan(NamedTuple):
+    """The columns of a picture: how wide numbers and times are, the rails (the first at 0), how much room a reason has,
+    and whether it stands below its arrow instead of beside it."""
+
+    number: int
+    time: int
+    x: Sequence[int]
+    room: int
+    below: bool
+
+    @property
+    def margin(self) -> int:
+        """Columns before the first rail."""
+        return self.number + self.time + STATE + 1
+
+
+def plan(rows: Sequence[Row], count: int, width: int) -> Plan:
+    """Columns for so many hosts, no wider than width where that leaves room for the arrows."""
+    number = max([NUMBER, *(len(str(row.n)) + 1 for row in rows)])
+    time = max([TIME, *(len(ms(row.at)) + 2 for row in rows)])
+    gaps = max(count - 1, 1)
+    left = width - number - time - 2 * (STATE + 1)
+    gap = (left - SHORTEST_WHY - 3) // gaps
+    below = gap < USUAL_GAP
+    if below:
+        gap = (left - 1) // gaps
+    x = [i * max(SHORTEST_GAP, min(WIDEST_GAP, gap)) for i in range(max(count, 2))]
+    room = width - number - 1 if below else left - (x[-1] + 1) - 2
+    return Plan(number, time, x, max(room, SHORTEST_WHY), below)
 
 
 def lines(rows: Sequence[Row], hosts: Sequence[str], hidden: int, width: int) -> Iterator[Line]:
-    """Lines for `rows`, no wider than width where that leaves room for the arrows."""
-    x = rails(len(hosts), width)
-    room = max(width - NUMBER - TIME - 2 * (STATE + 1) - (x[-1] + 1) - 2, SHORTEST_WHY)
-    yield _head(hosts, x)
+    """Lines for `rows`."""
+    it = plan(rows, len(hosts), width)
+    yield _head(hosts, it)
     if hidden:
-        yield [Span(f"{'':{NUMBER}} … {hidden} rows before", "dim")]
+        yield [Span(f"{'':{it.number}} … {hidden} rows before", "dim")]
     for row in rows:
-        yield from _lines(row, x, room, hosts)
+        yield from _lines(row, it, hosts)
     if not rows:
         yield [Span("(nothing happened yet)", "dim")]
 
 
-def rails(count: int, width: int) -> list[int]:
-    """The columns of the rails, the first at 0."""
-    free = width - NUMBER - TIME - 2 * (STATE + 1) - SHORTEST_WHY - 3
-    gap = max(SHORTEST_GAP, min(WIDEST_GAP, free // max(count - 1, 1)))
-    return [i * gap for i in range(max(count, 2))]
-
-
-def _head(hosts: Sequence[str], x: Sequence[int]) -> Line:
-    names = [" "] * (x[-1] + 1 + STATE)
-    for column, name in zip(x, hosts, strict=False):
+def _head(hosts: Sequence[str], it: Plan) -> Line:
+    names = [" "] * (it.x[-1] + 1 + STATE)
+    for column, name in zip(it.x, hosts, strict=False):
         _put(names, column, name)
-    left = f"{'#':>{NUMBER - 1}} {'t (ms)':>{TIME - 1}} {'':{STATE}} "
-    return [Span(left + "".join(names) + "  why", "head")]
+    left = f"{'#':>{it.number - 1}} {'t (ms)':>{it.time - 1}} {'':{STATE}} "
+    return [Span(left + "".join(names) + "  why" * (not it.below), "head")]
 
 
-def _lines(row: Row, x: Sequence[int], room: int, hosts: Sequence[str]) -> Iterator[Line]:
-    """The line of a row, and one more for each further reason."""
-    number = f"{row.n or '':>{NUMBER - 1}}"
+def _lines(row: Row, it: Plan, hosts: Sequence[str]) -> Iterator[Line]:
+    """The line of a row, and one more for each reason that has no room beside it."""
     left, right = row.states.get(0, ""), row.states.get(len(hosts) - 1, "") if len(hosts) > 1 else ""
-    line = [Span("▸" if row.now else " ", "mark"), Span(number[1:] if len(number) >= NUMBER else number, "dim")]
-    line += [Span(f"{ms(row.at):>{TIME - 1}} ", "dim"), Span(f"{clip(left, STATE):>{STATE}} ", "state")]
-    first, *more = row.why or ("",)
-    line += [*_rungs(row, x), Span(f" {clip(right, STATE):{STATE}} ", "state"), Span(clip(first, room), tone(first))]
-    yield line
+    line = [Span("▸" if row.now else " ", "mark"), Span(f"{row.n or '':>{it.number - 1}}", "dim")]
+    line += [Span(f"{ms(row.at):>{it.time - 1}} ", "dim"), Span(f"{clip(left, STATE):>{STATE}} ", "state")]
+    line += [*_rungs(row, it.x), Span(f" {clip(right, STATE):{STATE}} ", "state")]
+    first, *more = row.why if row.why and not it.below else ("", *row.why)
+    yield [*line, Span(clip(first, it.room), tone(first))]
+    blank = " " * (it.number + 1) if it.below else " " * it.margin + "".join(_empty(it.x)) + " " * (STATE + 2)
     for words in more:
-        margin = " " * (NUMBER + TIME + STATE + 1)
-        yield [Span(margin + "".join(_empty(x)) + " " * (STATE + 2)), Span(clip(words, room), tone(words))]
+        yield [Span(blank), Span(clip(words, it.room), tone(words))]
 
 
 def tone(reason: str) -> str:
@@ -65,7 +93,9 @@ def _rungs(row: Row, x: Sequence[int]) -> Line:
     if row.mark:
         return _remark(row, cells, x)
     spot = _draw(row, cells, x)
-    label = f" {clip(row.label, spot[1] - spot[0] - 6)} "
+    room = spot[1] - spot[0] - 6
+    words = row.label if len(row.label) <= room else LEN.sub("", row.label)
+    label = f" {clip(words, room)} "
     at = (spot[0] + spot[1] - len(label)) // 2 + (spot[0] + spot[1] - len(label)) % 2
     return [Span("".join(cells[:at])), Span(label, row.style), Span("".join(cells[at + len(label) :]))]
 

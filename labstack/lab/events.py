@@ -5,9 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from labstack.core.record import Record
 from labstack.core.rules import Rule
-from labstack.lab.view import Line, Span, View, ms
+from labstack.lab.view import Line, Span, View, ms, wrap
 from labstack.lab.why import Why, changes, event_words, short
 from labstack.lab.words import Script, Told
+
+INDENT = 20  # of what is continued
+ENDLESS = 1 << 20  # columns
+MORE = "  … and {} more"
 
 
 class Events(View):
@@ -57,28 +61,46 @@ class Events(View):
     def lines(self, width: int) -> Iterable[Line]:
         shown = False
         for record, told in zip(self.records, self.told(), strict=True):
-            lines = _lines(record, told, self.rules, width)
-            if any(self.containing in "".join(span.text for span in line) for line in lines):
+            if self.containing in _text(_lines(record, told, self.rules, ENDLESS)):
                 shown = True
-                yield from lines
+                yield from _lines(record, told, self.rules, width)
         if not shown:
             yield [Span(f"({self.nothing})", "dim")]
         for fault in self.faults:
             yield [Span(fault, "bad")]
 
 
+def _text(lines: Sequence[Line]) -> str:
+    return "\n".join("".join(span.text for span in line) for line in lines)
+
+
 def _lines(record: Record, told: Told, rules: Mapping[str, Rule], width: int) -> list[Line]:
-    """One line, or two where one would be too long: what happened, then what it changed and why."""
+    """One line, or more where one would be too long: what happened, then what it changed and why."""
     line = [Span(f"{'#' + str(record.n):>4} ", "mark"), Span(f"{ms(record.at):>10} ms  ", "dim")]
     line += [Span(f"{record.host:<4} ", "host"), Span(event_words(record, told.came))]
-    for sent, (label, style) in zip(record.sent, told.sent, strict=True):
-        line += [Span("  ─▶ ", "dim"), Span(f" {label} ", style)]
-        line += [Span(f" ✗ {sent.fate}", "bad")] if sent.fate else []
+    line += _sent(record, told, width - _size(line))
     more: Line = []
     for what, path in changes(record):
         more += [Span(f"  {what} "), Span(path, "state")]
     reason = short(record, rules)
     more += [Span("   " + reason, "bad" if reason.startswith("drop.") else "rule")] if reason else []
-    if sum(len(span.text) for span in line + more) <= width:
+    if _size(line + more) <= width:
         return [line + more]
-    return [line, [Span(" " * 20), *more]] if more else [line]
+    return [*wrap(line, width, INDENT), *(wrap([Span(" " * INDENT), *more], width, INDENT + 2) if more else ())]
+
+
+def _sent(record: Record, told: Told, room: int) -> Line:
+    """The frames that an event sent: the first one, those for which there is room, and how many more there are."""
+    line: Line = []
+    for i, (sent, (label, style)) in enumerate(zip(record.sent, told.sent, strict=True)):
+        part = [Span("  ─▶ ", "dim"), Span(f" {label} ", style)]
+        part += [Span(f" ✗ {sent.fate}", "bad")] if sent.fate else []
+        left = len(record.sent) - i
+        if line and _size(line + part) > room - len(MORE) * (left > 1):
+            return [*line, Span(MORE.format(left), "dim")]
+        line += part
+    return line
+
+
+def _size(line: Line) -> int:
+    return sum(len(span.text) for span in line)

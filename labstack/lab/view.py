@@ -6,8 +6,9 @@ style is in a terminal and in HTML; packet styles are Wireshark's default colour
 words say the same. rich is imported only when something is shown in colour.
 """
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ class Span(NamedTuple):
 
 
 Line = list[Span]
+WORD = re.compile(r"\s*(?:\[[^\]]*\]|\S+)|\s+$")  # with the space before it
 
 
 class Style(NamedTuple):
@@ -118,6 +120,22 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[s
         cells = [Span(c.ljust(w), s) for c, w, s in zip(row, width, used, strict=True)]
         lines.append([x for cell in cells for x in (cell, Span("  "))][:-1])
     return lines
+
+
+def wrap(line: Line, width: int, indent: int) -> Iterator[Line]:
+    """The line, broken between words, but not inside [], where it is too long; what follows is indented."""
+    if sum(len(span.text) for span in line) <= width:
+        yield line
+        return
+    out, column = list[Span](), 0
+    for text, style in line:
+        for word in WORD.findall(text):
+            if column + len(word) > width and column > indent and not word.isspace():
+                yield out
+                out, column, word = [Span(" " * indent)], indent, word.lstrip()
+            out.append(Span(word, style))
+            column += len(word)
+    yield out
 
 
 def ms(at: int) -> str:

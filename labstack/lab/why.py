@@ -11,15 +11,15 @@ from labstack.core.event import Became, Call, Note, Trace
 from labstack.core.record import Record
 from labstack.core.rules import Rule, cite, sentence
 from labstack.lab import syscalls
-from labstack.lab.view import Line, Span, View, ms
+from labstack.lab.view import Line, Span, View, ms, wrap
 from labstack.lab.words import Seen, Told
 
-# RFC -> the layer at whose line its rules stand; rules of `drop.<layer>.` and `linux/...` say it themselves
+# RFC -> the layer at whose line its rules stand; all others are of TCP; `drop.<layer>.`, `linux/...` say it themselves
 LAYER = {
     "826": "arp", "5227": "arp", "1122": "ip", "791": "ip", "8200": "ip", "6724": "ip", "1812": "ip", "792": "icmp",
-    "4443": "icmp", "4861": "nd", "4862": "nd", "768": "udp", "9293": "tcp", "6298": "tcp", "5681": "tcp",
-    "6582": "tcp", "7323": "tcp", "6528": "tcp", "6928": "tcp", "5961": "tcp", "3168": "tcp", "6691": "tcp",
+    "1191": "ip", "8201": "ip", "4443": "icmp", "4861": "nd", "4862": "nd", "6583": "nd", "768": "udp",
 }  # fmt: skip
+INDENT = 9  # of what is continued: behind the layer's name
 HEIGHT = {"link": 1, "arp": 2, "nd": 2, "ip": 3, "icmp": 4, "udp": 4, "tcp": 4}
 # rules that accompany an event and are seldom what it was about
 DETAILS = {
@@ -27,6 +27,8 @@ DETAILS = {
     "6298/2.2/first": 0, "6298/2.3/next": 0, "4861/7.3.3/delay": 0, "4861/7.3.1/hint": 0,
     "9293/3.8.6.3/delay": 0, "6298/5.5/backoff": 0, "5681/3.1/timeout": 0, "9293/3.10.7.4/ack/new": 1,
     "9293/3.10.2/send": 0, "linux/tcp_in_quickack_mode/at-once": 0, "2018/2/agreed": 0, "7323/3.2/agreed": 0,
+    "6937/3/begin": 0, "6937/3/proportional": 0, "6937/3/rebuild": 0, "9438/4.2/epoch": 0, "9438/4.7/converge": 0,
+    "8257/3.3/alpha": 0,
 }  # fmt: skip
 
 
@@ -39,6 +41,10 @@ class Why(View):
         self.told = told
 
     def lines(self, width: int) -> Iterable[Line]:
+        for line in self._lines():
+            yield from wrap(line, width, INDENT)
+
+    def _lines(self) -> Iterable[Line]:
         record = self.record
         yield [Span(f"#{record.n}", "mark"), Span(f"  {ms(record.at)} ms  ", "dim"), Span(record.host, "host"),
                Span("  " + event_words(record, self.told.came))]  # fmt: skip
@@ -113,7 +119,9 @@ def layer(rule: str) -> str:
     if rule.startswith("drop."):
         return rule.split(".")[1]
     head, _, rest = rule.partition("/")
-    return LAYER.get(head, "tcp" if "tcp" in rest else "nd" if "gc_stale" in rest else "ip" if head == "linux" else "")
+    if head == "linux":
+        return "tcp" if "tcp" in rest else "nd" if "gc_stale" in rest else "ip"
+    return LAYER.get(head, "tcp")
 
 
 def short(record: Record, rules: Mapping[str, Rule]) -> str:

@@ -307,6 +307,22 @@ def test_events_can_be_asked_for_words() -> None:
     assert "called accept" in str(lab.events().why)
 
 
+def test_of_many_frames_those_are_told_for_which_there_is_room_and_how_many_more_there_are() -> None:
+    lab = Lab()
+    lab.h2.listen(80)
+    c = lab.h1.connect(lab.h2.ip, 80)
+    lab.run()
+    c.send(b"x" * 14480)
+    lab.step()
+    sent = lab.events("called send")
+    whole, narrow = sent.text(), sent.text(80)
+    assert "seq=1449:2897 ack=1 len=1448   … and 8 more" in whole
+    assert "seq=2897" not in whole
+    assert "… and 9 more" in narrow
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert len(lab.events("seq=13033:14481").text().splitlines()) == 2
+
+
 def test_export_writes_frames_with_reasons_interfaces_and_directions(tmp_path: Path) -> None:
     lab, *_ = connected()
     lab.inject(Ether(dst=lab.h1.mac) / ARP(op=2, psrc="10.0.0.9"))

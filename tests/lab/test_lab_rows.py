@@ -83,9 +83,40 @@ def test_a_broadcast_reaches_every_rail() -> None:
 def test_the_text_shows_number_time_states_arrow_and_reason() -> None:
     text = Ladder([opened(), came()], HOSTS, RULES).text(120)
     assert text.splitlines()[1] == (
-        "▸  1      0.000     SYN_SENT │───────────────── SYN seq=0 ────────────────▶│              "
-        "connect: RFC 9293 §3.10.1 ac…"
+        "▸  1      0.000     SYN_SENT │─────────────── SYN seq=0 ───────────────▶│              "
+        "connect: RFC 9293 §3.10.1 activ…"
     )
+
+
+def test_where_the_picture_is_narrow_reasons_stand_below_and_arrows_keep_their_words() -> None:
+    dropped = came(trace=(Note("drop.tcp.csum", 0, ("h2",)),))
+    text = Ladder([opened(), dropped], HOSTS, RULES).text(80)
+    assert text.splitlines() == [
+        "  #      t (ms)              h1                                  h2",
+        "▸  1      0.000     SYN_SENT │──────────── SYN seq=0 ────────────▶│",
+        "     connect: RFC 9293 §3.10.1 active OPEN",
+        "     #2 drop.tcp.csum the checksum of h2 is wrong",
+    ]
+    for width, hosts in ((80, HOSTS), (100, HOSTS), (120, (*HOSTS, "h3")), (170, (*HOSTS, "h3", "h4"))):
+        assert max(map(len, Ladder([opened(), dropped], hosts, RULES).text(width).splitlines())) <= width
+
+
+def test_a_label_that_is_too_long_loses_first_what_its_numbers_tell_too() -> None:
+    data = IP(src="10.0.0.1", dst="10.0.0.2") / TCP(sport=5, dport=80, flags="PA") / (b"x" * 1448)
+    sent = Record(1, 0, "h1", Tick(), sent=(Sent(1, 1, Frame(bytes(Ether() / data))),) * 2)
+    text = Ladder([sent], HOSTS, RULES).text(80)
+    assert "╌ PSH,ACK seq=0:1448 ack=1 rtx #1 ╌" in text
+    assert "len=1448 rtx #1 ╌" in Ladder([sent], HOSTS, RULES).text(170)
+
+
+def test_large_numbers_and_times_have_columns_wide_enough() -> None:
+    late = Record(12345, 22348411171936000, "h1", Tick(), sent=(Sent(1, 1, SYN),))
+    ladder = Ladder([opened(n=1050, at=5, sent=()), late], HOSTS, RULES)
+    lines = ladder.text().splitlines()
+    assert lines[1].startswith("  1050           0.000     SYN_SENT │")
+    assert lines[2].startswith("▸12345 22348411171.936              │")
+    picture = ElementTree.fromstring(ladder.svg())
+    assert picture.get("viewBox", "").startswith("-41 0 ")
 
 
 def test_arrows_say_which_way_and_whether_they_arrived() -> None:

@@ -53,6 +53,9 @@ def test_a_drop_is_the_reason_unless_something_was_sent_in_answer() -> None:
         ("4861/7.2.2/solicit", "nd"),
         ("drop.ip.ttl", "ip"),
         ("linux/tcp_prune/last", "tcp"),
+        ("2018/5/sacked", "tcp"),
+        ("1191/3/learnt", "ip"),
+        ("6583/5.1/evict", "nd"),
         ("linux/gc_stale_time/collect", "nd"),
     ],
 )
@@ -88,6 +91,18 @@ def test_the_whole_story_has_a_line_for_each_rule_and_change() -> None:
         "#3  20.000 ms  h2  a timer ran out",
         "  tcp    nobody has port 81   [drop.tcp.closed]",
         "  tcp    A → B",
+    ]
+
+
+def test_a_story_is_broken_between_words_and_not_inside_what_is_cited() -> None:
+    trace = (note("9293/3.10.7.2/syn"), note("4861/7.2.3/learned", "what" + " what" * 8))
+    text = Why(Record(3, 20_000_000, "h2", Tick(), trace=trace), RULES, Told(None, ())).text(50)
+    assert text.splitlines() == [
+        "#3  20.000 ms  h2  a timer ran out",
+        "  tcp    a SYN for a listening port",
+        "         [RFC 9293 §3.10.7.2]",
+        "  nd     learned what what what what what what",
+        "         what what what   [RFC 4861 §7.2.3]",
     ]
 
 
