@@ -77,8 +77,9 @@ def _variables(lab: Lab) -> Iterable[Line]:
 def _block(conn: Conn) -> Iterable[str]:
     snd, rcv = conn.snd, conn.rcv
     ssthresh = snd.cc.ssthresh if snd.cc.ssthresh < INFINITE else "-"
+    una = snd.una if conn.half is None else snd.iss  # our SYN waits for its ACK (RFC 9293 §3.10.7.2): see tcp/half.py
     yield (
-        f"SND.UNA {snd.una - snd.iss}  SND.NXT {snd.nxt - snd.iss}  SND.WND {snd.wnd}  "
+        f"SND.UNA {una - snd.iss}  SND.NXT {snd.nxt - snd.iss}  SND.WND {snd.wnd}  "
         f"queued {snd.out.end - snd.out.start}  mss {snd.mss}"
     )
     yield (

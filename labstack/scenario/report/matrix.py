@@ -10,7 +10,7 @@ from labstack.core.rules import Rule, cite
 from labstack.lab.view import Line, Span, View, clip, table
 from labstack.lab.why import layer
 from labstack.scenario.report.rfc import TESTABLE, Count, Cover, Row, counts, serving
-from labstack.scenario.verdict import BAD, PASS
+from labstack.scenario.verdict import BAD, PASS, XFAIL
 
 Cells = Sequence[Sequence[str]]
 CITED = ("rule", "where", "serves", "says")
@@ -88,12 +88,13 @@ class Matrix(View):
 
     def _counts(self) -> tuple[Sequence[str], Cells]:
         head = ("level", "requirements", "a scenario can test", "tested", "untested")
-        passed = tuple(f"pass on {name}" for name in self.targets)
-        return (*head, *passed), [self._count(count) for count in counts(self.rows, self.targets)]
+        verdicts = tuple(f"{it} on {name}" for name in self.targets for it in (PASS, XFAIL))
+        return (*head, *verdicts), [self._count(count) for count in counts(self.rows, self.targets)]
 
     def _count(self, count: Count) -> Sequence[str]:
         numbers = (count.every, count.testable, count.tested, count.untested)
-        return (count.level, *map(str, numbers), *(str(count.passed[name]) for name in self.targets))
+        verdicts = [it[name] for name in self.targets for it in (count.passed, count.xfailed)]
+        return (count.level, *map(str, (*numbers, *verdicts)))
 
 
 def detail(row: Row, width: int) -> Iterable[Line]:

@@ -87,13 +87,17 @@ class Row(NamedTuple):
 
 
 class Count(NamedTuple):
-    """Of one level: how many requirements, how many a scenario can test, does test, and passes by target."""
+    """Of one level: how many requirements, how many of them a scenario can test, and does.
+
+    passed, xfailed: of those that are tested, by target
+    """
 
     level: str
     every: int
     testable: int
     tested: int
     passed: Mapping[str, int]
+    xfailed: Mapping[str, int]
 
     @property
     def untested(self) -> int:
@@ -155,13 +159,11 @@ def counts(rows: Sequence[Row], names: Sequence[str]) -> list[Count]:
 
 
 def _count(level: str, rows: Sequence[Row], names: Sequence[str]) -> Count:
-    return Count(
-        level,
-        len(rows),
-        sum(row.requirement.by_scenario for row in rows),
-        sum(bool(row.covers) and row.requirement.by_scenario for row in rows),
-        {name: sum(row.verdict(name) == PASS for row in rows) for name in names},
+    testable = [row for row in rows if row.requirement.by_scenario]
+    passed, xfailed = (
+        {name: sum(row.verdict(name) == it for row in testable) for name in names} for it in (PASS, XFAIL)
     )
+    return Count(level, len(rows), len(testable), sum(bool(row.covers) for row in testable), passed, xfailed)
 
 
 def serving(requirement: str) -> dict[str, Rule]:
