@@ -57,4 +57,6 @@ def _release(env: Env, conn: Conn) -> None:
 
 def expire(env: Env, conn: Conn) -> None:
     """They have waited long enough."""
+    if conn.rcv.held.waiting:
+        env.note("linux/tcp_compressed_ack_kick/expire", conn.sock)
     _release(env, conn)

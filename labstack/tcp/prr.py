@@ -28,18 +28,18 @@ def reduce(env: Env, conn: Conn, s: Sample, advanced: bool) -> None:
         return
     loss.prr_delivered += s.delivered
     room = cc.ssthresh - s.flight
+    least = 0 if loss.prr_out else 1  # the first retransmission goes at once
     if room < 0:
         # in proportion: what goes out is to what arrives as the new window to the old
-        count = -(-cc.ssthresh * loss.prr_delivered // loss.prior_cwnd) - loss.prr_out
+        count = max(-(-cc.ssthresh * loss.prr_delivered // loss.prior_cwnd) - loss.prr_out, least)
         env.note("6937/3/proportional", conn.sock, count)
     else:
         count = max(loss.prr_delivered - loss.prr_out, s.delivered)
         if advanced and not s.losses:
             count += 1  # slow start towards ssthresh
-        count = min(room, count)
+        count = max(min(room, count), least)
         env.note("6937/3/rebuild", conn.sock, count)
-    # the first retransmission goes at once
-    cc.cwnd = max(s.flight + max(count, 0 if loss.prr_out else 1), 1)
+    cc.cwnd = max(s.flight + count, 1)
     snd.full_at = env.now
 
 

@@ -22,6 +22,7 @@ RULES: dict[str, Rule] = {
     ),
     "2018/2/agreed": Rule("both SYNs permit SACK: what arrives beyond a gap is told in blocks"),
     "linux/tcp_ack_snd_check/compress": Rule("the sender knows of the loss: one ACK for what comes in {0:.0f} us"),
+    "linux/tcp_compressed_ack_kick/expire": Rule("one ACK for all that came beyond the gap meanwhile: it has waited"),
     "2883/4/duplicate": Rule("{0} to {1} came twice: tell it in a block of its own (D-SACK)"),
     "7323/5.3/old": Rule("its timestamp is {0} ms older than the last one: an old duplicate, whatever its number is"),
     "7323/3.2/echo": Rule("it echoes the timestamp {0}, which no SYN of ours had"),
@@ -51,7 +52,10 @@ RULES: dict[str, Rule] = {
     "6298/5.7/synack": Rule("no ACK of our SYN,ACK came: send it again, time number {0}"),
     "linux/reqsk_timer_handler/expire": Rule("half open for too long: forgotten after {0} more SYN,ACKs"),
     "9293/3.5/simultaneous-again": Rule("the peer's SYN of a simultaneous open again: so goes ours", ("MUST-10",)),
-    "4987/3.6/sent": Rule("too many half-open connections: a cookie answers, which remembers a segment size of {0}"),
+    "4987/3.6/sent": Rule(
+        "nothing is kept of this SYN, for too many are half open, or tcp_syncookies is 2: a cookie answers, "
+        "which remembers a segment size of {0}"
+    ),
     "4987/3.6/valid": Rule("the ACK brings a cookie of ours back, with a segment size of {0}"),
     "4987/3.6/open": Rule("what the cookie tells is enough to open the connection"),
     "7413/4.2.2/cookie": Rule("a Fast Open cookie of {0} bytes that is not ours, or a request: tell the right one"),
@@ -78,9 +82,7 @@ RULES: dict[str, Rule] = {
     "9293/3.10.7.4/ack/old": Rule("ACK {0} says nothing new"),
     "9293/3.10.7.4/ack/window": Rule("the peer's window goes from {0} to {1} bytes", ("MUST-1", "MUST-34")),
     "9293/3.10.7.4/text/accept": Rule("{0} bytes in order, for the application"),
-    "9293/3.10.7.4/text/beyond": Rule(
-        "text {0} bytes beyond RCV.NXT: keep it, and acknowledge at once what is missing"
-    ),
+    "9293/3.10.7.4/text/beyond": Rule("text {0} bytes beyond RCV.NXT: keep it; an ACK is to tell what is missing"),
     "9293/3.10.7.4/text/trim": Rule("text partly outside the window: {0} bytes cut in front, {1} behind"),
     "9293/3.10.7.4/text/after-fin": Rule("text after the peer's FIN cannot be: ignored"),
     "9293/3.10.7.4/fin/arrived": Rule("everything up to the peer's FIN has arrived: acknowledge it"),
@@ -117,7 +119,9 @@ RULES: dict[str, Rule] = {
     "linux/forced_push/half": Rule("more than half of the largest window was written since the last PSH: one at {0}"),
     "linux/tcp_nagle_check/cork": Rule("corked: {0} bytes wait until they fill a segment, or until the cork is pulled"),
     "9293/3.7.4/nagle": Rule("Nagle: {0} bytes wait for an ACK or for more", ("SHLD-7", "MUST-17")),
-    "9293/3.8.6.2.1/wait": Rule("the window has {0} bytes, less than a segment: wait an RTO for more", ("MUST-38",)),
+    "9293/3.8.6.2.1/wait": Rule(
+        "a window of {0} bytes, and less than a segment may go: wait an RTO for more", ("MUST-38",)
+    ),
     "9293/3.8.6.2.1/override": Rule("the window stayed at {0} bytes for an RTO: fill it after all", ("MUST-38",)),
     "9293/3.8.6.1/persist": Rule("something to send and no window for it: probe after an RTO", ("MUST-35", "MUST-36")),
     "9293/3.8.6.1/probe": Rule("window probe {0}: an ACK that wants an answer", ("MUST-35", "MUST-37")),
@@ -139,7 +143,9 @@ RULES: dict[str, Rule] = {
     "6298/2.3/next": Rule("round-trip sample {0:.3f} ms smoothed into SRTT and RTTVAR", ("MUST-18",)),
     "6298/5.4/retransmit": Rule("RTO expired: retransmit from {0}, time number {1}", ("MUST-19", "MUST-22")),
     "6298/5.5/backoff": Rule("RTO doubles to {0} ms", ("MUST-19",)),
-    "6298/5.7/after-syn": Rule("the SYN was lost, so nothing is known of the round trip: RTO starts at 3 s"),
+    "6298/5.7/after-syn": Rule(
+        "our SYN went more than once, or was a cookie: nothing is known of the round trip, RTO starts at 3 s"
+    ),
     "5681/3.1/timeout": Rule("timeout: {0} segments count as lost, cwnd falls, slow start follows", ("MUST-19",)),
     "5681/4.1/restart": Rule("idle for more than an RTO: cwnd is no measure any more, it falls"),
     "7661/4.3/unused": Rule("for an RTO the application used less than cwnd: it falls to {0} segments"),
@@ -151,22 +157,27 @@ RULES: dict[str, Rule] = {
     "6582/3.2/partial": Rule("a partial ACK in recovery: the segment at {0} is lost, too"),
     "6582/3.2/full": Rule("all that was in flight when loss was found has arrived: recovery is over"),
     "2018/5/sacked": Rule("the peer has {0} to {1}, though something before is missing"),
-    "2018/5/discard": Rule("a SACK block from {0} to {1} cannot be: ignored"),
+    "2018/5/discard": Rule("a SACK block from {0} to {1} cannot be used: ignored"),
     "2018/8/reneging": Rule("the peer may have thrown away what it had SACKed: give it a moment"),
     "2018/8/reneged": Rule("the peer has thrown away what it had SACKed: send everything again"),
     "2883/4/twice": Rule("{1} bytes from {0} arrived twice, says a D-SACK: we sent them again in vain"),
-    "2883/4/not-ours": Rule("{0} bytes arrived twice, but we have not sent so much again: the network doubled them"),
+    "2883/4/not-ours": Rule(
+        "{0} bytes arrived twice, says a D-SACK, and we count less as sent again: ignored, perhaps the network's doing"
+    ),
     "6675/4/lost": Rule("three segments beyond {0} to {1} have arrived: it is lost"),
     "6675/5/enter": Rule("something is lost: recovery begins at {0}"),
     "8985/6.2/4/widen": Rule("retransmissions were in vain, segments overtake: wait {0} quarters of a round trip now"),
-    "8985/6.2/5/lost": Rule("{0} to {1} was sent long before something that has arrived: it is lost"),
+    "8985/6.2/5/lost": Rule(
+        "{0} to {1} was sent before something that has arrived, and the reordering window, if there is one, is over: "
+        "it is lost"
+    ),
     "8985/6.2/5/wait": Rule("perhaps they are only out of order: wait {0:.3f} ms before anything counts as lost"),
     "8985/7.3/probe": Rule("no answer for two round trips: a tail loss probe ({0})"),
     "8985/7.4.2/repaired": Rule("the tail loss probe has repaired a loss: the window is reduced for it"),
     "linux/tcp_check_sack_reordering/more": Rule("segments overtake each other by up to {0}"),
     "6937/3/begin": Rule("the window of {0} segments is to become {1}, in proportion to what arrives"),
     "6937/3/proportional": Rule("{0} segments may go: as the new window to the old"),
-    "6937/3/rebuild": Rule("{0} segments may go: fewer are in flight than the new window has room for"),
+    "6937/3/rebuild": Rule("{0} segments may go: no more are in flight than the new window has room for"),
     "5682/3/new-data": Rule("the first ACK after a timeout: send new data, to see whether the timeout was too early"),
     "5682/3/spurious": Rule("what was never sent again has arrived: the timeout was too early"),
     "5682/3/real": Rule("nothing but what was sent again arrives: the loss was real"),
@@ -209,7 +220,9 @@ RULES: dict[str, Rule] = {
     "9293/3.9.2.2/hard": Rule("ICMP {0} while opening: the connection is refused", ("MUST-54",)),
     "9293/3.9.2.2/soft": Rule("ICMP {0}: remembered, but no reason to give up", ("MUST-54", "MUST-56")),
     "5927/4/ignored": Rule("ICMP {0} quotes a sequence number that is not in flight: ignored"),
-    "6069/4/revert": Rule("a router had no way for what timed out: the RTO is {0} ms again, for it was no congestion"),
+    "6069/4/revert": Rule(
+        "what timed out had no way to go, from a router or from here: the RTO is {0} ms again, for it was no congestion"
+    ),
     "5927/7.2/smaller": Rule("only {0} bytes get to the peer in one packet: segments carry {1} bytes", ("SHLD-6",)),
     "5927/7.2/no-smaller": Rule("a router says that only {0} bytes fit, and our segments are no larger: ignored"),
     # drops
