@@ -235,7 +235,7 @@ def _about(env: Env, iface: Iface, frame: Frame) -> Datagram | None:
     found = quoted.read(family, head + bytes(raw[frame.net :]))
     if found is None:
         return None
-    env.note("4861/7.2.2/undelivered", 0, found.dst)
+    env.note("1122/2.4/undelivered" if family is V4 else "4861/7.2.2/undelivered", 0, found.dst)
     dgram = Datagram(
         family, found.dst, found.src, family.icmp, head, 0, 8, (), 8, 255, 0, iface, frame, 0, b"", True, False
     )

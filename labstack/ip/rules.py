@@ -95,6 +95,7 @@ RULES: dict[str, Rule] = {
     "1191/6.3/forgotten": Rule(
         "The path to {0} may carry more than {1} bytes again: it was long ago.", ("PMTU4-2", "PMTU6-3")
     ),
+    "1122/2.4/undelivered": Rule("{0} did not say where it is: whoever wrote to it is told.", ("UDP-3",)),
     "4861/7.2.2/undelivered": Rule(
         "{0} cannot be reached on the link: whoever wrote to it is told.", ("ND-6", "UDP-3")
     ),

@@ -25,6 +25,7 @@ HEIGHT = {"link": 1, "arp": 2, "nd": 2, "ip": 3, "icmp": 4, "udp": 4, "tcp": 4}
 DETAILS = {
     "1122/3.3.1.1/on_link": 0, "9293/3.4.1/isn": 0, "9293/3.7.1/mss": 0, "9293/3.10.7.4/ack/window": 0,
     "6298/2.2/first": 0, "6298/2.3/next": 0, "4861/7.3.3/delay": 0, "4861/7.3.1/hint": 0,
+    "1122/2.3.2.1/delay": 0, "1122/2.3.2.1/hint": 0,
     "9293/3.8.6.3/delay": 0, "6298/5.5/backoff": 0, "5681/3.1/timeout": 0, "9293/3.10.7.4/ack/new": 1,
     "9293/3.10.2/send": 0, "linux/tcp_in_quickack_mode/at-once": 0, "2018/2/agreed": 0, "7323/3.2/agreed": 0,
     "6937/3/begin": 0, "6937/3/proportional": 0, "6937/3/rebuild": 0, "9438/4.2/epoch": 0, "9438/4.7/converge": 0,
@@ -121,7 +122,7 @@ def layer(rule: str) -> str:
     head, _, rest = rule.partition("/")
     if head == "linux":
         return "tcp" if "tcp" in rest else "nd" if "gc_stale" in rest else "ip"
-    return LAYER.get(head, "tcp")
+    return "arp" if rule.startswith("1122/2.3.2") else LAYER.get(head, "tcp")
 
 
 def short(record: Record, rules: Mapping[str, Rule]) -> str:

@@ -23,6 +23,21 @@ from labstack.link.iface import DELAY, FAILED, INCOMPLETE, PERMANENT, PROBE, REA
 
 MS = 1_000_000  # ns
 _PREFIX = "net.ipv4.neigh.default."
+# what the machine notes: in IPv4, of which the rules of ARP are, and in IPv6
+_RULES = {
+    "ask": ("826/-/ask", "4861/7.2.2/solicit"),
+    "silent": ("1122/2.3.2.2/unresolved", "4861/7.2.2/unresolved"),
+    "learned": ("826/-/learned", "4861/7.2.3/learned"),
+    "resolved": ("1122/2.3.2.2/resolved", "4861/7.2.5/resolved"),
+    "unknown": ("826/-/unknown", "4861/7.2.5/unknown"),
+    "moved": ("826/-/moved", "4861/7.2.5/override"),
+    "doubt": ("1122/2.3.2.1/doubt", "4861/7.3.1/doubt"),
+    "hint": ("1122/2.3.2.1/hint", "4861/7.3.1/hint"),
+    "delay": ("1122/2.3.2.1/delay", "4861/7.3.3/delay"),
+    "probe": ("1122/2.3.2.1/probe", "4861/7.3.3/probe"),
+    "unreachable": ("1122/2.3.2.1/unreachable", "4861/7.3.3/unreachable"),
+    "stale": ("1122/2.3.2.1/stale", "4861/7.3.3/stale"),
+}
 
 
 def resolve(env: Env, iface: Iface, address: bytes, source: bytes = b"") -> bytes | None:
@@ -70,7 +85,7 @@ def heard(env: Env, iface: Iface, address: bytes, mac: bytes) -> None:
     entry = iface.neigh.table.get(address) or _make(env, iface, address)
     if entry is None or entry.state == PERMANENT or (entry.mac == mac and entry.state not in (FAILED, "")):
         return
-    env.note("4861/7.2.3/learned", 0, address, mac)
+    _note(env, "learned", address, mac)
     _bind(env, iface, entry, mac)
     become(env, iface, entry, STALE)
 
@@ -79,7 +94,7 @@ def answered(env: Env, iface: Iface, address: bytes, mac: bytes, solicited: bool
     """A neighbour advertised itself; mac is b"" if it did not say (RFC 4861 §7.2.5)."""
     entry = iface.neigh.table.get(address)
     if entry is None or entry.state in (FAILED, PERMANENT):
-        env.note("4861/7.2.5/unknown", 0, address)
+        _note(env, "unknown", address)
     elif entry.state == INCOMPLETE:
         _first_answer(env, iface, entry, mac, solicited)
     elif mac and mac != entry.mac and not override:
@@ -89,7 +104,7 @@ def answered(env: Env, iface: Iface, address: bytes, mac: bytes, solicited: bool
     else:
         changed = bool(mac) and mac != entry.mac
         if changed:
-            env.note("4861/7.2.5/override", 0, address, mac)
+            _note(env, "moved", address, mac)
             _bind(env, iface, entry, mac)
         if solicited:
             become(env, iface, entry, REACHABLE)
@@ -104,7 +119,7 @@ def confirm(env: Env, iface: Iface, address: bytes) -> None:
         return
     entry.confirmed = env.now
     if entry.state != REACHABLE and entry.state != PERMANENT:
-        env.note("4861/7.3.1/hint", 0, address)
+        _note(env, "hint", address)
         become(env, iface, entry, REACHABLE)
 
 
@@ -112,7 +127,7 @@ def doubt(env: Env, iface: Iface, address: bytes) -> None:
     """An upper layer gets no answer through this neighbour: look again before trusting it (RFC 9293 §3.8.3, R1)."""
     entry = iface.neigh.table.get(address)
     if entry is not None and entry.state == REACHABLE:
-        env.note("4861/7.3.1/doubt", 0, address)
+        _note(env, "doubt", address)
         become(env, iface, entry, STALE)
 
 
@@ -171,6 +186,10 @@ def become(env: Env, iface: Iface, entry: Neighbour, new: str) -> None:
         _arm(env, iface, entry, after)
 
 
+def _note(env: Env, what: str, address: bytes, *values: object) -> None:
+    env.note(_RULES[what][len(address) > 4], 0, address, *values)
+
+
 def _lifetime(env: Env, now_in: str) -> int:
     """Nanoseconds until a state must be looked at again."""
     config = env.config
@@ -217,11 +236,11 @@ def _ask_first(env: Env, iface: Iface, entry: Neighbour, source: bytes) -> None:
 def _try_incomplete(env: Env, iface: Iface, entry: Neighbour) -> None:
     if entry.probes < env.config[_PREFIX + "mcast_solicit"]:
         entry.probes += 1
-        env.note("4861/7.2.2/solicit", 0, entry.address, entry.probes)
+        _note(env, "ask", entry.address, entry.probes)
         solicit.ask(env, iface, entry.address, b"", entry.source)
         _arm(env, iface, entry, _lifetime(env, INCOMPLETE))
         return
-    env.note("4861/7.2.2/unresolved", 0, entry.address, entry.probes)
+    _note(env, "silent", entry.address, entry.probes)
     become(env, iface, entry, FAILED)
     _give_up(env, iface, entry)
 
@@ -229,17 +248,17 @@ def _try_incomplete(env: Env, iface: Iface, entry: Neighbour) -> None:
 def _try_probe(env: Env, iface: Iface, entry: Neighbour) -> None:
     if entry.probes < env.config[_PREFIX + "ucast_solicit"]:
         entry.probes += 1
-        env.note("4861/7.3.3/probe", 0, entry.address, entry.probes)
+        _note(env, "probe", entry.address, entry.probes)
         solicit.ask(env, iface, entry.address, entry.mac, entry.source)
         _arm(env, iface, entry, _lifetime(env, PROBE))
         return
-    env.note("4861/7.3.3/unreachable", 0, entry.address, entry.probes)
+    _note(env, "unreachable", entry.address, entry.probes)
     entry.mac = entry.header = b""
     become(env, iface, entry, FAILED)
 
 
 def _first_use(env: Env, iface: Iface, entry: Neighbour) -> None:
-    env.note("4861/7.3.3/delay", 0, entry.address)
+    _note(env, "delay", entry.address)
     become(env, iface, entry, DELAY)
 
 
@@ -255,7 +274,7 @@ def _reachable_over(env: Env, iface: Iface, entry: Neighbour) -> None:
     if left > 0:
         _arm(env, iface, entry, left)
         return
-    env.note("4861/7.3.3/stale", 0, entry.address)
+    _note(env, "stale", entry.address)
     become(env, iface, entry, STALE)
 
 
@@ -278,7 +297,7 @@ def _first_answer(env: Env, iface: Iface, entry: Neighbour, mac: bytes, solicite
     if not mac:
         env.note("4861/7.2.5/no_mac", 0, entry.address)
         return
-    env.note("4861/7.2.5/resolved", 0, entry.address, mac)
+    _note(env, "resolved", entry.address, mac)
     _bind(env, iface, entry, mac)
     if solicited:
         become(env, iface, entry, REACHABLE)

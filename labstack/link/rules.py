@@ -3,6 +3,13 @@
 
 from labstack.core.rules import Rule
 
+
+def _both(v4: str, v6: str, says: str, *serves: str) -> dict[str, Rule]:
+    """A rule of the neighbour machine, under its name in either family; each serves what is asked of its own."""
+    nd = tuple(it for it in serves if it.startswith("ND-"))
+    return {v4: Rule(says, tuple(it for it in serves if it not in nd)), v6: Rule(says, nd)}
+
+
 RULES: dict[str, Rule] = {
     # Ethernet
     "drop.queue.full": Rule("The queue of interface {0} takes nothing: a frame that was to leave ends here."),
@@ -31,7 +38,7 @@ RULES: dict[str, Rule] = {
     "drop.arp.unasked": Rule("A reply from {0} that we did not ask for: no entry made.", ("ARP-3",)),
     "drop.arp.own_address": Rule("{1} claims {0}, which is our address: nothing learned from it.", ("ACD-5",)),
     "826/-/merge": Rule(
-        "We know {0} already, so its MAC is taken from the packet ({1}) before anything else is looked at.", ("ARP-2",)
+        "We know {0} already, so where it says that it is ({1}) counts before anything else is looked at.", ("ARP-2",)
     ),
     "826/-/reply": Rule("The request asks for {0}, which is us: we tell {1} our MAC.", ("ARP-1",)),
     "5227/2.4/defend": Rule(
@@ -77,34 +84,72 @@ RULES: dict[str, Rule] = {
         "Another host has {0} or wants it at the same time: we shall not use it.", ("SLAAC-3", "SLAAC-4")
     ),
     # the neighbour machine, under ARP and ND alike
-    "4861/7.2.2/solicit": Rule(
+    **_both(
+        "826/-/ask",
+        "4861/7.2.2/solicit",
         "Where is {0}? Question {1} goes to everybody who might be it; the packet waits.",
-        ("ND-6", "ND-7", "ARP-6", "ARP-7"),
+        "ND-6",
+        "ND-7",
+        "ARP-6",
+        "ARP-7",
     ),
-    "4861/7.2.2/unresolved": Rule(
-        "{0} did not answer {1} questions: what waited for it cannot be delivered.", ("ND-6",)
+    **_both(
+        "1122/2.3.2.2/unresolved",
+        "4861/7.2.2/unresolved",
+        "{0} did not answer {1} questions: what waited for it cannot be delivered.",
+        "ND-6",
     ),
-    "4861/7.2.3/learned": Rule("{0} wrote to us from {1}: worth remembering, but not yet proof that it hears us."),
-    "4861/7.2.5/resolved": Rule("{0} is at {1}: what waited for it goes out now.", ("ND-9",)),
+    **_both(
+        "826/-/learned",
+        "4861/7.2.3/learned",
+        "{0} wrote to us from {1}: worth remembering, but not yet proof that it hears us.",
+    ),
+    **_both("1122/2.3.2.2/resolved", "4861/7.2.5/resolved", "{0} is at {1}: what waited for it goes out now.", "ND-9"),
     "4861/7.2.5/no_mac": Rule("{0} answered without saying its MAC: we keep asking.", ("ND-9",)),
-    "4861/7.2.5/unknown": Rule("{0} advertised itself, and we have no use for that: no entry made.", ("ND-9",)),
-    "4861/7.2.5/override": Rule("{0} has moved to {1}: the old MAC is replaced.", ("ND-10", "ARP-2")),
+    **_both(
+        "826/-/unknown",
+        "4861/7.2.5/unknown",
+        "{0} says where it is, and we have no use for that: no entry is made or changed.",
+        "ND-9",
+    ),
+    **_both("826/-/moved", "4861/7.2.5/override", "{0} has moved to {1}: the old MAC is replaced.", "ND-10", "ARP-2"),
     "4861/7.2.5/no_override": Rule(
         "Somebody else also answers for {0} but does not insist: we keep our MAC and trust it less.", ("ND-10",)
     ),
-    "4861/7.3.1/doubt": Rule("a transport gets no answer through {0}: it is reachable no more, until it says so"),
-    "4861/7.3.1/hint": Rule(
-        "The transport made progress through {0}: it is reachable, no question needed.", ("ND-12",)
+    **_both(
+        "1122/2.3.2.1/doubt",
+        "4861/7.3.1/doubt",
+        "a transport gets no answer through {0}: it is reachable no more, until it says so",
+        "ARP-5",
     ),
-    "4861/7.3.3/delay": Rule(
-        "{0} was not heard of lately; the packet goes out, and silence will make us ask.", ("ND-11",)
+    **_both(
+        "1122/2.3.2.1/hint",
+        "4861/7.3.1/hint",
+        "The transport made progress through {0}: it is reachable, no question needed.",
+        "ND-12",
+        "ARP-5",
     ),
-    "4861/7.3.3/probe": Rule("Is {0} still there? Probe {1} asks it alone.", ("ND-11", "ARP-5")),
-    "4861/7.3.3/unreachable": Rule(
-        "{0} did not answer {1} probes: its MAC is forgotten.", ("ND-11", "ARP-5", "IP4-14")
+    **_both(
+        "1122/2.3.2.1/delay",
+        "4861/7.3.3/delay",
+        "{0} was not heard of lately; the packet goes out, and silence will make us ask.",
+        "ND-11",
     ),
-    "4861/7.3.3/stale": Rule(
-        "No sign of life from {0} for a while: still used, but to be checked at the next use.", ("ND-11",)
+    **_both("1122/2.3.2.1/probe", "4861/7.3.3/probe", "Is {0} still there? Probe {1} asks it alone.", "ND-11", "ARP-5"),
+    **_both(
+        "1122/2.3.2.1/unreachable",
+        "4861/7.3.3/unreachable",
+        "{0} did not answer {1} probes: its MAC is forgotten.",
+        "ND-11",
+        "ARP-5",
+        "IP4-14",
+    ),
+    **_both(
+        "1122/2.3.2.1/stale",
+        "4861/7.3.3/stale",
+        "No sign of life from {0} for a while: still used, but to be checked at the next use.",
+        "ND-11",
+        "ARP-5",
     ),
     "linux/gc_stale_time/collect": Rule("Nobody wrote to {0} for a while: the entry goes.", ("ARP-5",)),
     "6583/5.1/evict": Rule("The table is full: {0}, the entry unused for longest, makes room; neighbours in use stay."),

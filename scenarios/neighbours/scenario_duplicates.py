@@ -6,7 +6,7 @@ A new address is tentative: nothing is received or said with it until the others
 
 from labstack.link.iface import DUPLICATED, PREFERRED, TENTATIVE
 from labstack.scenario import scenario
-from layers import Ether, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS, IPv6
+from layers import ARP, Ether, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS, IPv6
 from layers import ICMPv6NDOptDstLLAddr as Target
 from layers import ICMPv6NDOptSrcLLAddr as Source
 
@@ -113,6 +113,18 @@ def a_neighbour_entered_by_hand_is_not_moved_by_what_is_said(lab):
     claim = ICMPv6ND_NA(R=0, S=1, O=1, tgt=lab.h2.ip6) / Target(lladdr="02:00:00:00:00:99")
     lab.inject(Ether(dst=lab.h1.mac, src=lab.h2.mac) / IPv6(src=lab.h2.ip6, dst=lab.h1.ip6, hlim=255) / claim, to="h1")
     server, client = lab.h2.listen(80), lab.h1.connect(lab.h2.ip6, 80)
+    lab.run("1s")
+    assert client.state == "ESTABLISHED"
+    assert server.accept()
+
+
+@scenario(hosts=2)
+def a_neighbour_entered_by_hand_is_not_moved_by_an_arp_reply(lab):
+    "A permanent entry is the administrator's, in IPv4 too: RFC 826 is of what was learned."
+    lab.h1.now("neigh_add", "eth0", lab.h2.ip, lab.h2.mac)
+    claim = ARP(op=2, hwsrc="02:00:00:00:00:99", psrc=lab.h2.ip, hwdst=lab.h1.mac, pdst=lab.h1.ip)
+    lab.inject(Ether(dst=lab.h1.mac, src="02:00:00:00:00:99") / claim, to="h1")
+    server, client = lab.h2.listen(80), lab.h1.connect(lab.h2.ip, 80)
     lab.run("1s")
     assert client.state == "ESTABLISHED"
     assert server.accept()

@@ -111,3 +111,16 @@ def test_a_controller_without_a_window_is_not_said_to_have_a_small_one_of_the_pe
     lab.step()
     [line] = told(lab, "RFC 9293 §3.8.6.2.1")
     assert "a window of 65160 bytes, and less than a segment may go" in line
+
+
+def test_arp_cites_what_is_of_ipv4_and_neighbour_discovery_what_is_of_ipv6() -> None:
+    """RFC 826, RFC 1122 §2.3.2; RFC 4861."""
+    four, six = Lab(), Lab()
+    four.h1.ping(four.h2.ip)
+    six.h1.ping(six.h2.ip6)
+    for lab in (four, six):
+        lab.advance("200s")
+    assert not told(four, "RFC 4861")
+    assert not told(six, "RFC 826", "RFC 1122 §2.3")
+    assert [line.split()[0] for line in told(four, "Where is", "is at 02:00:00:00:00:02: ")] == ["arp", "arp"]
+    assert four.ladder().rows[0].why[0].startswith("ping: RFC 826 Where is 10.0.0.2?")

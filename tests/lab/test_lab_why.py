@@ -56,6 +56,8 @@ def test_a_drop_is_the_reason_unless_something_was_sent_in_answer() -> None:
         ("2018/5/sacked", "tcp"),
         ("1191/3/learnt", "ip"),
         ("6583/5.1/evict", "nd"),
+        ("1122/2.3.2.1/probe", "arp"),
+        ("1122/2.4/undelivered", "ip"),
         ("linux/gc_stale_time/collect", "nd"),
     ],
 )

@@ -56,7 +56,7 @@ def test_a_request_for_our_address_is_answered_to_its_sender_and_its_sender_reme
         "10.0.0.2 wrote to us from 02:00:00:00:00:02: worth remembering, but not yet proof that it hears us.",
         "The request asks for 10.0.0.1, which is us: we tell 02:00:00:00:00:02 our MAC.",
     ]
-    assert link.rules() == ["4861/7.2.3/learned", "826/-/reply"]
+    assert link.rules() == ["826/-/learned", "826/-/reply"]
 
 
 def test_a_request_for_somebody_else_is_neither_answered_nor_learned_from() -> None:
