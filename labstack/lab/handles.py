@@ -93,14 +93,36 @@ class Connection(Handle):
 
     kind = "connection"
 
-    def send(self, data: bytes | str) -> "Connection":
-        """Queue data for the peer; it is sent with the next steps. Raises LabError if it can never fit the buffer."""
+    @property
+    def snd(self) -> Any:
+        """RFC 9293 §3.3.1's SND: c.snd.una, .nxt, .wnd, .iss; on the wire 32 bits of them."""
+        return self._conn().snd
+
+    @property
+    def rcv(self) -> Any:
+        """RFC 9293 §3.3.1's RCV: c.rcv.nxt, .irs."""
+        return self._conn().rcv
+
+    def _conn(self) -> Any:
+        """Its present state; what you change in it is neither recorded nor undone."""
+        self.status()
+        return self.host.stack.conns[self.sock]
+
+    def setopt(self, name: str, value: int | str) -> None:
+        """Set an option at once: setopt("nodelay", 1), setopt("congestion", "bbr"). Raises StackError."""
+        self._now("setopt", name, value)
+
+    def send(self, data: bytes | str, flags: int = 0) -> "Connection":
+        """Queue data for the peer; it is sent with the next steps. Raises LabError if it can never fit the buffer.
+
+        flags: socket.MSG_OOB, and the last byte is urgent.
+        """
         raw = _bytes(data)
         room = self.host.stack.env.config[SNDBUF]
         if len(raw) > room:
             advice = f"send it in pieces, with steps between, or first: {self.host.name}.sysctl({SNDBUF!r}, {len(raw)})"
             raise LabError(f"{len(raw)} bytes are more than the send buffer of {room}; {advice}")
-        self._queue("send", raw)
+        self._queue("send", raw, *([flags] if flags else []))
         return self
 
     def recv(self, n: int = 65536) -> bytes:

@@ -13,12 +13,12 @@ from labstack.core.errors import StackError
 from labstack.core.event import Call
 from labstack.lab import tables
 from labstack.lab.errors import LabError
-from labstack.lab.handles import Connection, Listener, Ping, Udp
+from labstack.lab.handles import Connection, Handle, Listener, Ping, Udp
 from labstack.lab.units import known, port, text, whole
 from labstack.lab.view import Line, Span, View
 from labstack.stack import status
 
-MAKE = ("ping", "connect", "listen", "udp")  # these calls make a socket, and its number comes last; elsewhere, first
+MAKE = {"ping": 2, "connect": 2, "listen": 3, "udp": 2}  # which argument of a call that makes a socket is its number
 
 
 class Host(View):
@@ -43,13 +43,13 @@ class Host(View):
         size = whole(size, "a size of a ping, in bytes", 0, 65507)
         return Ping(self, self._make("ping", known(addr), (bytes(range(256)) * 256)[:size]))
 
-    def connect(self, addr: str, dport: int) -> Connection:
-        """Open a TCP connection to addr and dport."""
-        return Connection(self, self._make("connect", known(addr), port(dport)))
+    def connect(self, addr: str, dport: int, lport: int = 0) -> Connection:
+        """Open a TCP connection to addr and dport, from lport (0: any)."""
+        return Connection(self, self._make("connect", known(addr), port(dport), more=(b"", port(lport, 0))))
 
-    def listen(self, lport: int) -> Listener:
-        """Take TCP connections at lport."""
-        return Listener(self, self._make("listen", port(lport), b"", 128))
+    def listen(self, lport: int, backlog: int = 128) -> Listener:
+        """Take TCP connections at lport; backlog: how many may wait to be accepted."""
+        return Listener(self, self._make("listen", port(lport), b"", whole(backlog, "a backlog")))
 
     def udp(self, lport: int = 0) -> Udp:
         """A UDP socket at lport (0: any)."""
@@ -107,22 +107,27 @@ class Host(View):
 
     def queue(self, op: str, *args: Any) -> None:
         """Have the application call op with the next steps."""
-        self.lab.call(self.name, op, *args)
+        self.lab.call(self.name, op, *_numbers(args))
 
     def now(self, op: str, *args: Any) -> Any:
         """Call op at once, as an event. Raises StackError."""
-        return self.lab.call_now(self.name, op, *args)
+        return self.lab.call_now(self.name, op, *_numbers(args))
 
     def look(self, op: str, *args: Any) -> Any:
         """Call an op that only looks, on a copy: no event. Raises StackError."""
-        return self.stack.clone().handle(Call(op, args), self.lab.history.world.now)
+        return self.stack.clone().handle(Call(op, _numbers(args)), self.lab.history.world.now)
 
     def queued(self, sock: int) -> list[str]:
         """The calls about this socket that the next steps will do, first one first."""
         calls = [event for _, _, name, event, _ in sorted(self.lab.history.world.calendar) if name == self.name]
-        return [it.op for it in calls if isinstance(it, Call) and it.args[-1 if it.op in MAKE else 0] == sock]
+        return [it.op for it in calls if isinstance(it, Call) and it.args[MAKE.get(it.op, 0)] == sock]
 
-    def _make(self, op: str, *args: Any) -> int:
+    def _make(self, op: str, *args: Any, more: tuple[Any, ...] = ()) -> int:
         sock: int = self.lab.new_sock()
-        self.lab.call(self.name, op, *args, sock)
+        self.lab.call(self.name, op, *args, sock, *more)
         return sock
+
+
+def _numbers(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arguments of a call, handles as the numbers of their sockets."""
+    return tuple([arg.sock if isinstance(arg, Handle) else arg for arg in args])

@@ -18,12 +18,14 @@ from labstack.lab.capture import write_pcapng
 from labstack.lab.control import WireControl, faults
 from labstack.lab.errors import LabError
 from labstack.lab.events import Events
+from labstack.lab.handles import Handle
 from labstack.lab.host import Host
 from labstack.lab.ladder import Ladder
 from labstack.lab.packets import aim, raw_frame
 from labstack.lab.places import Difference, Place
 from labstack.lab.quiet import quiet
 from labstack.lab.record import recorded
+from labstack.lab.tcb import variables
 from labstack.lab.view import Line, Span, View, ms
 from labstack.lab.why import Why
 from labstack.lab.words import Script
@@ -229,6 +231,10 @@ class Lab(View):
     def route(self, host: str | Host = "") -> View:
         """Routes, as `ip route`."""
         return tables.routes(self._some(host))
+
+    def tcb(self, of: str | Host | Handle = "") -> View:
+        """The variables of a connection (RFC 9293 §3.3.1), or of all those of a host."""
+        return variables([of.host], of.sock) if isinstance(of, Handle) else variables(self._some(of))
 
     def timers(self, host: str | Host = "") -> View:
         """What is armed, and when it is due."""

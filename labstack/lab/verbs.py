@@ -69,6 +69,11 @@ def host(text: str, names: Names) -> Args:
     return {"host": text} if text else {}
 
 
+def block(text: str, names: Names) -> Args:
+    """A variable that is a connection's handle, the name of a host, or nothing."""
+    return {"of": names.get(text, text)} if text else {}
+
+
 def setting(text: str, names: Names) -> Args:
     """`[host] [PATTERN | NAME=VALUE]`, with the -a or -w of sysctl's own, which say nothing new."""
     given = text.removeprefix("-a").removeprefix("-w").strip()
@@ -126,6 +131,7 @@ VERBS = (
     Verb("why", "why", "why [n]", "the rules behind an event, layer by layer", event, ("explain",)),
     Verb("events", "events", "events [text]", "the list of events (that mention text)", words),
     Verb("ss", "ss", "ss [host]", "sockets, as `ss -ti` prints them", host),
+    Verb("tcb", "tcb", "tcb [c]", "variables of a connection, or of all: SND.UNA, RCV.NXT, RTO, cwnd", block),
     Verb("arp", "arp", "arp [host]", "IPv4 neighbours, as `ip neigh`", host),
     Verb("neigh", "neigh", "neigh [host]", "all neighbours, as `ip neigh`", host, ("nd",)),
     Verb("route", "route", "route [host]", "addresses and routes, as `ip route`", host),

@@ -17,6 +17,7 @@ from labstack.ip import icmp
 from labstack.ip.family import is_group, parse_addr, text
 from labstack.stack import dial, ports
 from labstack.stack.host import TCP, UDP, Echo, Host
+from labstack.stack.syscall.files import MSG_OOB
 from labstack.tcp import ackgen, closing, fastopen, rate, receive, settings, sndbuf, urgent
 from labstack.tcp.conn import Conn
 from labstack.tcp.listen import Listener
@@ -108,12 +109,15 @@ def next_of(host: Host, listener: Listener) -> Conn:
     return conn
 
 
-def send(host: Host, sock: int, data: Piece) -> int:
+def send(host: Host, sock: int, data: Piece, flags: int = 0) -> int:
     """Queue bytes for sending; returns how many fitted. Raises EAGAIN (none), EPIPE, ENOTCONN, or why it died.
 
+    flags: MSG_OOB, the last byte is urgent; EOPNOTSUPP for others.
     data is kept, not copied: do not change it afterwards if it is a memoryview of something that can change.
     """
     conn = _conn(host, sock)
+    if flags & ~MSG_OOB:
+        raise StackError(errno.EOPNOTSUPP, f"send flags {flags}: expected 0 or MSG_OOB ({MSG_OOB})")
     _raise_error(conn)
     snd = conn.snd
     if conn.state not in CAN_SEND or snd.fin:
@@ -128,6 +132,8 @@ def send(host: Host, sock: int, data: Piece) -> int:
     if size:
         snd.out.append(data if size == len(data) else memoryview(data)[:size], snd.nxt)
         host.env.dirty[sock] = None
+    if size and flags:
+        urgent.mark(host.env, conn)
     return size
 
 

@@ -2,12 +2,15 @@
 """Connections, listeners and UDP sockets as values at the prompt."""
 
 import errno
+import socket
 
 import pytest
 
 from labstack.core.errors import StackError
 from labstack.lab.errors import LabError
+from labstack.lab.handles import Connection
 from labstack.lab.lab import Lab
+from layers import IP, TCP, Ether
 
 
 def test_a_handle_is_there_before_its_socket_and_says_so() -> None:
@@ -130,3 +133,53 @@ def test_the_lab_lists_sysctls_and_sets_one_everywhere() -> None:
     ]
     assert str(lab.sysctl("net.ipv4.tcp_sack = 0")) == "h1   net.ipv4.tcp_sack = 0\nh2   net.ipv4.tcp_sack = 0"
     assert "no sysctl 'tcp_sock'; did you mean" in str(lab.sysctl("tcp_sock"))
+
+
+def test_both_open_at_once_from_ports_of_their_choice() -> None:
+    """RFC 9293 §3.5, figure 7."""
+    lab = Lab()
+    left, right = lab.h1.connect(lab.h2.ip, 5000, 4000), lab.h2.connect(lab.h1.ip, 4000, lport=5000)
+    assert "queued: connect" in str(left)
+    lab.until(lambda: right.state == "SYN_RECEIVED")
+    lab.run()
+    assert (left.state, right.state, left.status()["local"]) == ("ESTABLISHED", "ESTABLISHED", "10.0.0.1:4000")
+
+
+def test_a_backlog_an_option_and_urgent_data() -> None:
+    """RFC 9293 §3.8.5."""
+    lab = Lab()
+    server = lab.h2.listen(80, backlog=3)
+    client = lab.h1.connect(lab.h2.ip, 80)
+    lab.run()
+    assert server.status()["send_q"] == 3
+    client.setopt("congestion", "bbr")
+    assert client.status()["cc"] == "bbr"
+    lab.h1.now("setopt", client, "nodelay", 1)
+    before = len(lab.records)
+    with pytest.raises(StackError, match="no option 'colour'"):
+        client.setopt("colour", 1)
+    assert len(lab.records) == before
+    client.send(b"now!", socket.MSG_OOB)
+    lab.step()
+    assert any(Ether(s.frame.cuts()[0])[TCP].flags.U for s in lab.records[-1].sent)
+
+
+def test_a_connection_says_its_variables_and_they_forge_a_reset_that_hits() -> None:
+    """RFC 9293 §3.3.1; RFC 5961 §3.2."""
+    lab = Lab()
+    server = lab.h2.listen(80)
+    client = lab.h1.connect(lab.h2.ip, 80).send(b"hello")
+    lab.run()
+    served = server.accept()
+    said = str(lab.tcb(client))
+    assert f"ISS {client.snd.iss}  IRS {client.rcv.irs}" in said
+    assert "SND.UNA 6  SND.NXT 6" in said
+    assert "RCV.NXT 6" in str(lab.tcb(served))
+    assert "h1's" not in str(lab.tcb("h2"))
+    assert str(lab.tcb(server)) == "(no connection)"
+    lport = int(client.status()["local"].rpartition(":")[2])
+    reset = TCP(sport=lport, dport=80, flags="R", seq=served.rcv.nxt & 0xFFFFFFFF)
+    lab.inject(IP(src=lab.h1.ip, dst=lab.h2.ip) / reset)
+    assert served.state == "CLOSED"
+    with pytest.raises(LabError, match="no such socket"):
+        _ = Connection(lab.h1, 7).snd

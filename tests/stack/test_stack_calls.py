@@ -100,8 +100,8 @@ def test_an_unknown_operation_is_named_and_the_known_ones_listed(s: Script) -> N
     ("op", "args", "says"),
     [
         ("send", (), "too few"),
-        ("send", (2,), "send(sock, data)"),
-        ("send", (2, b"x", 3), "too many"),
+        ("send", (2,), "send(sock, data, [flags])"),
+        ("send", (2, b"x", 0, 3), "too many"),
         ("send", ("two", b"x"), "sock = 'two': expected int"),
         ("send", (2, "text"), "data = 'text': expected bytes or memoryview"),
         ("recv", (2, -1), "-1 bytes"),

@@ -170,8 +170,9 @@ class Applications:
         failed = isinstance(back, StackError)
         yield "accept4", (self._fd(sock), NONBLOCK), _result(back) if failed else Result(self._new(*back), 0, back[1])
 
-    def send(self, back: Any, sock: int, data: Any) -> Told:
-        yield "write", (self._fd(sock), bytes(data)), _result(back)
+    def send(self, back: Any, sock: int, data: Any, flags: int = 0) -> Told:
+        more = (flags,) if flags else ()
+        yield "send" if flags else "write", (self._fd(sock), bytes(data), *more), _result(back)
 
     def recv(self, back: Any, sock: int, most: int = 65_536) -> Told:
         yield "read", (self._fd(sock), most), _result(b"".join(back) if isinstance(back, list) else back)

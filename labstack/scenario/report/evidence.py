@@ -14,13 +14,11 @@ from labstack.core.rules import Rule
 from labstack.lab.capture import packets, pcap
 from labstack.lab.lab import Lab
 from labstack.lab.ladder import Ladder
+from labstack.lab.tcb import variables
 from labstack.lab.view import Line, Span
 from labstack.scenario.report.watch import Watch
 from labstack.scenario.verdict import Evidence
 from labstack.stack.rules import RULES
-from labstack.tcp import castate
-from labstack.tcp.cc.controller import INFINITE
-from labstack.tcp.conn import Conn
 
 ROWS = 24  # of a ladder
 LINES = 60  # of sockets, of variables, of timers
@@ -32,7 +30,7 @@ def of_history(history: Any, at: int) -> Evidence:
     n = history.when(at)
     history.goto(n)
     lab = Lab.of(history)
-    parts = _titled("sockets", lab.ss()), _variables(lab), _titled("timers", lab.timers())
+    parts = _titled("sockets", lab.ss()), variables(lab.hosts).rows, _titled("timers", lab.timers())
     return _evidence(lab.records, lab.names, RULES, [line for part in parts for line in _first(list(part))], n)
 
 
@@ -63,37 +61,6 @@ def _titled(title: str, lines: Any) -> Iterable[Line]:
     yield [Span(title, "head")]
     for line in lines.lines(width()):
         yield [Span("  "), *line]
-
-
-def _variables(lab: Lab) -> Iterable[Line]:
-    """RFC 9293 §3.3.1's variables of every connection; sequence numbers count from the initial ones."""
-    for host in lab.hosts:
-        for conn in host.stack.conns.values():
-            yield [Span(f"variables of {host.name}'s socket {conn.sock}", "head"), Span(f" {conn.state}", "state")]
-            for words in _block(conn):
-                yield [Span(f"  {words}")]
-
-
-def _block(conn: Conn) -> Iterable[str]:
-    snd, rcv = conn.snd, conn.rcv
-    ssthresh = snd.cc.ssthresh if snd.cc.ssthresh < INFINITE else "-"
-    una = snd.una if conn.half is None else snd.iss  # our SYN waits for its ACK (RFC 9293 §3.10.7.2): see tcp/half.py
-    yield (
-        f"SND.UNA {una - snd.iss}  SND.NXT {snd.nxt - snd.iss}  SND.WND {snd.wnd}  "
-        f"queued {snd.out.end - snd.out.start}  mss {snd.mss}"
-    )
-    yield (
-        f"cwnd {snd.cc.cwnd}  ssthresh {ssthresh}  rto {snd.rtt.rto / 1e6:g} ms  "
-        f"timeouts {snd.retries}  {castate.NAMES[snd.loss.state]}"
-    )
-    it = snd.flight
-    yield f"in flight: {it.out} segments, {it.sacked} arrived, {it.lost} lost, {it.retrans} sent again"
-    islands = " ".join(f"{start - rcv.irs}:{end - rcv.irs}" for start, end, _ in rcv.islands)
-    yield (
-        f"RCV.NXT {rcv.nxt - rcv.irs}  RCV.WND {rcv.edge - rcv.nxt}  to read {rcv.queued}"
-        + (f"  beyond a gap {islands}" if islands else "")
-        + (f"  FIN at {rcv.fin - rcv.irs}" if rcv.fin is not None else "")
-    )
 
 
 def _infos(infos: Mapping[int, Mapping[str, int]]) -> Iterable[Line]:
