@@ -47,7 +47,8 @@ def in_order(env: Env, conn: Conn) -> None:
     rcv = conn.rcv
     if rcv.ack == NOW:
         return
-    if rcv.nxt - rcv.acked > rcv.seen and _moves(env, rcv):
+    second = rcv.nxt - rcv.acked > rcv.seen
+    if second and _moves(env, rcv):
         # RFC 9293 §3.8.6.3 SHLD-19: at least every second full-sized segment
         env.note("9293/3.8.6.3/second", conn.sock)
         rcv.ack = NOW
@@ -55,6 +56,8 @@ def in_order(env: Env, conn: Conn) -> None:
         env.note("linux/tcp_in_quickack_mode/at-once", conn.sock, rcv.quick)
         rcv.ack = NOW
     else:
+        if second:
+            env.note("linux/tcp_ack_snd_check/waits", conn.sock)
         delay(env, conn)
 
 
@@ -64,7 +67,11 @@ def pressing(env: Env, rcv: Rcv) -> bool:
 
 
 def _moves(env: Env, rcv: Rcv) -> bool:
-    """The right edge goes with it, or the application waits for more; else its reading will bring the ACK."""
+    """The right edge goes with it, or the application waits for more; else its reading will bring the ACK.
+
+    DEVIATES: RFC 9293 §3.8.6.3 (SHLD-19) and RFC 5681 §4.2 ask for an ACK at least every second full-sized segment;
+    here, as on Linux, not while the window stands still because nobody reads.
+    """
     return rcv.queued < rcv.lowat or window.choose(env, rcv) >= rcv.edge - rcv.acked
 
 

@@ -261,7 +261,11 @@ def heard(env: Env, conn: Conn, sample: Sample, forward: bool = True) -> None:
     elif forward:
         snd.full_at = env.now  # cwnd may grow: that nobody uses it counts from here (tcp_cong_avoid)
         if cc.limited or (cc.cwnd < cc.ssthresh and cc.cwnd < 2 * snd.most):
+            before = cc.cwnd
             cc.grow(sample)
+            if cc.cwnd > before:
+                rule = "5681/3.1/slow-start" if before < cc.ssthresh else "5681/3.1/avoid"
+                env.note(rule, conn.sock, sample.acked, cc.cwnd)
     if cc.news:
         news.tell(env, conn.sock, cc)
 

@@ -19,6 +19,7 @@ class Note(NamedTuple):
     delivered_at: int  # when the last of them was
     first_sent_at: int  # when that one was sent
     app_limited: bool
+    nth: int  # of all sendings: many leave at the same moment
 
 
 class Newest(NamedTuple):
@@ -44,6 +45,7 @@ NO_SAMPLE = RateSample()
 class Delivery(State):
     at: int = 0  # when something was last delivered, or when sending began again after nothing was in flight
     first_sent_at: int = 0  # when that was sent
+    sendings: int = 0  # of (super-)segments that occupy sequence numbers
     app_limited: int = 0  # until so many are delivered in all, samples are application-limited; 0: they are not
     best: int = 0  # segments of the sample to report: the last one, unless it is application-limited and less
     best_interval: int = 0
@@ -54,12 +56,13 @@ def sent(it: Delivery, now: int, total: int, packets_out: int) -> Note:
     """A segment goes out, with packets_out sent and not yet acknowledged before it: the note for it."""
     if not packets_out:
         it.first_sent_at = it.at = now
-    return Note(total, it.at, it.first_sent_at, it.app_limited > 0)
+    it.sendings += 1
+    return Note(total, it.at, it.first_sent_at, it.app_limited > 0, it.sendings)
 
 
 def newest(found: Newest | None, note: Note, sent_at: int, end: int) -> Newest:
     """An ACK delivers this segment, too, cumulatively or by SACK, and for the first time: which one counts?"""
-    if found is not None and (sent_at, end) <= (found.sent_at, found.end):
+    if found is not None and (note.nth, end) <= (found.note.nth, found.end):
         return found
     return Newest(note, sent_at, end)
 

@@ -40,7 +40,7 @@ class Loss(State):
     tail_end: int = 0  # SND.NXT when a probe went out; 0: none is under way
     tail_again: bool = False  # it was a retransmission
     # RACK
-    newest_at: int = 0  # when the newest segment that was delivered had been sent
+    newest: int = 0  # which sending the newest segment was that was delivered
     newest_end: int = 0
     newest_rtt: int = 0
     advanced: bool = False  # it has changed since losses were looked for

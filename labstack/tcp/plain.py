@@ -46,8 +46,9 @@ def taken(env: Env, conn: Conn, ack: int, wnd: int) -> bool:
     flight.out -= acked
     loss.delivered += acked
     loss.advanced, loss.newest_rtt = True, now - last_at
-    if last_at > loss.newest_at or (last_at == loss.newest_at and last_end > loss.newest_end):
-        loss.newest_at, loss.newest_end = last_at, last_end
+    nth = last.note.nth
+    if nth > loss.newest or (nth == loss.newest and last_end > loss.newest_end):
+        loss.newest, loss.newest_end = nth, last_end
     took, late = now - last_at or 1, acked == 1
     rtt.sample(env, snd.rtt, now - first_at or 1, took, ack, snd.nxt, late)
     tlp.set_timer(env, conn)

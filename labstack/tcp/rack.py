@@ -17,14 +17,14 @@ PERSIST = 16  # recoveries for which a wide window stays (RFC 8985 §7.2 step 4)
 
 
 def advance(env: Env, conn: Conn, s: Sent, echo: int) -> None:
-    """A segment was delivered: is it the newest, by the time it was sent? (RFC 8985 §6.2 step 2)"""
+    """A segment was delivered: is it the newest, by when it was sent? (RFC 8985 §6.2 step 2)"""
     loss = conn.snd.loss
     took, least = env.now - s.at, conn.snd.rtt.least
     if s.marks & EVER and (took < least or not least or superfluous(conn, s, echo)):
         return  # so soon it was the original that arrived, not the retransmission
     loss.advanced, loss.newest_rtt = True, took
-    if (s.at, s.end) > (loss.newest_at, loss.newest_end):
-        loss.newest_at, loss.newest_end = s.at, s.end
+    if (s.note.nth, s.end) > (loss.newest, loss.newest_end):
+        loss.newest, loss.newest_end = s.note.nth, s.end
 
 
 def superfluous(conn: Conn, s: Sent, echo: int) -> bool:
@@ -68,11 +68,11 @@ def detect(env: Env, conn: Conn) -> int:
     """
     snd, loss = conn.snd, conn.snd.loss
     window, wait = _window(env, conn), 0
-    newest = (loss.newest_at, loss.newest_end)
+    newest = (loss.newest, loss.newest_end)
     for index, s in enumerate(snd.flight.queue):
         if s.marks & SACKED or (s.marks & LOST and not s.marks & RETRANS):
             continue
-        if (s.at, s.end) >= newest:
+        if (s.note.nth, s.end) >= newest:
             if s.marks & EVER:
                 continue
             break

@@ -107,6 +107,9 @@ RULES: dict[str, Rule] = {
     "linux/tcp_cleanup_rbuf/read": Rule("a burst was read to its end: acknowledge it now"),
     "5681/4.2/fill": Rule("it fills a gap: acknowledge at once"),
     "9293/3.8.6.3/second": Rule("two full-sized segments are unacknowledged: acknowledge now", ("SHLD-19", "MUST-58")),
+    "linux/tcp_ack_snd_check/waits": Rule(
+        "two segments have come, but the window stands still until the application reads, which will bring the ACK"
+    ),
     "linux/tcp_in_quickack_mode/at-once": Rule("the peer is just starting: this ACK and {0} more at most go at once"),
     "9293/3.8.6.3/delay": Rule("the ACK may wait {0} ms for company", ("SHLD-18", "MUST-40")),
     "9293/3.8.6.3/expire": Rule("the delayed ACK has waited long enough", ("MUST-40",)),

@@ -229,8 +229,8 @@ CONDITIONS: dict[str, Callable[[Conn], None]] = {
     ),
     "a least round trip of long ago": lambda conn: setattr(conn.snd.rtt, "least_at", -400 * SECOND),
     "the newest is believed to be lost": lambda conn: mark(conn.snd.flight, -1, LOST),
-    "something sent at that moment has arrived": lambda conn: setattr(conn.snd.loss, "newest_at", SECOND),
-    "something sent later has arrived": lambda conn: setattr(conn.snd.loss, "newest_at", 2 * SECOND),
+    "something sent together with the oldest has arrived": lambda conn: setattr(conn.snd.loss, "newest", 2),
+    "something sent later has arrived": lambda conn: setattr(conn.snd.loss, "newest", 9),
     "the window has never been so wide": lambda conn: setattr(conn.snd, "max_wnd", 1000),
 }
 

@@ -13,7 +13,7 @@ def test_a_burst_that_arrives_together_is_measured_over_a_round_trip() -> None:
     """The interval begins with the first transmission, as nothing was in flight."""
     it = Delivery()
     notes = [delivery.sent(it, 100 * MS, 0, n) for n in range(10)]
-    assert set(notes) == {Note(0, 100 * MS, 100 * MS, False)}
+    assert notes == [Note(0, 100 * MS, 100 * MS, False, n + 1) for n in range(10)]
     found: Newest | None = None
     for n, note in enumerate(notes):
         found = delivery.newest(found, note, 100 * MS, 1000 * n)
@@ -38,16 +38,16 @@ def test_the_longer_of_sending_and_acknowledging_counts() -> None:
 
 def test_the_segment_sent_last_counts_and_then_the_highest() -> None:
     """A retransmission is later than what follows it in the stream."""
-    old, new = Note(1, 0, 0, False), Note(7, 0, 0, False)
-    found = delivery.newest(None, new, 9, 1000)
-    assert delivery.newest(found, old, 5, 2000) is found
-    assert delivery.newest(found, old, 9, 2000).end == 2000
-    assert delivery.newest(found, old, 10, 500).note is old
+    low, high, again = (Note(n, 0, 0, False, n) for n in (1, 2, 3))
+    found = delivery.newest(None, high, 9, 2000)
+    assert delivery.newest(found, low, 9, 1000) is found
+    assert delivery.newest(found, high, 9, 3000).end == 3000  # a super-segment, in parts
+    assert delivery.newest(found, again, 9, 1000).note is again
 
 
 def test_what_took_less_than_the_least_round_trip_is_no_sample() -> None:
     """Something was acknowledged that had arrived before: Linux's rule in tcp_rate_gen, in us."""
-    note = Note(3, 100 * MS, 100 * MS, False)
+    note = Note(3, 100 * MS, 100 * MS, False, 1)
     found = Newest(note, 100 * MS, 1)
     assert delivery.sample(Delivery(), 139 * MS, found, 4, 1, 40 * MS) == RateSample(3, -1)
     assert delivery.sample(Delivery(), 140 * MS, found, 4, 1, 40 * MS + 999) == RateSample(3, 40 * MS)
@@ -58,7 +58,7 @@ def test_an_ack_that_delivers_nothing_gives_none() -> None:
     it = Delivery(at=5)
     assert delivery.sample(it, 9, None, 4, 0, 0) == NO_SAMPLE
     assert it.at == 5
-    assert delivery.sample(it, 9, Newest(Note(3, 0, 0, False), 0, 1), 4, 1, 0, reneged=True) == NO_SAMPLE
+    assert delivery.sample(it, 9, Newest(Note(3, 0, 0, False, 1), 0, 1), 4, 1, 0, reneged=True) == NO_SAMPLE
 
 
 def test_what_was_in_flight_when_data_ran_out_is_application_limited() -> None:
@@ -76,10 +76,10 @@ def test_what_was_in_flight_when_data_ran_out_is_application_limited() -> None:
 
 def test_an_application_limited_sample_is_reported_only_if_it_is_the_best() -> None:
     it = Delivery()
-    delivery.sample(it, 40 * MS, Newest(Note(0, 0, 0, False), 0, 1), 10, 10, 0)
-    delivery.sample(it, 80 * MS, Newest(Note(10, 40 * MS, 40 * MS, True), 40 * MS, 2), 15, 5, 0)
+    delivery.sample(it, 40 * MS, Newest(Note(0, 0, 0, False, 1), 0, 1), 10, 10, 0)
+    delivery.sample(it, 80 * MS, Newest(Note(10, 40 * MS, 40 * MS, True, 1), 40 * MS, 2), 15, 5, 0)
     assert (it.best, it.best_limited) == (10, False)
-    delivery.sample(it, 120 * MS, Newest(Note(15, 80 * MS, 80 * MS, True), 80 * MS, 3), 27, 12, 0)
+    delivery.sample(it, 120 * MS, Newest(Note(15, 80 * MS, 80 * MS, True, 1), 80 * MS, 3), 27, 12, 0)
     assert (it.best, it.best_limited) == (12, True)
     assert delivery.rate(it, 1000) == 300_000
 

@@ -110,11 +110,11 @@ def test_a_retransmission_that_cannot_have_arrived_yet_is_no_measure(tcp: Tcp) -
     sent(s)
     ack(s, 0, (1, 4))
     assert sent(s) == [0, 10]
-    newest = s.conn.snd.loss.newest_at
+    newest = s.conn.snd.loss.newest
     s.wait(RTT - 1)
     ack(s, 4)
     sent(s)
-    assert s.conn.snd.loss.newest_at == newest
+    assert s.conn.snd.loss.newest == newest
 
 
 def test_dsacks_widen_the_window_once_a_round_trip(tcp: Tcp) -> None:
