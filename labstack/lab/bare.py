@@ -32,32 +32,34 @@ def parts(line: str) -> list[str]:
 
 
 def rewriter(
-    verbs: Collection[str], expressions: Collection[str], namespace: Mapping[str, Any], word_type: type
+    verbs: Mapping[str, str], expressions: Collection[str], namespace: Mapping[str, Any], word_type: type
 ) -> Callable[[list[str]], list[str]]:
     """A function for IPython's `input_transformers_cleanup`: list of lines in, list of lines out.
 
-    verbs: the words; expressions: those of them that take an expression, which may begin with a bracket;
-    namespace: the user's, looked at whenever a line is typed; word_type: what we put there ourselves.
+    verbs: the words, and the magic that each becomes; expressions: those of them that take an expression, which may
+    begin with a bracket; namespace: the user's, looked at whenever a line is typed; word_type: what we put there
+    ourselves.
     """
     calls = "|".join(map(re.escape, sorted(set(verbs) - set(expressions))))
     every = "|".join(map(re.escape, sorted(verbs, key=len, reverse=True)))
     word = re.compile(rf"(?!(?:{calls}){_CALL})({every})\b(?!{_ATTACHED}|{_APART})")
 
-    def ours(text: str) -> bool:
+    def magic(text: str) -> str:
+        """The line of a magic, without %, that a part stands for; '' if it is Python."""
         found = word.match(text)
-        if found is None:
-            return False
-        return found[1] not in namespace or isinstance(namespace[found[1]], word_type)
+        if found is None or (found[1] in namespace and not isinstance(namespace[found[1]], word_type)):
+            return ""
+        return verbs[found[1]] + text[found.end() :]
 
     def rewrite(lines: list[str]) -> list[str]:
         code = [line for line in lines if line.strip()]
         if len(code) != 1 or lines[0][:1].isspace():
             return lines
         typed = parts(code[0].rstrip("\n"))
-        if not any(ours(part) for part in typed):
+        if not any(magic(part) for part in typed):
             return lines
         *first, last = typed
-        begin = [f"%{SHOW} {part}\n" if ours(part) else f"{part}\n" for part in first]
-        return [*begin, f"%{last}\n" if ours(last) else f"{last}\n"]
+        begin = [f"%{SHOW} {magic(part)}\n" if magic(part) else f"{part}\n" for part in first]
+        return [*begin, f"%{magic(last)}\n" if magic(last) else f"{last}\n"]
 
     return rewrite

@@ -16,6 +16,8 @@ from labstack.lab.lab import Lab
 from labstack.lab.scapy_iface import TAP, attach
 from labstack.lab.view import Lines, Span, View
 
+HINT = "lab_hint"  # the magic that other debuggers' words become
+
 
 class Word:
     """A verb as a value in the namespace: step(3) is `step 3`, for whatever `lab` is now."""
@@ -40,11 +42,14 @@ class Session:
         self.given: dict[str, Any] = {}
         self._enter_names(lab)
         expressions = [verb.word for verb in verbs.VERBS if verb.read in (verbs.condition, verbs.packet)]
-        rewrite = bare.rewriter([*verbs.BY_WORD, "verbs"], expressions, ip.user_ns, Word)
-        ip.input_transformers_cleanup.append(rewrite)
+        magics = {word: verb.word for word, verb in verbs.BY_WORD.items()} | {"verbs": "verbs"}
+        magics |= {word: f"{HINT} {word}" for word in verbs.HINTS}
+        ip.input_transformers_cleanup.append(bare.rewriter(magics, expressions, ip.user_ns, Word))
         ip.register_magic_function(self._show, "line", bare.SHOW)
+        ip.register_magic_function(hint, "line", HINT)
         for word, verb in verbs.BY_WORD.items():
-            ip.register_magic_function(self._magic(verb), "line", word)
+            if not getattr(ip.find_line_magic(word), "__module__", "").startswith("IPython."):  # %run is IPython's
+                ip.register_magic_function(self._magic(verb), "line", word)
             ip.set_hook("complete_command", self._completer(verb), str_key=f"%{word}")
             ip.set_hook("complete_command", self._completer(verb), str_key=word)
         ip.register_magic_function(lambda line: all_verbs(), "line", "verbs")
@@ -115,7 +120,7 @@ class Session:
 
     def _completer(self, verb: verbs.Verb) -> Callable[..., list[str]]:
         def complete(ip: Any, event: Any) -> list[str]:
-            if verb.read is verbs.host:
+            if verb.read in (verbs.host, verbs.sockets):
                 return [h.name for h in self.lab.hosts]
             if verb.method in ("diff", "enter"):
                 return list(self.lab.worlds)
@@ -124,6 +129,11 @@ class Session:
             raise TryNext
 
         return complete
+
+
+def hint(line: str) -> None:
+    """Say what to type in place of a debugger's word."""
+    print(wrong(LabError(verbs.HINTS[line.split()[0]])))
 
 
 def all_verbs() -> View:

@@ -14,6 +14,8 @@ from labstack.lab.host import Host
 Names = Mapping[str, Any]
 Args = dict[str, Any]
 
+FLAGS = frozenset("tunliaemop")  # of ss
+
 
 class Verb(NamedTuple):
     """usage: how it is typed; does: one line of help; read: (typed text, namespace) -> keyword arguments."""
@@ -74,6 +76,11 @@ def block(text: str, names: Names) -> Args:
     return {"of": names.get(text, text)} if text else {}
 
 
+def sockets(text: str, names: Names) -> Args:
+    """The name of a host, or nothing, with ss's own flags, which say nothing new."""
+    return host(" ".join(word for word in text.split() if not set(word[1:]) <= FLAGS or word[0] != "-"), names)
+
+
 def setting(text: str, names: Names) -> Args:
     """`[host] [PATTERN | NAME=VALUE]`, with the -a or -w of sysctl's own, which say nothing new."""
     given = text.removeprefix("-a").removeprefix("-w").strip()
@@ -130,7 +137,7 @@ VERBS = (
     Verb("ladder", "ladder", "ladder [n]", "the picture of what happened (the last n rows)", count),
     Verb("why", "why", "why [n]", "the rules behind an event, layer by layer", event, ("explain",)),
     Verb("events", "events", "events [text]", "the list of events (that mention text)", words),
-    Verb("ss", "ss", "ss [host]", "sockets, as `ss -ti` prints them", host),
+    Verb("ss", "ss", "ss [host]", "sockets, as `ss -ti` prints them", sockets),
     Verb("tcb", "tcb", "tcb [c]", "variables of a connection, or of all: SND.UNA, RCV.NXT, RTO, cwnd", block),
     Verb("arp", "arp", "arp [host]", "IPv4 neighbours, as `ip neigh`", host),
     Verb("neigh", "neigh", "neigh [host]", "all neighbours, as `ip neigh`", host, ("nd",)),
@@ -144,4 +151,14 @@ VERBS = (
     Verb("export", "export", "export FILE.pcapng", "frames with the reasons as comments, for Wireshark", file),
     Verb("record", "record", "record [FILE.pkt] [host]", "what happened, as a scenario for `labstack run`", recording),
 )
+# other words that people know from debuggers
+HINTS = {
+    **dict.fromkeys(
+        ("break", "b", "tbreak"),
+        "there are no breakpoints: `until EXPR` runs to a condition, as until len(lab.records) == 3",
+    ),
+    **dict.fromkeys(
+        ("next", "n"), '`step` does the next event anywhere; `until ev.host == "h1"` runs to the next one of h1'
+    ),
+}
 BY_WORD = {word: verb for verb in VERBS for word in (verb.word, *verb.shorts)}

@@ -15,7 +15,8 @@ class Ours:
 
 def typed(line: str, **namespace: Any) -> str:
     expressions = [verb.word for verb in verbs.VERBS if verb.read in (verbs.condition, verbs.packet)]
-    rewrite = rewriter(list(verbs.BY_WORD), expressions, {"step": Ours(), **namespace}, Ours)
+    magics = {word: verb.word for word, verb in verbs.BY_WORD.items()} | {"break": "lab_hint break"}
+    rewrite = rewriter(magics, expressions, {"step": Ours(), **namespace}, Ours)
     return "".join(rewrite(line.splitlines(keepends=True))).rstrip("\n")
 
 
@@ -25,7 +26,12 @@ def typed(line: str, **namespace: Any) -> str:
         ("step", "%step"),
         ("step 3", "%step 3"),
         ("continue", "%continue"),
-        ("c", "%c"),
+        ("c", "%continue"),
+        ("run", "%continue"),
+        ("rs 2; w", "%lab_show back 2\n%where"),
+        ("ss -ti", "%ss -ti"),
+        ("break", "%lab_hint break"),
+        ("step; break 3", "%lab_show step\n%lab_hint break 3"),
         ("back; step 2; continue", "%lab_show back\n%lab_show step 2\n%continue"),
         ('until c1.state == "ESTABLISHED"', '%until c1.state == "ESTABLISHED"'),
         ("until (a or b)", "%until (a or b)"),
@@ -57,6 +63,8 @@ def test_a_verb_at_the_start_of_a_line_becomes_a_magic(line: str, becomes: str) 
         "step (3)",
         "for i in range(3): continue",
         "while True: break",
+        "%run mine.py",
+        "%c",
         "for i in x: print(i); continue",
         "if x: step; where",
         "!ls; step",

@@ -72,6 +72,17 @@ def test_bare_words_magics_and_calls_are_the_same_verbs(env: dict[str, str]) -> 
     assert "Out[7]: 2" in out
 
 
+def test_ipythons_run_is_its_own_and_debuggers_words_are_hints(env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("print('mine', 6 * 7)")
+    out = piped(env, f"%run {tmp_path}/mine.py", "break", "b 3", "n", "n = 5", "n", "h2.listen(80)", "run", "ss -tl")
+    assert "mine 42" in out
+    assert out.count("✗ there are no breakpoints: `until EXPR`") == 2
+    assert out.count("✗ `step` does the next event anywhere") == 1
+    assert "called listen on port 80" in out
+    assert "Netid" in out
+    assert "Error" not in out
+
+
 def test_python_keeps_its_words(env: dict[str, str]) -> None:
     out = piped(env, "for i in range(3): continue", "i", "c = 5", "c", "next(iter([42]))")
     assert ": 2\n" in out

@@ -148,3 +148,16 @@ def test_none_of_it_needs_a_privilege() -> None:
     if any(sign in done.stderr for sign in ("Permission denied", "No module named", "error while loading shared")):
         pytest.skip(f"this Python is not readable for an ordinary user: {done.stderr.splitlines()[-1]}")
     assert done.stdout.strip() == "10.0.0.2", done.stderr
+
+
+def test_a_flood_is_a_loop_over_inject_in_one_instant(lab: Lab) -> None:
+    lab.h2.sysctl("net.ipv4.tcp_max_syn_backlog", 64)
+    lab.h2.sysctl("net.ipv4.tcp_syncookies", 0)
+    lab.h2.listen(80)
+    lab.run()
+    before = lab.now
+    for sport in range(2000, 2200):
+        lab.inject(IP(src="10.0.0.77", dst=lab.h2.ip) / TCP(sport=sport, dport=80, flags="S"))
+    assert lab.now == before
+    half = sum(conn.state == "SYN_RECEIVED" for conn in lab.h2.stack.conns.values())
+    assert (half, lab.h2.stack.env.count["TcpExtListenDrops"]) == (49, 151)
