@@ -252,8 +252,15 @@ def _span(snd: Snd, seq: int, size: int) -> Span:
 
 
 def ack_seq(snd: Snd) -> int:
-    """The sequence number of an ACK: SND.NXT, unless the peer's window was shrunk and ends before it (Linux's
-    tcp_acceptable_seq), where the peer would not listen."""
+    """The sequence number of an ACK.
+
+    DEVIATES: RFC 9293 §3.10.7.4 says SND.NXT. If the peer's window was shrunk and ends before that, the peer would not
+    listen, so it is its end (Linux's tcp_acceptable_seq). But perhaps the window only seemed to shrink, and the peer has
+    got everything; if the same happened to it, neither would ever listen to the other again. So after every other
+    timeout it is SND.NXT all the same.
+    """
+    if snd.rtt.backoff & 1:
+        return snd.nxt
     return min(snd.nxt, max(snd.una + snd.wnd, snd.una))
 
 

@@ -164,6 +164,23 @@ def test_an_ack_from_behind_a_shrunken_window_stands_at_its_edge(tcp: Tcp) -> No
     s.tx("A", seq=1501, ack=2)
 
 
+@pytest.mark.parametrize("win", [0, 500])
+def test_after_every_other_timeout_it_has_the_number_that_the_rfc_gives_it(tcp: Tcp, win: int) -> None:
+    """RFC 9293 §3.10.7.4. A window may only seem to have shrunk: if both sides think so, and have everything, the end of
+    the window is old to both (seed 451013)."""
+    s = tcp().passive(win=4000, mss=1000)
+    s.call("send", s.sock, bytes(4000))
+    assert len(s.burst()) == 4
+    s.rx("PA", data=b"x", ack=1001, win=win)
+    s.tx("A", seq=1001 + win, ack=2)
+    wait = 200
+    for seq in (4001, 1001 + win, 4001):
+        s.tx(after=wait, seq=1001)
+        s.rx("A", seq=1, data=b"x", ack=1, win=win)  # again: our ACK did not arrive
+        s.tx("A", seq=seq, ack=2)
+        wait *= 2
+
+
 def test_an_ack_beside_window_probes_stands_at_snd_nxt(tcp: Tcp) -> None:
     """RFC 9293 §3.10.7.4: a probe takes no sequence number."""
     s = tcp().passive(win=0, rcvbuf=1152)
