@@ -138,7 +138,7 @@ def hint(line: str) -> None:
 
 def all_verbs() -> View:
     """Every word, with what it does."""
-    rows = [[Span(f"{v.usage:<26}", "head"), Span(v.does), Span(_also(v), "dim")] for v in verbs.VERBS]
+    rows = [[Span(f"{v.usage:<29}", "head"), Span(v.does), Span(_also(v), "dim")] for v in verbs.VERBS]
     return Lines(rows)
 
 

@@ -130,7 +130,7 @@ def recording(text: str, names: Names) -> Args:
 VERBS = (
     Verb("step", "step", "step [n]", "the next event anywhere: a frame arrives, a timer, a call", count, ("s",), "f8"),
     Verb("back", "back", "back [n]", "undo the last event, completely", count, ("rs",), "f7"),
-    Verb("continue", "run", "continue", "run until nothing is left to happen", nothing, ("c", "run"), "f5"),
+    Verb("continue", "run", "continue", "run until nothing is under way", nothing, ("c", "run"), "f5"),
     Verb("until", "until", "until EXPR", 'run to a condition: until c1.state == "ESTABLISHED"', condition),
     Verb("advance", "advance", "advance 200ms", "let virtual time pass: 200ms, 1.5s, 30us", duration),
     Verb("where", "where", "where", "the clock, what is pending, the last reason", nothing, ("w",)),
