@@ -255,9 +255,9 @@ def ack_seq(snd: Snd) -> int:
     """The sequence number of an ACK.
 
     DEVIATES: RFC 9293 §3.10.7.4 says SND.NXT. If the peer's window was shrunk and ends before that, the peer would not
-    listen, so it is its end (Linux's tcp_acceptable_seq). But perhaps the window only seemed to shrink, and the peer has
-    got everything; if the same happened to it, neither would ever listen to the other again. So after every other
-    timeout it is SND.NXT all the same.
+    listen, so it is the end of the window (Linux's tcp_acceptable_seq). But perhaps the window only seemed to shrink,
+    and the peer has got everything; if the same happened to it, neither would ever listen to the other again. So after
+    every other timeout it is SND.NXT all the same.
     """
     if snd.rtt.backoff & 1:
         return snd.nxt

@@ -166,8 +166,8 @@ def test_an_ack_from_behind_a_shrunken_window_stands_at_its_edge(tcp: Tcp) -> No
 
 @pytest.mark.parametrize("win", [0, 500])
 def test_after_every_other_timeout_it_has_the_number_that_the_rfc_gives_it(tcp: Tcp, win: int) -> None:
-    """RFC 9293 §3.10.7.4. A window may only seem to have shrunk: if both sides think so, and have everything, the end of
-    the window is old to both (seed 451013)."""
+    """RFC 9293 §3.10.7.4. A window may only seem to have shrunk: if both sides think so, and have everything, the end
+    of the window is old to both (seed 451013)."""
     s = tcp().passive(win=4000, mss=1000)
     s.call("send", s.sock, bytes(4000))
     assert len(s.burst()) == 4
