@@ -94,6 +94,8 @@ class Numbers:
         elif flags & ACK:
             their.settled = True
         seq, ack, window = mine.relative(tcp.seq), their.relative(tcp.ack), _window(mine, their, tcp)
+        if flags & RST and flags & ACK and not tcp.seq:
+            seq = 0  # of no connection (RFC 9293 §3.10.7.1)
         if not sent or flags & RST:
             return Counted(seq, ack, True, window, False, 0, their.first)
         mine.over |= bool(flags & FIN)

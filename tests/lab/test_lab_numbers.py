@@ -99,6 +99,12 @@ def test_the_lab_tells_a_connection_with_a_forged_syn_as_it_was_before() -> None
     assert "ACK ack=1449" in text
 
 
+def test_a_reset_of_no_connection_has_number_zero_whatever_was_counted_from() -> None:
+    """RFC 9293 §3.10.7.1"""
+    talk = Talk()
+    assert talk.there("RA", -IRS, 1) == "RST,ACK seq=0 ack=1"
+
+
 # what was sent before
 
 
