@@ -236,8 +236,12 @@ class Trial:
             self._ready(host, back) if isinstance(back, tuple) else self._expect(host, back, "_over", host)
 
     def _expect(self, host: str, ticket: int, method: str, what: Any) -> None:
-        """A call takes its time."""
-        self.waits[host, ticket] = method, (ticket, what)
+        """A call takes its time, if it has not returned yet."""
+        waits = method, (ticket, what)
+        if ticket in self.world.hosts[host].files.done:
+            self._alarm(self.world.now, *waits)
+        else:
+            self.waits[host, ticket] = waits
 
     def _over(self, it: tuple[int, str]) -> None:
         ticket, host = it

@@ -208,7 +208,9 @@ class Descriptor(Voice):
         return 0
 
     def connected(self) -> bool:
-        """Raises the error of a connect that has failed."""
+        """Raises the error of a connect that has failed; while it goes on SO_ERROR tells what may pass."""
+        if self._count("poll", ((self.number, POLLOUT),), 0) == 0:
+            return False
         code = int.from_bytes(self._data("getsockopt", self.number, *ERROR, 4), "little")
         if code:
             raise StackError(code, "SO_ERROR says so")
