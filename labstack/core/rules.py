@@ -5,6 +5,7 @@ An id is `<rfc>/<section>/<what>`, `linux/<sysctl or function>/<what>` where Lin
 It occurs once in the code that decides, and once in the `RULES` literal of that code's folder, with its meaning.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -20,8 +21,10 @@ class Rule(NamedTuple):
 
 def sentence(rules: Mapping[str, Rule], rule: str, values: tuple[Any, ...] = ()) -> str:
     """The rule's meaning with the note's values filled in; packed addresses are shown as text."""
+    if rule not in rules:
+        return rule
     shown = [any_text(v) if isinstance(v, bytes) else v for v in values]
-    return rules[rule].says.format(*shown) if rule in rules else rule
+    return re.sub(r"(?<![\d.])1 (byte|segment)s\b", r"1 \1", rules[rule].says.format(*shown))
 
 
 def cite(rule: str) -> str:

@@ -149,7 +149,7 @@ RULES: dict[str, Rule] = {
     "6298/5.7/after-syn": Rule(
         "our SYN went more than once, or was a cookie: nothing is known of the round trip, RTO starts at 3 s"
     ),
-    "5681/3.1/timeout": Rule("timeout: {0} segments count as lost, cwnd falls, slow start follows", ("MUST-19",)),
+    "5681/3.1/timeout": Rule("timeout, {0} segments taken for lost: cwnd falls, slow start follows", ("MUST-19",)),
     "5681/4.1/restart": Rule("idle for more than an RTO: cwnd is no measure any more, it falls"),
     "7661/4.3/unused": Rule("for an RTO the application used less than cwnd: it falls to {0} segments"),
     "linux/tcp_pacing_check/go": Rule("the pace lets the next segments go"),

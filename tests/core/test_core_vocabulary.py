@@ -102,6 +102,8 @@ def test_a_rule_becomes_a_sentence_with_its_values_and_a_citation() -> None:
     assert sentence(rules, "9293/3.10.7.4/ack/dup", (5, 6)) == "ACK 5 repeats 6"
     assert sentence(rules, "9293/9.9/none", ()) == "9293/9.9/none"
     assert sentence(rules, "9293/3.10.7.4/ack/dup", (b"\x0a\0\0\1", 6)) == "ACK 10.0.0.1 repeats 6"
+    some = {"6937/3/rebuild": Rule("{0} segments, {1} bytes")}
+    assert sentence(some, "6937/3/rebuild", (1, 11)) == "1 segment, 11 bytes"
     assert cite("9293/3.10.7.4/ack/dup") == "RFC 9293 §3.10.7.4"
     assert cite("826/-/merge") == "RFC 826"
     assert cite("linux/tcp_retries2/gives_up") == "Linux tcp_retries2"

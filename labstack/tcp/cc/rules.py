@@ -4,8 +4,8 @@
 from labstack.core.rules import Rule
 
 RULES: dict[str, Rule] = {
-    "5681/3.1/slow-start": Rule("slow start: {0} segments more have arrived, so cwnd is {1} now"),
-    "5681/3.1/avoid": Rule("congestion avoidance: enough has arrived for one step, and cwnd is {1} now"),
+    "5681/3.1/slow-start": Rule("slow start, {0} segments more delivered: cwnd is {1} now"),
+    "5681/3.1/avoid": Rule("congestion avoidance, enough delivered for a step: cwnd is {1} now"),
     "8511/3/backoff": Rule("marked, but nothing lost, so the queue is short: back off to {0} segments only"),
     "linux/hystart_update/train": Rule(
         "HyStart: ACKs have come in a row for half a round trip; slow start ends at {0} segments"
