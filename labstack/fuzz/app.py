@@ -10,15 +10,14 @@ from hashlib import shake_128
 from labstack.core.errors import StackError
 from labstack.core.event import CONNECTED
 from labstack.core.frame import Piece
+from labstack.fuzz.broken import BrokenError
 from labstack.fuzz.plan import ABORTS, CLOSES, DEAFENS, DIES, LISTENS_FIRST, Life
+from labstack.fuzz.routers import OPENING, Said
 from labstack.fuzz.voice import Voice, Where
 from labstack.stack.calls import SHUT_RD
+from labstack.stack.host import Host
 
 POOL = memoryview(shake_128(b"labstack").digest(1 << 20))  # what is sent is a part of it, so no two bytes are alike
-
-
-class BrokenError(AssertionError):
-    """Something that must hold does not."""
 
 
 class App:
@@ -38,14 +37,25 @@ class App:
         self.trusts = True  # what arrives is from its peer
         self.deaf_until = 0  # ns
         self.error = 0  # errno that ended the connection
+        self.where: Where | None = None  # it connects, and does not listen
+        self.refused = 0  # errno of the router that ended its attempt to connect
         self.urgent: set[int] = set()  # bytes of `said` that were written as urgent ones
         self.places = {0}  # bytes of the peer's that it may have read: more than one where two are alike
         self.ticket = 0  # of the close() that takes its time
         self.lingers = False  # somebody waits for that
 
-    def connect(self, where: Where) -> None:
+    def connect(self) -> None:
         """Open the connection; data may go with the SYN."""
-        self.told = self.voice.connect(where, self.said[: self.life.bite])
+        assert self.where is not None
+        self.told = self.voice.connect(self.where, self.said[: self.life.bite])
+
+    def again(self) -> None:
+        """It was refused, which is nobody's fault, and forgets that it ever tried."""
+        voice = self.voice
+        voice.number, voice.last, voice.watched = 0, 0, False
+        voice.rumours.clear()
+        self.told = self.error = self.refused = self.reasons = self.changed = 0
+        self.open = self.gone = False
 
     def act(self, now: int) -> None:
         """Do what can be done now."""
@@ -57,11 +67,15 @@ class App:
         try:
             self._live(now)
         except StackError as error:
+            if self.voice.survives(error.errno or -1):
+                self.more = True
+                return
             self.error = error.errno or -1
             self.leave("close")
 
     def _live(self, now: int) -> None:
         life = self.life
+        self._hear()
         self.open = self.open or self.voice.connected()
         for after, name, value in life.whims[self.changed :]:
             if self.told + self.got < after:
@@ -78,6 +92,29 @@ class App:
             self._end()
         if not self.gone and not self.more:
             self.voice.rest(reads and not self.ended, (writes and self.told < life.size) or not self.open)
+
+    def has(self, host: Host, sock: int) -> bool:
+        """Is that its connection?"""
+        return host.name == self.host and not self.gone and sock == self.voice.below(host)
+
+    def hears(self, said: Said, state: str) -> str:
+        """A router has truly said something about its connection, which was in `state`. Returns what becomes of it."""
+        self.voice.rumours.add(said.errno)
+        if not self.life.speech.heeds:
+            return "remembered"
+        if state in OPENING:
+            self.voice.due.append(said.entry)
+            return "queued"
+        if self.voice.pending(said.host) != said.errno:
+            raise BrokenError(f"a router said {said.errno}, and nothing is told: {self}")
+        return "told at once"
+
+    def _hear(self) -> None:
+        """The error queue has what routers have truly said, whole and in order, and nothing else."""
+        said, due = self.voice.errors(), self.voice.due
+        if said != due:
+            raise BrokenError(f"{self.host} read the errors {said}, and it should have been {due}")
+        due.clear()
 
     def _end(self) -> None:
         """It has written enough, or heard enough."""

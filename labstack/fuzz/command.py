@@ -135,6 +135,7 @@ class Summary(View):
         yield [Span("covered  ", "dim"), Span(f"{len(self.all.states)} of {len(TRANSITIONS)} states, {self._rules()}")]
         yield [Span("wires    ", "dim"), Span(_listed(seen, lambda name: name.islower() and not set(".:") & set(name)))]
         yield [Span("attacks  ", "dim"), Span(_listed(seen, lambda name: name.startswith("attack: "), "attack: "))]
+        yield [Span("turns    ", "dim"), Span(_listed(seen, lambda name: name.startswith("turn: "), "turn: "))]
         yield [Span("hosts    ", "dim"), Span(_listed(seen, lambda name: not name.islower()))]
         yield [Span("dropped  ", "dim"), Span(_listed(seen, lambda name: name.startswith("drop."), "drop."))]
         yield [

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Is a frame that a host sends in order: its lengths, its checksums?"""
 
-from labstack.fuzz.app import BrokenError
+from labstack.fuzz.broken import BrokenError
 from labstack.ip.family import TCP
 from layers.checksum import checksum, ones_sum
 

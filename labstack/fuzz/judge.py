@@ -8,7 +8,7 @@ from labstack.core import kinds
 from labstack.core.counters import unbalanced
 from labstack.core.event import Became, Note, Rx
 from labstack.core.record import Record
-from labstack.fuzz.app import BrokenError
+from labstack.fuzz.broken import BrokenError
 from labstack.fuzz.intact import intact
 from labstack.sim.world import World
 from labstack.stack.stack import Stack

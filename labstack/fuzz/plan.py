@@ -63,6 +63,7 @@ class Meeting(NamedTuple):
     v6: bool
     both: bool
     lives: tuple[Life, Life]  # of h1 and h2
+    doubts: tuple[Attack, ...] = ()  # what routers say about it while it opens
 
     @property
     def foes(self) -> bool:
@@ -178,7 +179,7 @@ def _meeting(rng: Rng, number: int, count: int, mtu: int, fast: bool) -> Meeting
         other._replace(gulp=max(other.gulp, one_end.size // 60)),
     )
     at = rng.below(2 * SECOND) if number else 0
-    return Meeting(at, one(rng, HOSTS), 80 + number, rng.chance(0.5), rng.chance(0.08), lives)
+    return Meeting(at, one(rng, HOSTS), 80 + number, rng.chance(0.5), rng.chance(0.08), lives, stranger.doubts(rng))
 
 
 def _life(rng: Rng, count: int, mtu: int, fast: bool) -> Life:

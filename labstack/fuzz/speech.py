@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What an application says beyond bytes: urgent ones, data with its SYN, signatures; how it waits, and lets go."""
+"""What an application says beyond bytes: urgent ones, data with its SYN, signatures; how it waits, hears of errors, and
+lets go."""
 
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ class Speech(NamedTuple):
     """calls: by system calls, which the rest needs; early: data with its SYN (Fast Open); shouts: which bytes are
     urgent, ascending; fetches: it looks out of band for the peer's; peeks: it looks ahead before it reads; more: every
     so-manieth write says that more follows, 0: none; linger: seconds that close() may take, -1: it does not;
-    secret: key of its signatures, or b""."""
+    secret: key of its signatures, or b""; heeds: it hears of ICMP errors at once, and reads the error queue."""
 
     calls: bool = False
     early: int = AT_LAST
@@ -23,6 +24,7 @@ class Speech(NamedTuple):
     more: int = 0
     linger: int = -1
     secret: bytes = b""
+    heeds: bool = False
 
 
 PLAIN = Speech()
@@ -41,6 +43,7 @@ def draw(rng: Rng, size: int, fast: bool) -> Speech:
         peeks=rng.chance(0.1),
         more=1 + rng.below(3) if rng.chance(0.2) else 0,
         linger=(0, 1, 3, 30)[rng.below(4)] if rng.chance(0.15) else -1,
+        heeds=rng.chance(0.4),
     )
 
 

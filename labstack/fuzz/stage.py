@@ -8,7 +8,7 @@ from labstack.core.config import SECOND, Config
 from labstack.core.errors import StackError
 from labstack.core.record import Record, Sent
 from labstack.core.rng import Rng
-from labstack.fuzz.app import BrokenError
+from labstack.fuzz.broken import BrokenError
 from labstack.fuzz.plan import CLOCK, HOSTS, Life, Meeting, Plan
 from labstack.fuzz.voice import Caller, Descriptor, Voice, Where
 from labstack.sim.history import History

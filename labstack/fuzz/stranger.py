@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A stranger who knows addresses and ports, and forges segments and ICMP errors: blind, so he guesses numbers, and
-lucky guesses are left out (RFC 5961 §1.2, RFC 5927 §4). What he does must neither end a connection nor get a byte into
-it.
-
-Some of his ICMP errors are not forged, as if a router had sent them: about a segment that is in flight. They may make
-segments smaller, and say why a connection that gives up does so.
+"""A stranger who knows addresses and ports, and forges segments: blind, so he guesses numbers, and lucky guesses are
+left out (RFC 5961 §1.2). What he does must neither end a connection nor get a byte into it. When he sends ICMP errors,
+or routers do, is drawn here as well; what they say is in routers.py.
 
 A mole sees everything, and sends whatever he likes. Against him there is no help; the stack must only stay in order.
 """
@@ -15,29 +12,23 @@ from typing import NamedTuple
 from labstack.core.config import SECOND
 from labstack.core.frame import Frame
 from labstack.core.rng import Rng
-from labstack.ip.family import text
+from labstack.fuzz import routers
+from labstack.fuzz.routers import FAR, OPENING, from_peer, ip
 from labstack.stack.host import Host
 from labstack.tcp.conn import Conn
 from labstack.tcp.seq import MASK
-from labstack.tcp.states import CLOSED, SYN_RECEIVED, SYN_SENT, TIME_WAIT
+from labstack.tcp.states import CLOSED, SYN_SENT, TIME_WAIT
 from layers.ether import Ether
-from layers.icmp import ICMP
-from layers.icmp6 import ICMPv6DestUnreach, ICMPv6PacketTooBig, ICMPv6ParamProblem, ICMPv6TimeExceeded
-from layers.ip import IP
-from layers.ip6 import IPv6
 from layers.packet import Header
 from layers.tcp import TCP
 
-FAR = 1 << 30
 MOLE = "mole"
 FLOOD = 40  # SYNs
-SIZES = (0, 68, 296, 551, 552, 576, 1000, 1279, 1280, 1300, 1499, 1500, 9000, 65_535)  # MTUs that routers claim
-CLAIMS = ((3, 0), (3, 1), (3, 2), (3, 3), (3, 13), (11, 0), (12, 0), (4, 0))  # ICMP: type and code
-OPENING = frozenset({SYN_SENT, SYN_RECEIVED})
 
 
 class Attack(NamedTuple):
-    """Something is sent to a host at a time (ns after the start). kind: of KINDS, or FLOODS; seed: of its numbers."""
+    """Something is sent to a host at a time (ns after the start). kind: of KINDS, MOLES, FLOODS, or routers.KINDS;
+    seed: of its numbers."""
 
     at: int
     host: str
@@ -51,9 +42,17 @@ def draw(rng: Rng, calm: int) -> tuple[Attack, ...]:
         return tuple(sorted(_at(rng, last, MOLE) for _ in range(1 + rng.below(100))))
     if not rng.chance(0.3):
         return ()
-    kinds = *KINDS, *FLOODS
+    kinds = *KINDS, *FLOODS, *routers.KINDS
     chosen = [kinds[rng.below(len(kinds))] for _ in range(1 + rng.below(4))]  # a few at a time: more often each
     return tuple(sorted(_at(rng, last, chosen[rng.below(len(chosen))]) for _ in range(1 + rng.below(30))))
+
+
+def doubts(rng: Rng) -> tuple[Attack, ...]:
+    """Errors about a connection that opens, or is young; the times are counted from its SYN."""
+    if not rng.chance(0.25):
+        return ()
+    drawn = [(rng.below(1 << 8 + rng.below(22)), ("h1", "h2")[rng.below(2)]) for _ in range(1 + rng.below(8))]
+    return tuple(Attack(at, host, routers.KINDS[rng.below(4)], rng.bits64()) for at, host in sorted(drawn))
 
 
 def _at(rng: Rng, last: int, kind: str) -> Attack:
@@ -70,8 +69,13 @@ def frames(attack: Attack, host: Host, dev: int, addresses: tuple[str, str], mac
         forged = [(KINDS | MOLES)[attack.kind](rng, conn) for conn in host.conns.values() if conn.state != CLOSED]
         aims = [packet for packet in forged if packet is not None]
         packets = [aims[rng.below(len(aims))]] if aims else []
+    return [framed(packet, host, dev, mac) for packet in packets]
+
+
+def framed(packet: Header, host: Host, dev: int, mac: str) -> Frame:
+    """As it arrives at the host, from `mac`."""
     to = host.net.ifaces[dev]
-    return [Frame(bytes(Ether(dst=to.mac, src=mac) / it if to.mac else it), net=to.hlen) for it in packets]
+    return Frame(bytes(Ether(dst=to.mac, src=mac) / packet if to.mac else packet), net=to.hlen)
 
 
 # segments of a connection
@@ -88,16 +92,7 @@ def _segment(rng: Rng, conn: Conn, flags: str, seq: int, ack: int, data: bytes =
         sport=conn.rport, dport=conn.lport, flags=flags, seq=seq & MASK, ack=ack & MASK,
         window=rng.below(1 << rng.below(17)), urgptr=urgent, options=options,
     )  # fmt: skip
-    return _from_peer(conn, segment / data)
-
-
-def _from_peer(conn: Conn, what: Header) -> Header:
-    found: Header = _ip(text(conn.remote), text(conn.local)) / what
-    return found
-
-
-def _ip(src: str, dst: str) -> Header:
-    return IPv6(src=src, dst=dst) if ":" in src else IP(src=src, dst=dst)
+    return from_peer(conn, segment / data)
 
 
 def _in_window(rng: Rng, conn: Conn) -> int:
@@ -188,48 +183,7 @@ def _mole(rng: Rng, conn: Conn) -> Header:
         urgptr=rng.below(1 << rng.below(17)),
         options=[option for option in options if rng.chance(0.2)][:2],
     )
-    return _from_peer(conn, segment / bytes(rng.below(1 << rng.below(12))))
-
-
-# ICMP errors
-
-
-def _about(rng: Rng, conn: Conn, seq: int) -> bytes:
-    """The segment of ours that an error quotes, as far as it does."""
-    packet = _ip(text(conn.local), text(conn.remote)) / TCP(
-        sport=conn.lport, dport=conn.rport, seq=seq & MASK, ack=conn.rcv.nxt & MASK, flags="A"
-    )
-    least = len(packet) - 12
-    return bytes(packet)[: least + rng.below(13)]
-
-
-def _error(rng: Rng, conn: Conn, seq: int) -> Header:
-    six = len(conn.local) == 16
-    what: Header
-    if rng.chance(0.5):
-        size = SIZES[rng.below(len(SIZES))]
-        what = ICMPv6PacketTooBig(mtu=size) if six else ICMP(type=3, code=4, nexthopmtu=size)
-    elif six:
-        kind = (ICMPv6DestUnreach, ICMPv6TimeExceeded, ICMPv6ParamProblem)[rng.below(3)]
-        what = kind(code=rng.below(7))
-    else:
-        number, code = CLAIMS[rng.below(len(CLAIMS))]
-        what = ICMP(type=number, code=code)
-    return _from_peer(conn, what / _about(rng, conn, seq))
-
-
-def _forged_error(rng: Rng, conn: Conn) -> Header:
-    snd = conn.snd
-    beyond = snd.nxt + rng.below(FAR) if rng.chance(0.5) else min(snd.una, snd.iss) - 1 - rng.below(FAR)
-    return _error(rng, conn, beyond)
-
-
-def _true_error(rng: Rng, conn: Conn) -> Header | None:
-    """None while a connection opens: it may rightly be refused then (RFC 9293 §3.9.2.2)."""
-    snd = conn.snd
-    if conn.state in OPENING or conn.half is not None or snd.una == snd.nxt:
-        return None
-    return _error(rng, conn, snd.una + rng.below(snd.nxt - snd.una))
+    return from_peer(conn, segment / bytes(rng.below(1 << rng.below(12))))
 
 
 # what a listener gets
@@ -246,7 +200,7 @@ def _stray(rng: Rng, host: Host, addresses: tuple[str, str], flags: str) -> list
     mine = addresses[rng.below(2)]
     segment = TCP(sport=1024 + rng.below(60_000), dport=ports[rng.below(len(ports))], flags=flags,
                   seq=rng.below(1 << 32), ack=rng.below(1 << 32), window=rng.below(1 << 16))  # fmt: skip
-    return [_ip(_elsewhere(rng, mine), mine) / segment / bytes(rng.below(50))]
+    return [ip(_elsewhere(rng, mine), mine) / segment / bytes(rng.below(50))]
 
 
 def _flood(rng: Rng, host: Host, addresses: tuple[str, str]) -> list[Header]:
@@ -263,8 +217,6 @@ KINDS: dict[str, Callable[[Rng, Conn], Header | None]] = {
     "data": _data,
     "no ack": _no_ack,
     "ack": _ack,
-    "forged error": _forged_error,
-    "true error": _true_error,
 }
 MOLES: dict[str, Callable[[Rng, Conn], Header | None]] = {MOLE: _mole}
 FLOODS: dict[str, Callable[[Rng, Host, tuple[str, str]], list[Header]]] = {"flood": _flood, "strays": _strays}

@@ -7,24 +7,29 @@ time: a connection that does not is stuck, and the verdict says which side waits
 
 import traceback
 from collections import Counter, deque
+from errno import EMSGSIZE
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from labstack.core.config import SECOND
 from labstack.core.event import ACCEPTABLE
 from labstack.core.record import Record
-from labstack.fuzz import stranger, verdict
-from labstack.fuzz.app import POOL, App, BrokenError
+from labstack.core.rng import Rng
+from labstack.fuzz import routers, stranger, verdict
+from labstack.fuzz.app import POOL, App
+from labstack.fuzz.broken import BrokenError
 from labstack.fuzz.faults import Change
 from labstack.fuzz.judge import Judge
 from labstack.fuzz.plan import HOSTS, Meeting, Plan, draw
 from labstack.fuzz.stage import ADDRESSES, DEV, OTHER, Stage, Twins, mac, voice, where
 from labstack.fuzz.stranger import Attack
+from labstack.fuzz.verdict import AGAIN
 from labstack.fuzz.voice import LISTENING, Descriptor, told
 
 WITHIN = 600 * SECOND  # from calm to the end of all that is orderly: a timer may be at its 120 s
 PATIENCE = 100 * SECOND  # from calm until an application gives up a peer that may have died without a word
 REST = 4000 * SECOND  # from the last close until everything is forgotten: thirty timeouts, the last ones 120 s apart
+PAUSE = SECOND // 4  # until an application that was refused connects again
 EVENTS = 60_000  # more is an endless run
 
 
@@ -111,7 +116,9 @@ class Trial:
                 if host not in self.loops:
                     self.loops[host] = self.call(host, "sys", "epoll_create1", 0).result[0]
                 speaks.loop, speaks.data = self.loops[host], len(self.apps) + len(pair)
-            pair.append(App(speaks, life, place))
+            app = App(speaks, life, place)
+            app.where = where(meeting, host) if meeting.both or host == meeting.caller else None
+            pair.append(app)
         pair[0].peer, pair[1].peer = pair[1], pair[0]
         for app in pair:
             app.fate, app.trusts = verdict.fate(self.plan, meeting), not verdict.betrayed(self.plan)
@@ -178,9 +185,31 @@ class Trial:
         if (at := self.stage.awake(host)) > self.world.now:  # numbers that are wrong now may be right then
             self._alarm(at, "_attack", attack)
             return
+        if attack.kind in routers.KINDS:
+            self._report(attack)
+            return
         for frame in stranger.frames(attack, self.world.hosts[host], DEV, ADDRESSES[host], mac(OTHER[host])):
             self.judge.seen[f"attack: {attack.kind}"] += 1
             self.stage.do("inject", frame, host, DEV)
+
+    def _report(self, attack: Attack) -> None:
+        """A router says something, which arrives before anything else happens."""
+        while self._step(self.world.now):
+            pass
+        name, host = attack.host, self.world.hosts[attack.host]
+        said = routers.say(Rng(attack.seed), attack.kind, host)
+        if said is None:
+            return
+        seen, before = self.judge.seen, routers.touched(host, said.conn)
+        self.stage.do("inject", stranger.framed(said.packet, host, DEV, mac(OTHER[name])), name, DEV)
+        self._step(self.world.now)
+        seen[f"attack: {attack.kind}"] += 1
+        refused = routers.judge(said, before)
+        seen["turn: refused by a router"] += refused
+        app = next((it for it in self.apps if it.has(host, said.conn.sock)), None)
+        if app is not None and said.true and said.errno not in (0, EMSGSIZE):
+            app.refused = refused and said.errno
+            seen[f"turn: error {app.hears(said, before.state)}"] += 1
 
     def _meet(self, it: tuple[Meeting, list[App]]) -> None:
         meeting, pair = it
@@ -190,8 +219,13 @@ class Trial:
             self._alarm(at, "_meet", it)
             return
         for host in callers:
-            app = pair[HOSTS.index(host)]
-            app.connect(where(meeting, host))
+            self._connect(pair[HOSTS.index(host)])
+        for attack in meeting.doubts:
+            self._alarm(self.world.now + attack.at, "_attack", attack)
+
+    def _connect(self, app: App) -> None:
+        if not self._later(app.host, "_connect", app):
+            app.connect()
             self._taken(app)
 
     def _listen(self, meeting: Meeting, app: App) -> None:
@@ -266,7 +300,9 @@ class Trial:
         if app.ticket and not app.lingers:
             app.lingers = True
             self._expect(app.host, app.ticket, "_closed", (app, self.world.now))
-        verdict.judge(app)
+        if verdict.judge(app) == AGAIN:
+            app.again()
+            self._alarm(self.world.now + PAUSE, "_connect", app)
 
     def _closed(self, it: tuple[int, tuple[App, int]]) -> None:
         """A close() that waited for the last bytes to arrive has returned: not later than it was to."""
@@ -295,12 +331,10 @@ class Trial:
         lines = []
         for app in self.apps:
             if not app.gone:
-                host, number = self.world.hosts[app.host], app.voice.number
+                host = self.world.hosts[app.host]
                 lines.append(f"  {app}")
-                if app.life.speech.calls:
-                    number = host.files.sockets[host.files.fds[number]].sock if number in host.files.fds else 0
-                if number in host.conns:
-                    lines.append(f"    {host.call('status', number)}")
+                if app.voice.below(host) in host.conns:
+                    lines.append(f"    {host.call('status', app.voice.below(host))}")
         return "\n".join(lines)
 
 

@@ -3,7 +3,8 @@
 
 import errno
 
-from labstack.fuzz.app import App, BrokenError
+from labstack.fuzz.app import App
+from labstack.fuzz.broken import BrokenError
 from labstack.fuzz.faults import fraud
 from labstack.fuzz.plan import FAST_OPEN, HOSTS, LISTENS_FIRST, ORDERLY, Meeting, Plan
 from labstack.fuzz.stage import OTHER
@@ -15,8 +16,10 @@ FOES = "foes"  # their keys differ: they never come together, and who calls is t
 LOOSE = "loose"  # somebody ends it as he likes, or it may end without anybody's fault: what is read is right, no more
 COOKIES, ORPHANS = "net.ipv4.tcp_syncookies", "net.ipv4.tcp_max_orphans"
 GIVEN_UP = frozenset({errno.ETIMEDOUT, errno.ECONNRESET, errno.EPIPE})
+# by routers: why it took too long
 SAID = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED, errno.EPROTO, errno.ENOPROTOOPT,
-                  errno.EMSGSIZE, errno.EOPNOTSUPP, errno.EACCES})  # fmt: skip  # by routers: why it took too long
+                  errno.EMSGSIZE, errno.EOPNOTSUPP, errno.EACCES, errno.EHOSTDOWN})  # fmt: skip
+DONE, AGAIN = range(2)  # what an application does when it has acted
 
 
 def fate(plan: Plan, meeting: Meeting) -> str:
@@ -51,19 +54,27 @@ def forgetful(plan: Plan, meeting: Meeting) -> bool:
     return False
 
 
-def judge(app: App) -> None:
-    """An application has acted: did it fare as it should?"""
+def judge(app: App) -> int:
+    """An application has acted: did it fare as it should? Returns AGAIN if it was refused by a router, as may happen,
+    and has to connect again. Of two that connect to each other neither would know when."""
     peer = app.peer
+    if app.refused and app.error:
+        if app.error != app.refused:
+            raise BrokenError(f"a router said {app.refused}, and it heard {app.error}: {app}")
+        if app.fate in (WHOLE, LATE) and peer.where is None:
+            return AGAIN
+        app.fate = peer.fate = FOES if app.fate == FOES else LOOSE
     if app.fate == FOES:
         if app.got or peer.got or app.open:
             raise BrokenError(f"keys differ, and yet it is connected: {app}")
         if app.gone and app.error not in {errno.ETIMEDOUT} | SAID:
             raise BrokenError(f"keys differ, and it is {errno.errorcode.get(app.error, app.error)}: {app}")
         peer.gone = peer.gone or (app.gone and not peer.voice.number)
-        return
+        return DONE
     if app.fate == LOOSE:
-        return
+        return DONE
     if app.error and not (app.fate == LATE and app.error in GIVEN_UP | SAID):
         raise BrokenError(f"{errno.errorcode.get(app.error, app.error)}, and nobody aborted: {app}")
     if app.gone and not app.error and app.got < peer.life.size:
         raise BrokenError(f"the stream ended after {app.got} of {peer.life.size} bytes: {app}")
+    return DONE

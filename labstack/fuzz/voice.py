@@ -5,6 +5,7 @@ Both never block, but for a close() that lingers. The stack's Wake events tell t
 second: one of each host, to which every interest is given anew each time (EPOLLONESHOT), as servers do.
 """
 
+import struct
 from collections.abc import Iterable
 from errno import EAGAIN, EINPROGRESS, EINVAL, EOPNOTSUPP
 from typing import Any, NamedTuple, Protocol
@@ -16,14 +17,17 @@ from labstack.fuzz.speech import OPENS_EARLY, WAITS_FOR_DATA, Speech
 from labstack.ip.family import parse_addr
 from labstack.sim.world import outcome
 from labstack.stack.calls import SHUT_WR
+from labstack.stack.host import Host
 from labstack.stack.syscall import sk
 from labstack.stack.syscall.epoll import EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLONESHOT
-from labstack.stack.syscall.files import MSG_FASTOPEN, MSG_MORE, MSG_OOB, MSG_PEEK
+from labstack.stack.syscall.files import MSG_ERRQUEUE, MSG_FASTOPEN, MSG_MORE, MSG_OOB, MSG_PEEK
 from labstack.stack.syscall.poll import POLLIN, POLLOUT, POLLPRI
+from labstack.stack.syscall.sk import mapped
 from labstack.stack.syscall.sockets import SOCK_NONBLOCK
 from labstack.tcp.settings import SETTINGS
 
-SOL_SOCKET, SOL_TCP = 1, 6
+SOL_IP, SOL_SOCKET, SOL_TCP, SOL_IPV6 = 0, 1, 6, 41
+RECVERR = {False: (SOL_IP, 11), True: (SOL_IPV6, 25)}  # of which family
 ERROR, LINGER, REUSE, GUESTS, EAGER, SIGN = (
     (SOL_SOCKET, 4),
     (SOL_SOCKET, 13),
@@ -40,6 +44,7 @@ NUMBERS = {  # level and number of the options that worth.OPTIONS has
     "keepalive": (SOL_SOCKET, 9), "oobinline": (SOL_SOCKET, 10),
     "rcvlowat": (SOL_SOCKET, 18), "pacing": (SOL_SOCKET, 47), "discover": (0, 10),
 }  # fmt: skip
+QUOTE = 100  # bytes of a segment that an error quotes, and more
 LISTENING = 1 << 16  # on top of the number of whoever accepts there, in what an epoll hands back
 
 
@@ -63,6 +68,10 @@ class Voice:
     def __init__(self, caller: Caller, host: str, options: dict[str, int], speech: Speech) -> None:
         self.caller, self.host, self.options, self.speech = caller, host, options, speech
         self.number = self.listener = 0
+        self.last = 0  # errno of the last entry that its error queue had just now
+        self.watched = False  # by its host's epoll
+        self.rumours: set[int] = set()  # what routers have truly said of its connection: errno
+        self.due: list[tuple[Any, ...]] = []  # of that what its error queue must have: see routers.Said.entry
 
     def call(self, op: str, *args: Any) -> Any:
         """A call; None for "not yet". Raises StackError."""
@@ -107,12 +116,28 @@ class Voice:
     def set(self, name: str, value: int) -> None:
         self.call("setopt", self.number, name, value)
 
+    def errors(self) -> list[tuple[Any, ...]]:
+        """What its error queue has, as in `due`."""
+        return []
+
+    def survives(self, code: int) -> bool:
+        """Is an errno only what routers say, and the connection lives on?"""
+        return False
+
     def shutdown(self, how: int = SHUT_WR) -> None:
         self.call("shutdown", self.number, how)
 
     def leave(self, how: str) -> int:
         """Let go of the socket: 'close' or 'abort'. Returns the ticket of a close that lingers, or 0."""
         self.call(how, self.number)
+        return 0
+
+    def below(self, host: Host) -> int:
+        """The number of its connection in the host; 0: it has none."""
+        return self.number
+
+    def pending(self, host: Host) -> int:
+        """The errno that its next call raises."""
         return 0
 
     def hush(self) -> None:
@@ -128,7 +153,6 @@ class Descriptor(Voice):
     """System calls. loop: the host's epoll; data: what that hands back for it."""
 
     loop = data = 0
-    watched = False
 
     def sys(self, name: str, *args: Any) -> tuple[int, Any] | None:
         """One system call: its result and data; None: not yet. Raises StackError."""
@@ -154,6 +178,8 @@ class Descriptor(Voice):
             self._set(fd, name, value)
         if self.speech.linger >= 0:
             self._put(fd, LINGER, 1, self.speech.linger)
+        if self.speech.heeds:
+            self._put(fd, RECVERR[family == sk.AF_INET6], 1)
         return fd
 
     def _put(self, fd: int, option: tuple[int, int], *numbers: int) -> None:
@@ -211,13 +237,29 @@ class Descriptor(Voice):
         """Raises the error of a connect that has failed; while it goes on SO_ERROR tells what may pass."""
         if self._count("poll", ((self.number, POLLOUT),), 0) == 0:
             return False
-        code = int.from_bytes(self._data("getsockopt", self.number, *ERROR, 4), "little")
-        if code:
-            raise StackError(code, "SO_ERROR says so")
+        code = self.last or int.from_bytes(self._data("getsockopt", self.number, *ERROR, 4), "little")
+        lives = self._lives()
+        if code and not (lives and code in self.rumours):
+            raise StackError(code, "SO_ERROR, or the error queue, says so")
+        return lives
+
+    def _lives(self) -> bool:
+        """It has a peer."""
         try:
             return self.sys("getpeername", self.number) is not None
         except StackError:
             return False
+
+    def survives(self, code: int) -> bool:
+        return self.speech.heeds and code in self.rumours and self._lives()
+
+    def errors(self) -> list[tuple[Any, ...]]:
+        """Its queue is read to the end, which also takes the error that SO_ERROR would tell (IP_RECVERR)."""
+        found = list[tuple[Any, ...]]()
+        while self.speech.heeds and (message := self._data("recvmsg", self.number, (QUOTE,), MSG_ERRQUEUE)) is not None:
+            found.append(_entry(message.data, *message.control))
+        self.last = found[-1][0] if found else 0
+        return found
 
     def send(self, data: Piece, urgent: bool, more: bool) -> int | None:
         flags = (MSG_OOB if urgent else 0) | (MSG_MORE if more else 0)
@@ -250,6 +292,13 @@ class Descriptor(Voice):
         back = self.call("sys", "close", self.number)
         return back if isinstance(back, int) else 0
 
+    def below(self, host: Host) -> int:
+        it = host.files.sockets.get(host.files.fds.get(self.number, 0))
+        return it.sock if it else 0
+
+    def pending(self, host: Host) -> int:
+        return host.files.sockets[host.files.fds[self.number]].error
+
     def hush(self) -> None:
         if self.listener:
             self.sys("close", self.listener)
@@ -262,6 +311,14 @@ class Descriptor(Voice):
             events |= POLLPRI
         op, self.watched = EPOLL_CTL_MOD if self.watched else EPOLL_CTL_ADD, True
         self.sys("epoll_ctl", self.loop, op, self.number, events | EPOLLONESHOT, self.data)
+
+
+def _entry(data: bytes, message: tuple[int, int, bytes]) -> tuple[Any, ...]:
+    """A message of the error queue as in Voice.due: struct sock_extended_err, and the address of who says so."""
+    level, kind, raw = message
+    number, origin, type, code = struct.unpack_from("<IBBB", raw)
+    offender = raw[24:40] if (level, kind) == RECVERR[True] else mapped(raw[20:24])
+    return number, origin, type, code, data, offender
 
 
 def told(back: Any) -> Iterable[tuple[int, int]]:

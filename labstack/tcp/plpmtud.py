@@ -34,10 +34,11 @@ def probe(env: Env, conn: Conn) -> int:
     snd, search, loss = conn.snd, conn.search, conn.snd.loss
     if search.probe or loss.state != OPEN or snd.cc.cwnd < WINDOW or (conn.sack and conn.rcv.islands):
         return NO
-    size = mtu.mss_of(env, conn, search.high + search.low >> 1)
+    high = min(search.high, conn.mtu)  # what was learnt of the path before it was opened does not lower the range
+    size = mtu.mss_of(env, conn, high + search.low >> 1)
     needed = size + (loss.reordering + 1) * snd.mss
     threshold = env.config["net.ipv4.tcp_probe_threshold"]
-    if size > mtu.mss_of(env, conn, search.high) or search.high - search.low < threshold:
+    if size > mtu.mss_of(env, conn, high) or high - search.low < threshold:
         _again(env, conn)
         return NO
     if snd.out.end - snd.nxt < needed or snd.wnd < needed:

@@ -12,7 +12,7 @@ from labstack.core.env import Env
 from labstack.core.event import WRITABLE
 from labstack.core.kinds import TCP_RETRANSMIT
 from labstack.core.timers import Timers
-from labstack.fuzz import at, stranger
+from labstack.fuzz import at, routers, stranger
 from labstack.fuzz.command import told
 from labstack.fuzz.plan import draw
 from labstack.fuzz.stage import Remembered, Stage
@@ -20,8 +20,9 @@ from labstack.fuzz.trial import Trial, judged, play
 from labstack.lab.errors import LabError
 from labstack.sim.history import digest
 from labstack.stack.stack import Stack
-from labstack.stack.syscall import sockets
-from labstack.tcp import arrive, islands, md5, receive, urgent, window
+from labstack.stack.syscall import errqueue, sockets
+from labstack.tcp import arrive, icmp, islands, md5, receive, urgent, window
+from labstack.tcp.states import ESTABLISHED, SYN_RECEIVED
 from labstack.tcp.stream import Outbox
 
 EACH = 25  # seeds of a test
@@ -40,9 +41,8 @@ def test_the_seeds_reach_every_state_and_every_fault() -> None:
     assert len(frozenset().union(*(it.states for it in found))) == 11
     seen = {name for it in found for name, n in it.seen.items() if n}
     assert seen >= {"loss", "burst", "mtu", "black", "duplicated", "overtaken", "queue", "drop.tcp.csum"}
-    assert seen >= {
-        f"attack: {kind}" for kind in (*stranger.KINDS, *stranger.MOLES, *stranger.FLOODS) if kind != "true error"
-    }  # seldom
+    assert seen >= {f"attack: {kind}" for kind in (*stranger.KINDS, *stranger.MOLES, *stranger.FLOODS, *routers.KINDS)}
+    assert seen >= {"turn: refused by a router", "turn: error queued"}
 
 
 def test_a_seed_is_one_run() -> None:
@@ -134,6 +134,10 @@ def a_close_lingers_for_ever(conn: Any) -> bool:
     return conn is not None
 
 
+def any_number_is_in_flight(seq: int, near: int) -> int:
+    return near - 1
+
+
 PLANTED: list[tuple[Any, str, Callable[..., Any]]] = [
     (Outbox, "slice", a_byte_is_lost),
     (islands, "insert", an_island_is_moved),
@@ -149,6 +153,7 @@ PLANTED: list[tuple[Any, str, Callable[..., Any]]] = [
     (urgent, "flags", the_pointer_is_one_too_far),
     (arrive, "fifth_ack", an_ack_may_say_anything),
     (sockets, "_leaves", a_close_lingers_for_ever),
+    (icmp, "unwrap", any_number_is_in_flight),
 ]
 
 
@@ -163,6 +168,20 @@ def test_a_planted_bug_is_found(where: Any, name: str, bug: Any, monkeypatch: py
     assert "AttributeError" not in broken
 
 
+SLIPS = [  # a state that is taken for another
+    (icmp, "SYN_SENT", SYN_RECEIVED),  # who should be refused
+    (icmp, "SYN_SENT", ESTABLISHED),
+    (errqueue, "SYN_SENT", SYN_RECEIVED),  # what an error queue has
+]
+
+
+@pytest.mark.parametrize(("where", "name", "state"), SLIPS)
+def test_an_error_that_goes_astray_is_found(where: Any, name: str, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 9293 §3.9.2.2, RFC 5927 §4, ip(7): who is refused, who only hears of it, and by which queue."""
+    monkeypatch.setattr(where, name, state)
+    assert any(play(seed).broken for seed in range(1, FEW))
+
+
 def test_a_fast_path_that_differs_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     real = Stack.handle
 
@@ -171,7 +190,8 @@ def test_a_fast_path_that_differs_is_found(monkeypatch: pytest.MonkeyPatch) -> N
         return real(self, event, now)
 
     monkeypatch.setattr(Stack, "handle", handle)
-    assert "with a trace it goes another way: next_sock" in play(1, differential=True).broken
+    found = [play(seed, differential=True).broken for seed in range(1, 5)]
+    assert any("with a trace it goes another way: next_sock" in broken for broken in found)
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

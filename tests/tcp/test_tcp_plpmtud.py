@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 from tcp_script import Script
 
+from labstack.ip import pmtu
+from labstack.ip.family import parse_addr
 from labstack.tcp.loss import LOSS, OPEN
 
 Tcp = Callable[..., Script]
@@ -139,6 +141,15 @@ def test_what_a_router_says_bounds_the_search(tcp: Tcp) -> None:
     s.call("send", s.sock, bytes(1000))
     s.too_big(s.tx().raw, 1300)
     assert s.conn.search.high == 1300
+
+
+def test_what_was_learnt_before_bounds_the_search_of_who_is_connected_to(tcp: Tcp) -> None:
+    """RFC 4821 §7.2: no probe is larger than what the path is known to carry."""
+    s = tcp(sysctl=ALWAYS)
+    pmtu.learn(s.stack.env, s.stack.net, parse_addr(s.peer), 600)
+    s.passive()
+    s.conn.snd.cc.cwnd = 20
+    assert set(write(s, 8000)[:-1]) == {560}
 
 
 def hole(tcp: Tcp, mode: int) -> Script:
