@@ -75,6 +75,19 @@ class Frame:
             return self
         return Frame(b"".join((self.head, *self.body)), (), self.gso, self.csum, self.start, self.net, self.sure)
 
+    def joined(self, at: int, hlen: int, gso: int, body: tuple[Piece, ...], flags: int) -> "Frame":
+        """The TCP super-segment that begins with this frame, which is whole in `head`: what `cuts()` would cut again.
+
+        at, hlen: where TCP begins and ends, counted from `start`; body: the data of all; flags: of the last, as a byte
+        """
+        head = bytearray(self.head[self.start : self.start + hlen])
+        transport = hlen - at + sum(map(len, body))
+        _fit_ip(head, self.net, at, transport, bytes(head), 0)
+        head[at + 13] |= flags
+        addresses = head[self.net + 12 : at] if head[self.net] >> 4 == 4 else head[self.net + 8 : at]
+        _U16.pack_into(head, at + 16, checksum.ones_sum(addresses, 6 + transport))
+        return Frame(bytes(head), body, gso, (at, 16), 0, self.net, True)
+
     def cuts(self) -> list[bytes]:
         """The real frames: cut at `gso`, every checksum filled in."""
         raw = b"".join((self.head[self.start :], *self.body))

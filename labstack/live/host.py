@@ -77,7 +77,8 @@ def up(
 
     kind, iface, plan: see open_wire; seed: default from the operating system; records: how many to keep;
     capture, quarantine: pcapng files to write, for all frames and for those that a handler failed on;
-    there, back: wires of the simulator over which our frames go and the kernel's come, see impaired.py;
+    there, back: wires of the simulator over which our frames go and the kernel's come, see impaired.py; with `back`,
+    records or a capture each frame comes by itself, whatever plan.gro says;
     start: False leaves it to the caller to `loop.run()`. Raises NoWireError when no wire is to be had.
     """
     with ExitStack() as undo:
@@ -86,7 +87,7 @@ def up(
         loop = Loop(_impaired(stack, there, back))
         undo.callback(loop.close)
         dev = _configure(loop, wire)
-        loop.attach(dev, wire.device)
+        loop.attach(dev, wire.device, (plan or Plan()).gro and not (records or capture or back))
         files = [undo.enter_context(_file(path, dev, wire)) for path in (capture, quarantine) if path]
         if records or capture:
             loop.recorder = Recorder(stack, records or 1, files[0] if capture else None)

@@ -27,6 +27,7 @@ from labstack.core.event import Action, Call, Event, Quarantine, Rx, Tick, Tx, W
 from labstack.core.frame import Frame
 from labstack.live.asking import Ask
 from labstack.live.device import Device
+from labstack.live.gro import join
 from labstack.live.recorder import Recorder
 
 BATCH_FRAMES = 64
@@ -51,7 +52,7 @@ class Machine(Protocol):
 
 
 class Loop:
-    """count: what happened to the loop itself; quarantined: the last faults; turns: how often it woke up."""
+    """count: what happened to the loop itself; gro: what it joined; quarantined: the last faults; turns: wake-ups."""
 
     def __init__(self, stack: Machine, recorder: Recorder | None = None) -> None:
         # Having freed one block so large, glibc keeps the memory of a batch for the next instead of returning it to the
@@ -60,6 +61,7 @@ class Loop:
         self.stack = stack
         self.recorder = recorder
         self.count: Counter[str] = Counter()
+        self.gro: Counter[str] = Counter()
         self.quarantined: deque[Quarantine] = deque(maxlen=KEPT)
         self.evidence: Callable[[Quarantine, int], None] | None = None
         self.devices: dict[int, Device] = {}
@@ -81,10 +83,10 @@ class Loop:
 
     # --- what to listen to ---------------------------------------------------------------------------------------
 
-    def attach(self, index: int, device: Device) -> None:
-        """Serve device as the stack's interface `index`."""
+    def attach(self, index: int, device: Device, gro: bool = False) -> None:
+        """Serve device as the stack's interface `index`; gro: join what belongs together, see live/gro.py."""
         self.devices[index] = device
-        self.watch(device.fd, select.EPOLLIN, partial(self._receive, index, device))
+        self.watch(device.fd, select.EPOLLIN, partial(self._receive, index, device, gro))
 
     def detach(self, index: int) -> None:
         """Serve the device no more; frames for it are dropped and counted from now on."""
@@ -229,7 +231,7 @@ class Loop:
 
     # --- events --------------------------------------------------------------------------------------------------
 
-    def _receive(self, index: int, device: Device, events: int) -> None:
+    def _receive(self, index: int, device: Device, gro: bool, events: int) -> None:
         """Read a batch, then handle it: each of the two loops stays in the processor's caches."""
         frames: list[Frame] = []
         read, size = device.read, 0
@@ -241,7 +243,7 @@ class Loop:
             self._failed(index, error, reading=True)
         else:
             self.down.discard(index)
-        for frame in frames:
+        for frame in join(frames, self.gro) if gro and len(frames) > 1 else frames:
             self._handle(Rx(index, frame), "rx")
 
     def _handle(self, event: Event, kind: str) -> None:

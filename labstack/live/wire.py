@@ -40,12 +40,14 @@ class Side(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What the wire should be like. mtu: bytes; offload: virtio_net_hdr with checksums and segmentation left undone."""
+    """What the wire should be like. mtu: bytes; offload: virtio_net_hdr with checksums and segmentation left undone;
+    gro: join what arrives together (live/gro.py)."""
 
     kernel: Sequence[str] = KERNEL
     ours: Sequence[str] = OURS
     mtu: int = 1500
     offload: bool = True
+    gro: bool = True
     sysctls: Mapping[str, str] = {}
     mac: bytes = KERNEL_MAC  # the kernel's
 

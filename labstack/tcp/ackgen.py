@@ -116,10 +116,9 @@ def hurry(env: Env, conn: Conn, most: int) -> None:
     rcv.quick, rcv.pingpong, rcv.ato = max(rcv.quick, most), 0, env.config["net.ipv4.tcp_delack_min"] * MS
 
 
-def replied(rcv: Rcv) -> None:
-    """The application sent data soon after data came: this is a dialogue."""
-    if rcv.pingpong < 255:
-        rcv.pingpong += 1
+def replied(rcv: Rcv, times: int = 1) -> None:
+    """The application sent data soon after data came, in so many frames: this is a dialogue."""
+    rcv.pingpong = min(rcv.pingpong + times, 255)
 
 
 def answers(env: Env, rcv: Rcv) -> bool:

@@ -25,6 +25,7 @@ from labstack.tcp import (
     send,
     sndbuf,
     tally,
+    train,
     urgent,
     window,
 )
@@ -96,16 +97,21 @@ def _send(env: Env, net: Net, conn: Conn) -> bool:
     snd.fits = snd.mss - agreed.told(conn) if rcv.recent or rcv.twice is not None else snd.mss
     if before < snd.out.end and not snd.syn:
         rate.update(env, conn)
-    for _ in range(BURST):
+    more = BURST
+    while more > 0:
         span = send.poll(env, conn)
         if span is None:
             break
         syn = span[2] & SYN != 0
         if not wnd or rcv.alloc or syn:
             wnd = window.advertise(env, conn, syn)
+        had = len(env.actions)
         if not _transmit(env, net, conn, span, wnd):
             refused.not_sent(env, conn, span)
             break
+        more -= 1
+        if span[1] > snd.fits and span[3] == send.NEW and len(env.actions) == had + 1:
+            more -= train.follow(env, conn, span[1], wnd, more)
         if syn or not rcv.shift:
             wnd = 0  # else the next segment tells the same, if nothing waits for the application
     else:

@@ -157,6 +157,25 @@ def test_the_kernel_connects_and_both_send(host: LiveHost, address: str) -> None
     finish(peer(host, "client", address), stream)
 
 
+@pytest.mark.parametrize("address", ["10.0.0.1", "fd00::1"])
+@pytest.mark.parametrize("records", [0, 10])
+def test_what_arrives_together_is_joined_unless_somebody_looks(records: int, address: str) -> None:
+    program = f"""
+import socket
+s = socket.create_connection(("{address}", 7000), timeout={WAIT})
+s.sendall((bytes(range(251)) * ({SIZE} // 251 + 1))[:{SIZE}])
+"""
+    with start("tap", offload=False, records=records) as host:
+        stream = Stream(host)
+        stream.left, stream.shut = 0, True
+        host.open(stream.accept, "listen", 7000)
+        assert host.wire.exec(sys.executable, "-c", program).stderr == ""
+        assert stream.done.wait(WAIT)
+        assert (stream.digest.hexdigest(), stream.error) == (SENT, None)
+        assert (host.loop.gro["segments"] > 0) == (not records)
+        host.loop.ask(host.stack.check)
+
+
 @pytest.mark.parametrize("address", ["10.0.0.254", "fd00::254"])
 def test_we_connect_and_both_send(host: LiveHost, address: str) -> None:
     """RFC 9293 §3.10: active open, megabytes each way at once, both closes; equal by SHA-256."""
