@@ -45,7 +45,7 @@ def join(frames: Sequence[Frame], count: "Counter[str]") -> list[Frame]:
     out: list[Frame] = []
     run: list[Segment] = []
     for frame in frames:
-        segment = _parsed(frame)
+        segment = _parsed(frame) if frame.gso is None else None
         if run and (segment is None or not _follows(run, segment)):
             out += _one(run, count)
             run = []
@@ -57,10 +57,10 @@ def join(frames: Sequence[Frame], count: "Counter[str]") -> list[Frame]:
 
 
 def _parsed(frame: Frame) -> Segment | None:
-    """The segment, if it is a common one: no super-segment, no fragment, no padding, nothing urgent."""
+    """The segment, if it is a common one: no fragment, no padding, nothing urgent."""
     raw, start = frame.head, frame.start
     net = start + frame.net
-    if frame.gso is not None or not isinstance(raw, bytes) or len(raw) < net + 40:
+    if not isinstance(raw, bytes) or len(raw) < net + 40:
         return None
     if raw[net] == 0x45:
         kind, total, ident, way, _, flow, seq, ack, flags, wnd, _, up = _V4.unpack_from(raw, net)
