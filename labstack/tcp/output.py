@@ -93,12 +93,11 @@ def synack(env: Env, net: Net, conn: Conn) -> None:
 def _send(env: Env, net: Net, conn: Conn) -> bool:
     """Put on the wire what `send` allows. True if there may be more."""
     snd, rcv = conn.snd, conn.rcv
-    before, left, wnd = snd.nxt, False, 0
+    before, more, wnd = snd.nxt, BURST, 0
     snd.fits = snd.mss - agreed.told(conn) if rcv.recent or rcv.twice is not None else snd.mss
     if before < snd.out.end and not snd.syn:
         rate.update(env, conn)
-    more = BURST
-    while more > 0:
+    while more:
         span = send.poll(env, conn)
         if span is None:
             break
@@ -114,14 +113,12 @@ def _send(env: Env, net: Net, conn: Conn) -> bool:
             more -= train.follow(env, conn, span[1], wnd, more)
         if syn or not rcv.shift:
             wnd = 0  # else the next segment tells the same, if nothing waits for the application
-    else:
-        left = True
     if conn.state in SENDING:
         send.finished(env, conn, before)
         waits = snd.nxt < snd.out.end + snd.fin and not snd.flight.queue
         if waits and not snd.probe and snd.departs <= env.now:
             persist.start(env, conn)
-    return left
+    return not more
 
 
 def _watch(env: Env, conn: Conn, progress: bool) -> None:
