@@ -5,6 +5,7 @@ It acts when its socket woke it and at no other time, some time later if it thin
 forgot is a stall, which the trial finds. It compares every byte that it reads with the one that its peer wrote.
 """
 
+from errno import EADDRINUSE, EADDRNOTAVAIL
 from hashlib import shake_128
 
 from labstack.core.errors import StackError
@@ -44,10 +45,18 @@ class App:
         self.ticket = 0  # of the close() that takes its time
         self.lingers = False  # somebody waits for that
 
-    def connect(self) -> None:
-        """Open the connection; data may go with the SYN."""
+    def connect(self) -> bool:
+        """Open the connection; data may go with the SYN. False: an earlier one still has the port."""
         assert self.where is not None
-        self.told = self.voice.connect(self.where, self.said[: self.life.bite])
+        try:
+            self.told = self.voice.connect(self.where, self.said[: self.life.bite])
+        except StackError as error:
+            if error.errno not in (EADDRINUSE, EADDRNOTAVAIL):
+                raise
+            if self.voice.number:
+                self.voice.leave("close")
+            self.voice.number = 0
+        return self.voice.number > 0
 
     def again(self) -> None:
         """It was refused, which is nobody's fault, and forgets that it ever tried."""
@@ -95,7 +104,7 @@ class App:
 
     def has(self, host: Host, sock: int) -> bool:
         """Is that its connection?"""
-        return host.name == self.host and not self.gone and sock == self.voice.below(host)
+        return host.name == self.host and not (self.gone or self.ticket) and sock == self.voice.below(host)
 
     def hears(self, said: Said, state: str) -> str:
         """A router has truly said something about its connection, which was in `state`. Returns what becomes of it."""

@@ -6,9 +6,10 @@ What was to come is still known: `step` repeats it, `back` undoes it, until some
 
 from importlib import import_module
 
+from labstack.fuzz.outcome import judged
 from labstack.fuzz.plan import draw
 from labstack.fuzz.stage import Remembered
-from labstack.fuzz.trial import Trial, judged
+from labstack.fuzz.trial import Trial
 from labstack.lab.errors import LabError
 from labstack.lab.lab import Lab
 

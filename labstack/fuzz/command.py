@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from labstack.fuzz import at
 from labstack.fuzz.faults import named
-from labstack.fuzz.plan import Plan, draw
-from labstack.fuzz.trial import Outcome, play
+from labstack.fuzz.outcome import Outcome, play
+from labstack.fuzz.plan import Meeting, Plan, draw
 from labstack.lab.errors import LabError
 from labstack.lab.view import Line, Span, View
 from labstack.scenario.command import show
@@ -136,7 +136,7 @@ class Summary(View):
         yield [Span("wires    ", "dim"), Span(_listed(seen, lambda name: name.islower() and not set(".:") & set(name)))]
         yield [Span("attacks  ", "dim"), Span(_listed(seen, lambda name: name.startswith("attack: "), "attack: "))]
         yield [Span("turns    ", "dim"), Span(_listed(seen, lambda name: name.startswith("turn: "), "turn: "))]
-        yield [Span("hosts    ", "dim"), Span(_listed(seen, lambda name: not name.islower()))]
+        yield [Span("hosts    ", "dim"), Span(_listed(seen, lambda name: not name.islower() and ":" not in name))]
         yield [Span("dropped  ", "dim"), Span(_listed(seen, lambda name: name.startswith("drop."), "drop."))]
         yield [
             Span(f"{self.all.seeds} seeds, {self.all.events:,} events: "),
@@ -191,7 +191,15 @@ def told(plan: Plan) -> Iterable[str]:
         yield f"{since / 1e9:.3f} s: {host} sleeps until {until / 1e9:.3f} s"
     for it in plan.meetings:
         yield f"{it.at / 1e9:.3f} s: {'both connect' if it.both else f'{it.caller} connects'}, IPv{6 if it.v6 else 4}"
-        yield from (f"  {host} {life}" for host, life in zip(("h1", "h2"), it.lives, strict=True))
+        yield from _lives(it)
+        while it.then:
+            it = it.then
+            yield f"{it.at / 1e9:.3f} s after that: the same again"
+            yield from _lives(it)
+
+
+def _lives(it: Meeting) -> Iterable[str]:
+    return (f"  {host} {life}" for host, life in zip(("h1", "h2"), it.lives, strict=True))
 
 
 def _listed(seen: Counter[str], which: Callable[[str], bool], less: str = "") -> str:

@@ -10,19 +10,24 @@ from typing import NamedTuple, TypeVar
 
 from labstack.core.config import MS, SECOND, SYSCTLS
 from labstack.core.rng import Rng
-from labstack.fuzz import speech, stranger
+from labstack.fuzz import again, speech, stranger
 from labstack.fuzz.faults import Change, changes
 from labstack.fuzz.speech import Speech
 from labstack.fuzz.stranger import Attack
 from labstack.fuzz.worth import OPTIONS, WHIMS, WORTH
+from labstack.sim.wire import Delay
 from labstack.tcp.settings import SETTINGS
 
 T = TypeVar("T")
 HOSTS = ("h1", "h2")
 FAST_OPEN = "net.ipv4.tcp_fastopen"
 FAST = (1, 2, 3, 3, 3, 7, 0x203, 0x403, 0x603, 0x607)
+ALL = 1 << 20  # bytes: more than anybody writes
+MUCH = 150_000  # bytes: more than the clock of sequence numbers counts in the time that it takes
 HEADERS = 60  # bytes of the longest plain headers: IPv6 and TCP
 SPAN = 12 * SECOND  # the longest that faults last
+OWN_PORT = 1000  # of a host that connects to one that connects to it, or from the same port again and again
+NARROW = "net.ipv4.ip_local_port_range"
 CLOCK = (1 << 32) * 4000  # ns in which the clock behind initial sequence numbers goes round
 
 # what an application does when it has written everything: see app.py
@@ -55,7 +60,8 @@ class Life(NamedTuple):
 
 
 class Meeting(NamedTuple):
-    """A connection: at what time (ns after the start), from which host, to which port; both: both hosts connect."""
+    """A connection: at what time (ns after the start), from which host, from which port (0: any) to which; both: both
+    hosts connect; then: the next one of the same addresses, whose time counts from the end of this one."""
 
     at: int
     caller: str
@@ -63,7 +69,9 @@ class Meeting(NamedTuple):
     v6: bool
     both: bool
     lives: tuple[Life, Life]  # of h1 and h2
-    doubts: tuple[Attack, ...] = ()  # what routers say about it while it opens
+    doubts: tuple[Attack, ...] = ()  # what routers say about it while it is young, and old duplicates
+    lport: int = 0
+    then: "Meeting | None" = None
 
     @property
     def foes(self) -> bool:
@@ -104,7 +112,7 @@ def draw(seed: int) -> Plan:
     if fast:  # by two of three it is the later ones that have a cookie
         settings = {**settings[0], FAST_OPEN: one(rng, FAST)}, {**settings[1], FAST_OPEN: one(rng, FAST)}
     count = one(rng, (2, 3, 6)) if fast else one(rng, (1,) * 8 + (2, 3, 3, 6))
-    return Plan(
+    plan = Plan(
         seed,
         traced=rng.chance(0.2),
         bare=bare,
@@ -122,6 +130,7 @@ def draw(seed: int) -> Plan:
         attacks=stranger.draw(rng, calm),
         meetings=tuple(_meeting(rng, number, count, mtu, fast) for number in range(count)),
     )
+    return _series(rng, plan, fast) if rng.chance(0.2) else plan
 
 
 def one(rng: Rng, among: tuple[T, ...]) -> T:
@@ -182,6 +191,50 @@ def _meeting(rng: Rng, number: int, count: int, mtu: int, fast: bool) -> Meeting
     return Meeting(at, one(rng, HOSTS), 80 + number, rng.chance(0.5), rng.chance(0.08), lives, stranger.doubts(rng))
 
 
+def _series(rng: Rng, plan: Plan, fast: bool) -> Plan:
+    """The first connection is one of several of the same addresses and ports. Now and then the caller has only one port
+    to choose from. Half of them are hasty: more is sent than the clock behind initial sequence numbers allows for."""
+    first, *rest = plan.meetings
+    mine, narrow, hasty = OWN_PORT + first.port, not rest and rng.chance(0.4), rng.chance(0.5)
+    first = first._replace(both=False, lport=0 if narrow else mine, lives=_alike(first, first, hasty))
+    then = None
+    for _ in range(1 + rng.below(3)):
+        it = _meeting(rng, 0, len(plan.meetings) + 1, plan.mtu, fast)
+        wait = one(rng, (0, 5 * MS) if hasty else (0, 5 * MS, 2 * SECOND, 65 * SECOND))
+        doubts = again.draw(rng, it.doubts)
+        then = first._replace(at=rng.below(wait + 1), lives=_alike(first, it, hasty), doubts=doubts, then=then)
+    plan = plan._replace(
+        sysctls=_wary(rng, plan, first, mine if narrow else 0), meetings=(first._replace(then=then), *rest)
+    )
+    quick = tuple(Change(0, host, Delay(rng.below(1 << 10 + rng.below(11)))) for host in HOSTS)
+    return plan._replace(changes=quick) if hasty else plan
+
+
+def _wary(rng: Rng, plan: Plan, first: Meeting, port: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Who takes cookies, or data with a SYN, would take old duplicates, too; so would who has no timestamps and does
+    not heed RFC 1337. port: the only one that the caller has; 0: it has many."""
+    ours, theirs = ({**sysctls, "net.ipv4.tcp_syncookies": 0, FAST_OPEN: 1} for sysctls in plan.sysctls)
+    if rng.chance(0.5):
+        for sysctls in (ours, theirs):
+            sysctls |= {"net.ipv4.tcp_timestamps": rng.below(2), "net.ipv4.tcp_rfc1337": 1}
+    if port:
+        only = {f"{NARROW}.min": port, f"{NARROW}.max": port, "net.ipv4.tcp_tw_reuse": 1}
+        (ours, theirs)[HOSTS.index(first.caller)].update(only)
+    return ours, theirs
+
+
+def _alike(first: Meeting, it: Meeting, hasty: bool) -> tuple[Life, Life]:
+    """Without signatures, and each end calls its host as in the first one: the two ways do not share a port."""
+    found = []
+    for was, life in zip(first.lives, it.lives, strict=True):
+        says = life.speech._replace(calls=True, secret=b"") if was.speech.calls else speech.PLAIN
+        life = life._replace(speech=says)
+        found.append(
+            life._replace(size=min(life.size * 3, MUCH), bite=ALL, gulp=ALL, think=0, deaf=0) if hasty else life
+        )
+    return found[0], found[1]
+
+
 def _life(rng: Rng, count: int, mtu: int, fast: bool) -> Life:
     options = some(rng, OPTIONS, 0.12, _settable) if rng.chance(0.6) else {}
     mss = min(mtu - HEADERS, max(options.get("maxseg", mtu), 48))
@@ -193,8 +246,8 @@ def _life(rng: Rng, count: int, mtu: int, fast: bool) -> Life:
         says = says._replace(early=speech.OPENS_EARLY)
     return Life(
         size,
-        bite=max(one(rng, (1, 3, 100, 1460, 5000, 1 << 20, 1 << 20)), size // 60),
-        gulp=one(rng, (1, 100, 5000, 1 << 20, 1 << 20)),
+        bite=max(one(rng, (1, 3, 100, 1460, 5000, ALL, ALL)), size // 60),
+        gulp=one(rng, (1, 100, 5000, ALL, ALL)),
         think=rng.below(200) * MS if slow else 0,
         deaf=rng.below(20) * SECOND if rng.chance(0.15) else 0,
         end=end,

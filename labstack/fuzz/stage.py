@@ -9,8 +9,9 @@ from labstack.core.errors import StackError
 from labstack.core.record import Record, Sent
 from labstack.core.rng import Rng
 from labstack.fuzz.broken import BrokenError
-from labstack.fuzz.plan import CLOCK, HOSTS, Life, Meeting, Plan
+from labstack.fuzz.plan import CLOCK, HOSTS, OWN_PORT, Life, Meeting, Plan
 from labstack.fuzz.voice import Caller, Descriptor, Voice, Where
+from labstack.ip.family import parse_addr
 from labstack.sim.history import History
 from labstack.sim.wire import Wire
 from labstack.sim.world import World
@@ -21,7 +22,6 @@ PILOT = 40  # events within which a SYN has arrived where nothing is lost
 TRACING = "env.tracing"  # in which twins differ
 ADDRESSES = {"h1": ("10.0.0.1", "fd00::1"), "h2": ("10.0.0.2", "fd00::2")}
 OTHER = {"h1": "h2", "h2": "h1"}
-OWN_PORT = 1000  # of a host that connects to one that connects to it
 
 
 class Stage:
@@ -160,10 +160,20 @@ def voice(caller: Caller, host: str, life: Life) -> Voice:
 
 def where(meeting: Meeting, caller: str) -> Where:
     """Where a host connects to."""
-    addr, lport, port = ADDRESSES[OTHER[caller]][meeting.v6], 0, meeting.port
+    addr, lport, port = ADDRESSES[OTHER[caller]][meeting.v6], meeting.lport, meeting.port
     if meeting.both:
         lport, port = (OWN_PORT + meeting.port + 100 * HOSTS.index(name) for name in (caller, OTHER[caller]))
     return Where(addr, port, lport)
+
+
+def keys(meeting: Meeting) -> dict[str, bytes]:
+    """How each host finds the connection of a meeting that has a port of its own (host.flows)."""
+    mine, theirs = OWN_PORT + meeting.port, meeting.port
+    found = {}
+    for host, lport, rport in ((meeting.caller, mine, theirs), (OTHER[meeting.caller], theirs, mine)):
+        remote, local = (parse_addr(ADDRESSES[name][meeting.v6]) for name in (OTHER[host], host))
+        found[host] = remote + local + rport.to_bytes(2, "big") + lport.to_bytes(2, "big")
+    return found
 
 
 def beginning(plan: Plan, world: World) -> int:

@@ -5,23 +5,23 @@ While faults last only safety is judged. Then the wires are perfect, and everyth
 time: a connection that does not is stuck, and the verdict says which side waits for what.
 """
 
-import traceback
-from collections import Counter, deque
+from collections import deque
 from errno import EMSGSIZE
 from heapq import heappop, heappush
-from typing import Any, NamedTuple
+from typing import Any
 
 from labstack.core.config import SECOND
 from labstack.core.event import ACCEPTABLE
 from labstack.core.record import Record
 from labstack.core.rng import Rng
 from labstack.fuzz import routers, stranger, verdict
+from labstack.fuzz.again import OLD, Again
 from labstack.fuzz.app import POOL, App
 from labstack.fuzz.broken import BrokenError
 from labstack.fuzz.faults import Change
 from labstack.fuzz.judge import Judge
-from labstack.fuzz.plan import HOSTS, Meeting, Plan, draw
-from labstack.fuzz.stage import ADDRESSES, DEV, OTHER, Stage, Twins, mac, voice, where
+from labstack.fuzz.plan import HOSTS, Meeting, Plan
+from labstack.fuzz.stage import ADDRESSES, DEV, OTHER, Stage, keys, mac, voice, where
 from labstack.fuzz.stranger import Attack
 from labstack.fuzz.verdict import AGAIN
 from labstack.fuzz.voice import LISTENING, Descriptor, told
@@ -31,18 +31,6 @@ PATIENCE = 100 * SECOND  # from calm until an application gives up a peer that m
 REST = 4000 * SECOND  # from the last close until everything is forgotten: thirty timeouts, the last ones 120 s apart
 PAUSE = SECOND // 4  # until an application that was refused connects again
 EVENTS = 60_000  # more is an endless run
-
-
-class Outcome(NamedTuple):
-    """What became of a seed. broken: what did not hold at event n, "" if all did; seen: how often what was covered."""
-
-    seed: int
-    n: int
-    ns: int  # of virtual time
-    broken: str
-    seen: Counter[str]
-    states: frozenset[str]
-    rules: frozenset[str]
 
 
 class Trial:
@@ -59,13 +47,17 @@ class Trial:
         self.loops: dict[str, int] = {}  # of a host whose applications make system calls: its epoll
         self.waits: dict[tuple[str, int], tuple[str, Any]] = {}  # calls that take their time, and what follows
         self.woken: deque[App] = deque()
+        self.again: Again | None = None  # the first connection is followed by others of the same addresses
+        self.series: list[App] = []  # whose connection is followed by another
+        self.coming: Meeting | None = None  # by that one
+        self.end = 0  # ns: when everything must be over
         self.alarms: list[tuple[int, int, str, Any]] = []  # at (ns), number, a method, what it is called with
         self.numbered = 0
 
     def play(self) -> None:
         """The whole run. Raises BrokenError, or AssertionError of a check, when something does not hold."""
         self._prepare()
-        while not all(app.gone for app in self.apps):
+        while self.coming or not all(app.gone for app in self.apps):
             self._turn()
         for change in self.plan.changes:  # those to come: in the end all is calm
             self._rewire(change)
@@ -95,19 +87,23 @@ class Trial:
             self._alarm(start + at, "_sleep", (host, start + until))
         for attack in plan.attacks:
             self._alarm(start + attack.at, "_attack", attack)
-        for number, meeting in enumerate(plan.meetings):
-            pair = self._pair(number, meeting)
-            if not meeting.both:
-                self._listen(meeting, pair[HOSTS.index(OTHER[meeting.caller])])
+        if plan.meetings[0].then:
+            self.again = Again(keys(plan.meetings[0]), self.judge.seen)
+        for meeting in plan.meetings:
+            pair = self._pair(meeting)
             self._alarm(start + meeting.at, "_meet", (meeting, pair))
-        for host in self.loops:
-            self._wait(host)
-        calm = start + plan.calm
-        self._alarm(calm + PATIENCE, "_give_up", None)
-        self._alarm(calm + WITHIN, "_stuck", None)
+        self._limit()
 
-    def _pair(self, number: int, meeting: Meeting) -> list[App]:
-        """The applications of a meeting."""
+    def _limit(self) -> None:
+        """From now on, or from when it is calm, everything ends within a time."""
+        since = max(self.stage.start + self.plan.calm, self.world.now)
+        self.end = since + WITHIN
+        self._alarm(since + PATIENCE, "_give_up", None)
+        self._alarm(self.end, "_stuck", None)
+
+    def _pair(self, meeting: Meeting) -> list[App]:
+        """The applications of a meeting; who is called listens."""
+        number = len(self.apps) // 2
         places = [(number * 7919 + i * 524_287) % (len(POOL) // 4) for i in (0, 1)]
         pair = list[App]()
         for host, life, place in zip(HOSTS, meeting.lives, places, strict=True):
@@ -115,6 +111,7 @@ class Trial:
             if isinstance(speaks, Descriptor):
                 if host not in self.loops:
                     self.loops[host] = self.call(host, "sys", "epoll_create1", 0).result[0]
+                    self._alarm(self.world.now, "_wait", host)
                 speaks.loop, speaks.data = self.loops[host], len(self.apps) + len(pair)
             app = App(speaks, life, place)
             app.where = where(meeting, host) if meeting.both or host == meeting.caller else None
@@ -123,6 +120,10 @@ class Trial:
         for app in pair:
             app.fate, app.trusts = verdict.fate(self.plan, meeting), not verdict.betrayed(self.plan)
         self.apps += pair
+        if meeting.then:
+            self.series, self.coming = pair, meeting.then
+        if not meeting.both:
+            self._listen(meeting, pair[HOSTS.index(OTHER[meeting.caller])])
         return pair
 
     def _alarm(self, at: int, method: str, what: Any) -> None:
@@ -138,6 +139,10 @@ class Trial:
             if at > self.world.now:
                 self.stage.do("advance", at)
             getattr(self, method)(what)
+        if self.series and all(app.gone for app in self.series):
+            assert self.coming is not None
+            self._alarm(self.world.now + self.coming.at, "_follow", (self.coming, self.series))
+            self.series = []
 
     def _step(self, by: int) -> bool:
         record = self.stage.step(by)
@@ -147,6 +152,8 @@ class Trial:
 
     def _happened(self, record: Record) -> None:
         self.judge.after(self.world, record)
+        if self.again is not None:
+            self.again.watch(self.world.hosts[record.host], OTHER[record.host], record)
         if record.n > EVENTS:
             raise BrokenError(f"{EVENTS} events and no end\n{self._waiting()}")
         for sock, what in record.wakes:
@@ -188,7 +195,13 @@ class Trial:
         if attack.kind in routers.KINDS:
             self._report(attack)
             return
-        for frame in stranger.frames(attack, self.world.hosts[host], DEV, ADDRESSES[host], mac(OTHER[host])):
+        if attack.kind == OLD:
+            frames = (
+                self.again.duplicates(Rng(attack.seed), self.world.hosts[host], self.world.now) if self.again else []
+            )
+        else:
+            frames = stranger.frames(attack, self.world.hosts[host], DEV, ADDRESSES[host], mac(OTHER[host]))
+        for frame in frames:
             self.judge.seen[f"attack: {attack.kind}"] += 1
             self.stage.do("inject", frame, host, DEV)
 
@@ -208,7 +221,8 @@ class Trial:
         seen["turn: refused by a router"] += refused
         app = next((it for it in self.apps if it.has(host, said.conn.sock)), None)
         if app is not None and said.true and said.errno not in (0, EMSGSIZE):
-            app.refused = refused and said.errno
+            if refused:
+                verdict.refused(app, said.errno)
             seen[f"turn: error {app.hears(said, before.state)}"] += 1
 
     def _meet(self, it: tuple[Meeting, list[App]]) -> None:
@@ -224,9 +238,28 @@ class Trial:
             self._alarm(self.world.now + attack.at, "_attack", attack)
 
     def _connect(self, app: App) -> None:
-        if not self._later(app.host, "_connect", app):
-            app.connect()
+        if app.gone or self._later(app.host, "_connect", app):
+            return
+        if app.connect():
             self._taken(app)
+        else:
+            self.judge.seen["turn: port not free yet"] += 1
+            self._alarm(self.world.now + SECOND, "_connect", app)
+
+    def _follow(self, it: tuple[Meeting, list[App]]) -> None:
+        """The next connection of the same addresses: whoever listened does so anew."""
+        meeting, pair = it
+        assert self.again is not None
+        at = max(*(self.stage.awake(host) for host in HOSTS), self.again.ready())
+        if at > self.world.now:
+            self._alarm(at, "_follow", it)
+            return
+        self.again.begin()
+        self.coming = None
+        for app in pair:
+            app.voice.hush()
+        self._meet((meeting, self._pair(meeting)))
+        self._limit()
 
     def _listen(self, meeting: Meeting, app: App) -> None:
         peer = ADDRESSES[OTHER[app.host]][meeting.v6]
@@ -237,7 +270,7 @@ class Trial:
     def _accept(self, app: App) -> None:
         if self._later(app.host, "_accept", app):
             return
-        while (found := app.voice.accept()) is not None:
+        while app.voice.listener and (found := app.voice.accept()) is not None:
             sock, peer = found
             if app.voice.number or peer not in ADDRESSES[OTHER[app.host]]:  # a SYN that came twice, a stranger's data
                 mine, app.voice.number = app.voice.number, sock
@@ -324,7 +357,8 @@ class Trial:
                 app.gone = app.gone or not app.ticket
 
     def _stuck(self, _: None) -> None:
-        raise BrokenError(f"{WITHIN // SECOND} s after the last fault there is no end\n{self._waiting()}")
+        if self.world.now >= self.end:
+            raise BrokenError(f"{WITHIN // SECOND} s after the last fault there is no end\n{self._waiting()}")
 
     def _waiting(self) -> str:
         """Which side waits for what."""
@@ -336,30 +370,3 @@ class Trial:
                 if app.voice.below(host) in host.conns:
                     lines.append(f"    {host.call('status', app.voice.below(host))}")
         return "\n".join(lines)
-
-
-def judged(trial: Trial) -> str:
-    """Play a trial: what did not hold, "" if all did."""
-    try:
-        trial.play()
-    except AssertionError as error:
-        return str(error) or traceback.format_exc()
-    except Exception:
-        return traceback.format_exc()
-    return ""
-
-
-def play(seed: int, differential: bool = False) -> Outcome:
-    """Play one seed. What is only looked for in the end is then looked for at every event of the same run again.
-
-    differential: on two worlds side by side, see Twins
-    """
-    plan, kind = draw(seed), Twins if differential else Stage
-    trial = Trial(plan, kind(plan), plan.traced)
-    broken = judged(trial)
-    if broken and not trial.judge.strict:
-        again = Trial(plan, kind(plan), strict=True)
-        trial, broken = again, judged(again) or broken
-    judge = trial.judge
-    return Outcome(seed, trial.world.n, trial.world.now - trial.stage.start, broken, judge.seen,
-                   frozenset(judge.states), frozenset(judge.rules))  # fmt: skip

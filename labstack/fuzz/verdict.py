@@ -54,16 +54,22 @@ def forgetful(plan: Plan, meeting: Meeting) -> bool:
     return False
 
 
+def refused(app: App, code: int) -> None:
+    """A router ends an attempt to connect. Of two that connect to each other neither knows when to try again."""
+    app.refused = code
+    if app.peer.where is not None and app.fate != FOES:
+        app.fate = app.peer.fate = LOOSE
+
+
 def judge(app: App) -> int:
     """An application has acted: did it fare as it should? Returns AGAIN if it was refused by a router, as may happen,
-    and has to connect again. Of two that connect to each other neither would know when."""
+    and has to connect again."""
     peer = app.peer
     if app.refused and app.error:
         if app.error != app.refused:
             raise BrokenError(f"a router said {app.refused}, and it heard {app.error}: {app}")
-        if app.fate in (WHOLE, LATE) and peer.where is None:
+        if app.fate in (WHOLE, LATE):
             return AGAIN
-        app.fate = peer.fate = FOES if app.fate == FOES else LOOSE
     if app.fate == FOES:
         if app.got or peer.got or app.open:
             raise BrokenError(f"keys differ, and yet it is connected: {app}")

@@ -144,6 +144,7 @@ class Voice:
         """It listens no more."""
         if self.listener:
             self.call("close", self.listener)
+        self.listener = 0
 
     def rest(self, reads: bool, writes: bool) -> None:
         """It waits for something to read, or for room."""
@@ -302,6 +303,7 @@ class Descriptor(Voice):
     def hush(self) -> None:
         if self.listener:
             self.sys("close", self.listener)
+        self.listener = 0
 
     def rest(self, reads: bool, writes: bool) -> None:
         events = (POLLIN if reads else 0) | (POLLOUT if writes else 0)

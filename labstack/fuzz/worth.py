@@ -22,6 +22,7 @@ WORTH: dict[str, tuple[int, ...]] = {
     "tcp_syn_linear_timeouts": (0, 4),
     "tcp_thin_linear_timeouts": (1,),
     "tcp_tw_reuse": (0, 1),
+    "tcp_tw_reuse_delay": (1, 60_000),
     "tcp_rfc1337": (1,),
     "tcp_workaround_signed_windows": (1,),
     "tcp_reflect_tos": (1,),

@@ -14,19 +14,21 @@ from labstack.core.kinds import TCP_RETRANSMIT
 from labstack.core.timers import Timers
 from labstack.fuzz import at, routers, stranger
 from labstack.fuzz.command import told
+from labstack.fuzz.outcome import judged, play
 from labstack.fuzz.plan import draw
 from labstack.fuzz.stage import Remembered, Stage
-from labstack.fuzz.trial import Trial, judged, play
+from labstack.fuzz.trial import Trial
 from labstack.lab.errors import LabError
 from labstack.sim.history import digest
 from labstack.stack.stack import Stack
 from labstack.stack.syscall import errqueue, sockets
-from labstack.tcp import arrive, icmp, islands, md5, receive, urgent, window
+from labstack.tcp import arrive, icmp, islands, isn, md5, receive, timewait, urgent, window
+from labstack.tcp.segment import SYN
 from labstack.tcp.states import ESTABLISHED, SYN_RECEIVED
 from labstack.tcp.stream import Outbox
 
 EACH = 25  # seeds of a test
-FEW = 100  # seeds within which a planted bug is found
+FEW = 120  # seeds within which a planted bug is found
 
 
 @pytest.mark.parametrize("block", range(6))
@@ -37,12 +39,13 @@ def test_random_worlds_keep_every_promise(block: int) -> None:
 
 
 def test_the_seeds_reach_every_state_and_every_fault() -> None:
-    found = [play(seed) for seed in range(1, 61)]
+    found = [play(seed) for seed in range(1, 91)]
     assert len(frozenset().union(*(it.states for it in found))) == 11
     seen = {name for it in found for name, n in it.seen.items() if n}
     assert seen >= {"loss", "burst", "mtu", "black", "duplicated", "overtaken", "queue", "drop.tcp.csum"}
     assert seen >= {f"attack: {kind}" for kind in (*stranger.KINDS, *stranger.MOLES, *stranger.FLOODS, *routers.KINDS)}
-    assert seen >= {"turn: refused by a router", "turn: error queued"}
+    assert seen >= {"turn: refused by a router", "turn: error queued", "turn: error told at once"}
+    assert seen >= {"attack: old duplicate", "turn: TIME-WAIT made way, active", "turn: TIME-WAIT made way, passive"}
 
 
 def test_a_seed_is_one_run() -> None:
@@ -66,7 +69,7 @@ def test_the_fast_path_equals_the_slow_one() -> None:
 # --- planted bugs ----------------------------------------------------------------------------------------------------
 
 real_slice, real_insert, real_take, real_set = Outbox.slice, islands.insert, receive.take, Timers.set
-real_flags, real_ack = urgent.flags, arrive.fifth_ack
+real_flags, real_ack, real_choose = urgent.flags, arrive.fifth_ack, isn.choose
 real_wake, real_drop, real_advertise, real_before = Env.wake, Env.drop, window.advertise, Outbox.drop_before
 
 
@@ -134,6 +137,18 @@ def a_close_lingers_for_ever(conn: Any) -> bool:
     return conn is not None
 
 
+def any_syn_is_new(env: Env, conn: Any, seg: Any) -> bool:
+    return bool(seg.flags & SYN)
+
+
+def numbers_begin_anywhere(env: Env, key: bytes, used: int | None = None) -> int:
+    return real_choose(env, key)
+
+
+def the_clock_is_forgotten(env: Env, old: Any, new: Any) -> None:
+    return None
+
+
 def any_number_is_in_flight(seq: int, near: int) -> int:
     return near - 1
 
@@ -154,6 +169,9 @@ PLANTED: list[tuple[Any, str, Callable[..., Any]]] = [
     (arrive, "fifth_ack", an_ack_may_say_anything),
     (sockets, "_leaves", a_close_lingers_for_ever),
     (icmp, "unwrap", any_number_is_in_flight),
+    (timewait, "makes_way", any_syn_is_new),
+    (timewait, "replace", the_clock_is_forgotten),
+    (isn, "choose", numbers_begin_anywhere),
 ]
 
 
