@@ -6,7 +6,7 @@ time: a connection that does not is stuck, and the verdict says which side waits
 """
 
 from collections import deque
-from errno import EMSGSIZE
+from errno import EHOSTUNREACH, EMSGSIZE
 from heapq import heappop, heappush
 from typing import Any
 
@@ -114,6 +114,7 @@ class Trial:
                     self._alarm(self.world.now, "_wait", host)
                 speaks.loop, speaks.data = self.loops[host], len(self.apps) + len(pair)
             app = App(speaks, life, place)
+            speaks.rumours |= set() if self.plan.resolved else {EHOSTUNREACH}  # a neighbour that does not answer
             app.where = where(meeting, host) if meeting.both or host == meeting.caller else None
             pair.append(app)
         pair[0].peer, pair[1].peer = pair[1], pair[0]

@@ -217,7 +217,7 @@ def _quote(dgram: Datagram, room: int) -> bytes:
 def undelivered(env: Env, net: Net) -> list[Datagram]:
     """Packets of ours whose neighbour did not answer, each as the error "address unreachable" (RFC 4861 §7.2.2).
 
-    To be asked after every event; a Datagram among them looks as if the error had come from the network.
+    To be asked after every event; a Datagram among them is an error that this host tells itself, as on Linux.
     """
     found: list[Datagram] = []
     for iface in net.ifaces.values():
@@ -237,7 +237,7 @@ def _about(env: Env, iface: Iface, frame: Frame) -> Datagram | None:
         return None
     env.note("1122/2.4/undelivered" if family is V4 else "4861/7.2.2/undelivered", 0, found.dst)
     dgram = Datagram(
-        family, found.dst, found.src, family.icmp, head, 0, 8, (), 8, 255, 0, iface, frame, 0, b"", True, False
+        family, found.src, found.src, family.icmp, head, 0, 8, (), 8, 255, 0, iface, frame, 0, b"", True, False
     )
     dgram.quoted = found
     return dgram

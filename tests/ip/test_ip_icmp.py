@@ -467,6 +467,7 @@ def test_a_packet_whose_neighbour_never_answers_comes_back_as_host_unreachable(a
     (d,) = icmp.undelivered(host.env, host.net)
     q = d.quoted
     assert q is not None
+    assert d.src == d.dst == q.src
     family = of(ip(address))
     assert (q.type, q.code, q.errno, q.hard) == (family.unreachable, family.host, errno.EHOSTUNREACH, False)
     assert (q.proto, q.dst, q.transport[:4], q.transport[-4:]) == (6, ip(address), b"\0\1\0\2", b"data")
