@@ -26,7 +26,6 @@ from layers.ip6 import IPv6
 from layers.packet import Header
 from layers.tcp import TCP
 
-FAR = 1 << 30
 PATIENT = "net.ipv4.ip_no_pmtu_disc"
 IGNORED = "TcpExtOutOfWindowIcmps"
 QUOTED = 8  # bytes of a segment that every error quotes at least
@@ -94,14 +93,18 @@ def say(rng: Rng, kind: str, host: Host) -> Said | None:
 
 def _in_flight(rng: Rng, conn: Conn) -> int | None:
     """The number of a byte, or of a SYN or FIN, that was sent and not acknowledged; None if there is none."""
-    snd = conn.snd
-    first = snd.una if conn.half is None else snd.iss
-    return first + rng.below(snd.nxt - first) if first < snd.nxt and conn.state != TIME_WAIT else None
+    first, end = _first(conn), conn.snd.nxt
+    return first + rng.below(end - first) if first < end and conn.state != TIME_WAIT else None
 
 
 def _elsewhere(rng: Rng, conn: Conn) -> int:
-    snd = conn.snd
-    return snd.nxt + rng.below(FAR) if rng.chance(0.5) else min(snd.una, snd.iss) - 1 - rng.below(FAR)
+    """The nearer the likelier."""
+    far = rng.below(1 << rng.below(31))
+    return conn.snd.nxt + far if rng.chance(0.5) else _first(conn) - 1 - far
+
+
+def _first(conn: Conn) -> int:
+    return conn.snd.una if conn.half is None else conn.snd.iss
 
 
 def _error(rng: Rng, host: Host, conn: Conn, seq: int, true: bool) -> Said:

@@ -43,7 +43,7 @@ def draw(rng: Rng, size: int, fast: bool) -> Speech:
         peeks=rng.chance(0.1),
         more=1 + rng.below(3) if rng.chance(0.2) else 0,
         linger=(0, 1, 3, 30)[rng.below(4)] if rng.chance(0.15) else -1,
-        heeds=rng.chance(0.4),
+        heeds=rng.chance(0.6),
     )
 
 

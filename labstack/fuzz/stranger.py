@@ -13,7 +13,7 @@ from labstack.core.config import SECOND
 from labstack.core.frame import Frame
 from labstack.core.rng import Rng
 from labstack.fuzz import routers
-from labstack.fuzz.routers import FAR, OPENING, from_peer, ip
+from labstack.fuzz.routers import OPENING, from_peer, ip
 from labstack.stack.host import Host
 from labstack.tcp.conn import Conn
 from labstack.tcp.seq import MASK
@@ -23,6 +23,7 @@ from layers.packet import Header
 from layers.tcp import TCP
 
 MOLE = "mole"
+FAR = 1 << 30
 FLOOD = 40  # SYNs
 
 
@@ -49,10 +50,11 @@ def draw(rng: Rng, calm: int) -> tuple[Attack, ...]:
 
 def doubts(rng: Rng) -> tuple[Attack, ...]:
     """Errors about a connection that opens, or is young; the times are counted from its SYN."""
-    if not rng.chance(0.25):
+    if not rng.chance(0.35):
         return ()
     drawn = [(rng.below(1 << 8 + rng.below(22)), ("h1", "h2")[rng.below(2)]) for _ in range(1 + rng.below(8))]
-    return tuple(Attack(at, host, routers.KINDS[rng.below(4)], rng.bits64()) for at, host in sorted(drawn))
+    kinds = routers.TRUE_EARLY, *routers.KINDS
+    return tuple(Attack(at, host, kinds[rng.below(5)], rng.bits64()) for at, host in sorted(drawn))
 
 
 def _at(rng: Rng, last: int, kind: str) -> Attack:
