@@ -7,7 +7,7 @@ second: one of each host, to which every interest is given anew each time (EPOLL
 
 import struct
 from collections.abc import Iterable
-from errno import EAGAIN, EINPROGRESS, EINVAL, EOPNOTSUPP
+from errno import EAGAIN, EINPROGRESS, EINVAL, ENOTCONN, EOPNOTSUPP
 from typing import Any, NamedTuple, Protocol
 
 from labstack.core.errors import StackError
@@ -277,7 +277,7 @@ class Descriptor(Voice):
         try:
             return bytes(self._data("recv", self.number, 1, MSG_OOB) or b"")
         except StackError as error:
-            if error.errno != EINVAL:
+            if error.errno not in (EINVAL, ENOTCONN):  # there is none, and never will be: why, other calls tell
                 raise
             return b""
 
