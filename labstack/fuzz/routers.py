@@ -150,8 +150,7 @@ class Touched(NamedTuple):
     soft: int
     una: int
     nxt: int
-    cwnd: int
-    ssthresh: int
+    congestion: int  # the state
     rto: int
     retries: int
     repeats: int
@@ -162,7 +161,7 @@ def touched(host: Host, conn: Conn) -> Touched:
     snd, half = conn.snd, conn.half
     return Touched(
         host.env.count.get(IGNORED, 0), dict(host.net.learnt),
-        conn.state, conn.error, conn.soft, snd.una, snd.nxt, snd.cc.cwnd, snd.cc.ssthresh,
+        conn.state, conn.error, conn.soft, snd.una, snd.nxt, snd.loss.state,
         snd.rtt.rto, snd.retries, conn.tally.retrans, half is not None and half.fast and bool(conn.parent),
     )  # fmt: skip
 
