@@ -212,12 +212,13 @@ def _series(rng: Rng, plan: Plan, fast: bool) -> Plan:
 
 def _wary(rng: Rng, plan: Plan, first: Meeting, port: int) -> tuple[dict[str, int], dict[str, int]]:
     """Who takes cookies, or data with a SYN, would take old duplicates, too; so would who has no timestamps and does
-    not heed RFC 1337. Who meets TIME-WAIT needs patience. port: the only one that the caller has; 0: it has many."""
-    wary = {"net.ipv4.tcp_syncookies": 0, FAST_OPEN: 1, "net.ipv4.tcp_syn_retries": 100}
-    ours, theirs = ({**sysctls, **wary} for sysctls in plan.sysctls)
+    not heed RFC 1337. port: the only one that the caller has; 0: it has many."""
+    ours, theirs = ({**sysctls, "net.ipv4.tcp_syncookies": 0, FAST_OPEN: 1} for sysctls in plan.sysctls)
     if rng.chance(0.5):
         for sysctls in (ours, theirs):
             sysctls |= {"net.ipv4.tcp_timestamps": rng.below(2), "net.ipv4.tcp_rfc1337": 1}
+            if sysctls.get("net.ipv4.tcp_rto_max_ms") == SECOND // MS:  # its SYNs outlast TIME-WAIT
+                sysctls["net.ipv4.tcp_syn_retries"] = 100
     if port:
         only = {f"{NARROW}.min": port, f"{NARROW}.max": port, "net.ipv4.tcp_tw_reuse": 1}
         (ours, theirs)[HOSTS.index(first.caller)].update(only)
