@@ -12,6 +12,7 @@ from typing import Any
 from labstack.core.config import Config
 from labstack.core.event import Action, Became, Note, Trace, Tx, Wake
 from labstack.core.frame import Frame
+from labstack.core.named import named
 from labstack.core.rng import Rng
 from labstack.core.state import State, field, state
 from labstack.core.timers import Timers
@@ -56,7 +57,7 @@ class Env(State):
 
     def send(self, dev: int, frame: Frame) -> None:
         self.count["LinkOutFrames"] += 1
-        self.actions.append(Tx(dev, frame))
+        self.actions.append(named(Tx, (dev, frame)))
 
     def wake(self, sock: int, what: int) -> None:
         """Something changed for the owner of a socket, who hears of it once, after the drain."""
@@ -66,6 +67,6 @@ class Env(State):
         """What has been decided since the last time; frames first, then who is to be woken."""
         actions, self.actions = self.actions, []
         if self.wakes:
-            actions += [Wake(sock, what) for sock, what in self.wakes.items()]
+            actions += [named(Wake, it) for it in self.wakes.items()]
             self.wakes = {}
         return actions

@@ -15,6 +15,7 @@ from typing import ClassVar, NamedTuple
 
 from labstack.core.config import MS, SECOND
 from labstack.core.frame import Frame
+from labstack.core.named import named
 from labstack.core.rng import Rng
 from labstack.core.state import State, field, state
 from layers import checksum
@@ -54,7 +55,7 @@ class Delay(Wire):
 
     def carry(self, frame: Frame, at: int, rng: Rng) -> list[Arrival]:
         wait = self.ns + rng.below(self.jitter + 1) if self.jitter else self.ns
-        return [Arrival(at + wait, frame)]
+        return [named(Arrival, (at + wait, frame, ""))]
 
 
 @state

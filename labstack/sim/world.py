@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from labstack.core.errors import StackError
 from labstack.core.event import Call, Event, Quarantine, Rx, Tick, Trace, Tx, Wake
 from labstack.core.frame import Frame
+from labstack.core.named import named
 from labstack.core.record import Record, Sent
 from labstack.core.rng import Rng
 from labstack.core.state import State, field, state
@@ -220,10 +221,10 @@ class World(State):
                         self.queued += 1
                         if self.asleep:
                             at = max(at, self.asleep.get(host, 0))
-                        heappush(self.calendar, (at, self.queued, host, Rx(there, arrived), self.flights))
+                        heappush(self.calendar, (at, self.queued, host, named(Rx, (there, arrived)), self.flights))
                 if not landed and arrivals:
                     lost += ("; " if lost else "") + arrivals[-1].fate + (f" to {host}" if net.switches else "")
-            sent.append(Sent(self.flights, dev, frame, lost))
+            sent.append(named(Sent, (self.flights, dev, frame, lost)))
 
     def _put(self, at: int, host: str, event: Event, flight: int = 0) -> None:
         if host not in self.hosts:

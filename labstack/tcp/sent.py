@@ -9,6 +9,7 @@ several segments; it is cut where an acknowledgment or a retransmission needs it
 from bisect import bisect_right
 from typing import NamedTuple
 
+from labstack.core.named import named
 from labstack.core.state import State, field, state
 from labstack.tcp.delivery import Note
 from labstack.tcp.segment import FIN, PSH, SYN
@@ -101,7 +102,7 @@ def segments(size: int, mss: int) -> int:
 def push(it: Flight, seq: int, end: int, flags: int, mss: int, now: int, note: Note) -> int:
     """A new (super-)segment has left; returns of how many segments."""
     segs = 1 if end - seq <= mss else -(-(end - seq - (flags >> 1 & 1) - (flags & 1)) // mss)
-    it.queue.append(Sent(seq, end, segs, 0, now, flags, mss, note))
+    it.queue.append(named(Sent, (seq, end, segs, 0, now, flags, mss, note)))
     it.out += segs
     return segs
 
@@ -127,7 +128,7 @@ def mark(it: Flight, index: int, marks: int) -> None:
         it.lost += old.segs if marks & LOST else -old.segs
     if changed & RETRANS:
         it.retrans += old.segs if marks & RETRANS else -old.segs
-    it.queue[index] = Sent(old.seq, old.end, old.segs, marks, old.at, old.flags, old.mss, old.note)
+    it.queue[index] = named(Sent, (old.seq, old.end, old.segs, marks, old.at, old.flags, old.mss, old.note))
 
 
 def replace(it: Flight, first: int, stop: int, new: list[Sent]) -> None:

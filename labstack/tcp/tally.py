@@ -7,6 +7,7 @@ What changes seldom stands in immutable records, which clones share.
 
 from typing import NamedTuple
 
+from labstack.core.named import named
 from labstack.core.state import State, state
 
 IDLE, BUSY, RWND_LIMITED, SNDBUF_LIMITED = range(4)  # what a sender's time goes by; a greater one comes first
@@ -20,11 +21,12 @@ class Chrono(NamedTuple):
     spent: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     def turn(self, kind: int, now: int) -> "Chrono":
-        if self.kind == IDLE:
-            return Chrono(kind, now, self.spent)
-        spent = list(self.spent)
-        spent[self.kind] += now - self.since
-        return Chrono(kind, now, (0, *spent[1:]))  # type: ignore[arg-type]
+        was, since, spent = self
+        if was != IDLE:
+            sums = list(spent)
+            sums[was] += now - since
+            spent = tuple(sums)  # type: ignore[assignment]
+        return named(Chrono, (kind, now, spent))
 
 
 class Timeouts(NamedTuple):
