@@ -27,8 +27,10 @@ def announced(env: Env, path: Path) -> int:
 def mss_of(env: Env, conn: Conn, mtu: int) -> int:
     """Payload of a segment that makes a packet of mtu bytes, as far as the peer takes that much. That he takes hardly
     anything is no order to send a storm of tiny packets (CVE-2019-11479)."""
-    fits = mtu - conn.header
-    return min(max(conn.snd.clamp, env.config["net.ipv4.tcp_min_snd_mss"]), fits) - options(conn)
+    fits, most, least = mtu - conn.header, conn.snd.clamp, env.config["net.ipv4.tcp_min_snd_mss"]
+    if most < least:
+        most = least
+    return (most if most < fits else fits) - options(conn)
 
 
 def mtu_of(conn: Conn, mss: int) -> int:
@@ -47,7 +49,9 @@ def sync(env: Env, conn: Conn, mtu: int) -> None:
     conn.mtu = mtu
     if conn.search.high > mtu:
         conn.search = conn.search._replace(high=mtu)
-    mss = _half_window(snd.max_wnd, mss_of(env, conn, mtu))
+    mss = mss_of(env, conn, mtu)
+    if snd.max_wnd >> 1 < mss:
+        mss = _half_window(snd.max_wnd, mss)
     snd.mss = min(mss, mss_of(env, conn, conn.search.low)) if conn.search.on else mss
     snd.cc.mss = snd.mss
     env.note("9293/3.7.1/mss", conn.sock, snd.mss)

@@ -135,6 +135,10 @@ class Offer(NamedTuple):
 
 def of_syn(it: Offer) -> bytes:
     """The options of a SYN (RFC 9293 §3.7.1, MUST-65; RFC 7323 §2.1, RFC 2018 §2, RFC 7413 §4.1.1)."""
+    mss, shift, sack_ok, ts, md5, cookie, _ = it
+    if shift is not None and sack_ok and ts is not None and not md5 and cookie is None:  # as nearly always
+        mss_head, sack_head, stamp, *scale = _SYN_MAGIC
+        return _SYN.pack(mss_head, mss, sack_head, stamp, *ts, *scale, shift)
     out = _signature() if it.md5 else b""
     out += bytes((MSS, 4)) + it.mss.to_bytes(2, "big")
     if it.ts is not None:
