@@ -54,6 +54,8 @@ def check(op: str, wanted: Shape, args: tuple[Any, ...], named: Mapping[str, Any
         given = zip(wanted.params, args, wanted.types, strict=False)
         name, value = next((name, value) for name, value, types in given if not isinstance(value, types))
         raise _wrong(op, wanted, f"{name} = {value!r}: expected {wanted.params[name].says}")
+    if not named:
+        return
     for name, value in named.items():
         if not isinstance(value, wanted.params[name].types):
             raise _wrong(op, wanted, f"{name} = {value!r}: expected {wanted.params[name].says}")

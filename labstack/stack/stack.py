@@ -11,7 +11,7 @@ connection, is counted, and comes out as a Quarantine action. The state stays us
 
 import errno
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from labstack.core import kinds
@@ -36,6 +36,7 @@ from labstack.tcp.states import CLOSED, CLOSING, CURRENT, FIN_WAIT_1, FIN_WAIT_2
 OPS: dict[str, Callable[..., Any]] = {**calls.OPS, **manage.OPS, **status.OPS, **parked.OPS}
 SHAPES = {name: arguments.shape(op) for name, op in OPS.items()}
 ENDING = frozenset({FIN_WAIT_1, CLOSING, LAST_ACK})  # our FIN is on its way, or behind data that is
+NOTHING: Mapping[str, Any] = {}
 LOOPS = 1000  # packets to itself that one drain takes in
 
 
@@ -91,18 +92,19 @@ class Stack(Host):
         trace, self.env.trace = tuple(self.env.trace), []
         return trace
 
-    def _call(self, event: Call, named: dict[str, Any] | None = None) -> Any:
-        op = OPS.get(event.op)
+    def _call(self, event: Call, named: Mapping[str, Any] = NOTHING) -> Any:
+        name, args = event
+        op = OPS.get(name)
         if op is None:
-            raise StackError(errno.EOPNOTSUPP, f"no operation {event.op!r}; there are {', '.join(OPS)}")
+            raise StackError(errno.EOPNOTSUPP, f"no operation {name!r}; there are {', '.join(OPS)}")
         try:
-            arguments.check(event.op, SHAPES[event.op], event.args, named or {})
-            return op(self, *event.args, **(named or {}))
+            arguments.check(name, SHAPES[name], args, named)
+            return op(self, *args, **named) if named else op(self, *args)
         except StackError:
             raise
         except Exception as fault:
             contain(self.env, "ContainedCalls", event)
-            raise StackError(errno.EIO, f"{event.op} failed inside ({fault!r}); only this call is lost") from fault
+            raise StackError(errno.EIO, f"{name} failed inside ({fault!r}); only this call is lost") from fault
 
     def _tick(self, event: Tick, now: int) -> None:
         timers = self.env.timers
