@@ -25,7 +25,7 @@ OLD = "old duplicate"
 LIFETIME = 30 * SECOND  # ns of a segment: half of TIME-WAIT
 TICKS = 3 * MS  # ns by which a timestamp must be older than another to be told from it for certain
 MOST = 100  # duplicates of each connection, the last ones of many
-ACK, SYN, RST = 0x10, 2, 4
+RST = 4
 
 Key = bytes  # addresses and ports as host.flows has them
 

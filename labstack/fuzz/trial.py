@@ -23,7 +23,6 @@ from labstack.fuzz.judge import Judge
 from labstack.fuzz.plan import HOSTS, Meeting, Plan
 from labstack.fuzz.stage import ADDRESSES, DEV, OTHER, Stage, keys, mac, voice, where
 from labstack.fuzz.stranger import Attack
-from labstack.fuzz.verdict import AGAIN
 from labstack.fuzz.voice import LISTENING, Descriptor, told
 
 WITHIN = 600 * SECOND  # from calm to the end of all that is orderly: a timer may be at its 120 s
@@ -196,12 +195,11 @@ class Trial:
         if attack.kind in routers.KINDS:
             self._report(attack)
             return
-        if attack.kind == OLD:
-            frames = (
-                self.again.duplicates(Rng(attack.seed), self.world.hosts[host], self.world.now) if self.again else []
-            )
+        to = self.world.hosts[host]
+        if attack.kind == OLD and self.again is not None:
+            frames = self.again.duplicates(Rng(attack.seed), to, self.world.now)
         else:
-            frames = stranger.frames(attack, self.world.hosts[host], DEV, ADDRESSES[host], mac(OTHER[host]))
+            frames = stranger.frames(attack, to, DEV, ADDRESSES[host], mac(OTHER[host]))
         for frame in frames:
             self.judge.seen[f"attack: {attack.kind}"] += 1
             self.stage.do("inject", frame, host, DEV)
@@ -334,7 +332,7 @@ class Trial:
         if app.ticket and not app.lingers:
             app.lingers = True
             self._expect(app.host, app.ticket, "_closed", (app, self.world.now))
-        if verdict.judge(app) == AGAIN:
+        if verdict.judge(app) == verdict.AGAIN:
             app.again()
             self._alarm(self.world.now + PAUSE, "_connect", app)
 
