@@ -221,7 +221,7 @@ class Trial:
         app = next((it for it in self.apps if it.has(host, said.conn.sock)), None)
         if app is not None and said.true and said.errno not in (0, EMSGSIZE):
             if refused:
-                verdict.refused(app, said.errno)
+                verdict.refused(app, said.errno, self.plan)
             seen[f"turn: error {app.hears(said, before.state)}"] += 1
 
     def _meet(self, it: tuple[Meeting, list[App]]) -> None:

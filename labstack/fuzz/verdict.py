@@ -19,6 +19,7 @@ GIVEN_UP = frozenset({errno.ETIMEDOUT, errno.ECONNRESET, errno.EPIPE})
 # by routers: why it took too long
 SAID = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED, errno.EPROTO, errno.ENOPROTOOPT,
                   errno.EMSGSIZE, errno.EOPNOTSUPP, errno.EACCES, errno.EHOSTDOWN})  # fmt: skip
+ROOM = 8  # half-open connections that are enough
 DONE, AGAIN = range(2)  # what an application does when it has acted
 
 
@@ -54,10 +55,11 @@ def forgetful(plan: Plan, meeting: Meeting) -> bool:
     return False
 
 
-def refused(app: App, code: int) -> None:
-    """A router ends an attempt to connect. Of two that connect to each other neither knows when to try again."""
+def refused(app: App, code: int, plan: Plan) -> None:
+    """A router ends an attempt to connect. Of two that connect to each other neither knows when to try again; and who
+    has no room for what is left of this attempt may answer the next one with a cookie: see forgetful."""
     app.refused = code
-    if app.peer.where is not None and app.fate != FOES:
+    if (app.peer.where is not None or plan.backlog < ROOM) and app.fate != FOES:
         app.fate = app.peer.fate = LOOSE
 
 
