@@ -49,29 +49,29 @@ def send(
     length = len(head)
     for piece in body:
         length += len(piece)
-    family, dev = path.family, path.dev
+    family, dev, nexthop, src, dst, mtu, _, sums, group = path[:9]  # at once: to name each takes longer
     hlen = family.header
     total = length + hlen
-    if (total > path.mtu and gso is None) or total > 65_535:
-        raise StackError(errno.EMSGSIZE, f"{length} bytes make a packet of {total}, and the path takes {path.mtu}")
+    if (total > mtu and gso is None) or total > 65_535:
+        raise StackError(errno.EMSGSIZE, f"{length} bytes make a packet of {total}, and the path takes {mtu}")
     ttl = ttl or env.config[family.hop_limit]
     if family is V4:
         ident, flags = (0, 0x4000) if df else (_ident(env, net, path), 0)
-        csum = -(path.sum + 0x4500 + tos + total + ident + flags + (ttl << 8) + proto) % 0xFFFF
-        packet = _IPV4.pack(0x45, tos, total, ident, flags, ttl, proto, csum, path.src, path.dst) + head
+        csum = -(sums + 0x4500 + tos + total + ident + flags + (ttl << 8) + proto) % 0xFFFF
+        packet = _IPV4.pack(0x45, tos, total, ident, flags, ttl, proto, csum, src, dst) + head
     else:
-        packet = _IPV6.pack(0x60000000 | tos << 20, length, proto, ttl, path.src, path.dst) + head
+        packet = _IPV6.pack(0x60000000 | tos << 20, length, proto, ttl, src, dst) + head
     env.count[family.out_requests] += 1
     if dev == LOOPBACK:
         net.loop.append(Frame(packet, body, gso, (hlen, csum_at) if csum_at is not None else None, 0, 0, True))
         return True
     iface = net.ifaces[dev]
-    entry = neighbour.resolve(env, iface, path.nexthop, path.src) if not path.group else _group_header(iface, path)
+    entry = neighbour.resolve(env, iface, nexthop, src) if not group else _group_header(iface, path)
     link = entry if entry is not None else _HOLE + iface.mac + family.ethertype.to_bytes(2, "big")
     at = len(link)
     frame = Frame(link + packet, body, gso, (at + hlen, csum_at) if csum_at is not None else None, 0, at)
     if entry is None:
-        neighbour.wait(env, iface, path.nexthop, frame)
+        neighbour.wait(env, iface, nexthop, frame)
         return True
     return ether.leave(env, dev, frame)
 

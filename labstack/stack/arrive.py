@@ -117,7 +117,7 @@ def _accept(host: Host, listener: listen.Listener, seg: Segment, used: int | Non
     if fate == listen.OPEN and not (mss := cookies.size(env, seg)):
         output.refuse(env, host.net, seg)
         return
-    number = ports.fresh(host) if fate != listen.COOKIE else 0
+    number = ports.free(host) if fate != listen.COOKIE else 0
     conn = opening.make(env, number, path, d.dst, seg.dport, d.src, seg.sport, dev, used)
     conn.held, conn.keys = False, listener.keys
     ports.set_options(host, conn, listener.options)

@@ -31,6 +31,11 @@ def fresh(host: Host, wanted: int = 0) -> int:
         if in_use(host, wanted):
             raise StackError(errno.EADDRINUSE, f"socket number {wanted} is in use; leave it out to get a free one")
         return wanted
+    return free(host)
+
+
+def free(host: Host) -> int:
+    """The next socket number that nobody has."""
     while in_use(host, host.next_sock):
         host.next_sock += 1
     host.next_sock += 1

@@ -34,11 +34,13 @@ def queued(snd: Snd) -> int:
     while chunks and chunks[0][0] <= snd.nxt:
         chunks.pop(0)
     queue, start = snd.flight.queue, snd.out.start
-    if queue and queue[0].segs == 1 and queue[0].seq > snd.iss:
-        # a single segment is not cut: all of it is kept until the last byte is acknowledged
-        if snd.oldest[1] != queue[0].end:
-            snd.oldest = queue[0].seq, queue[0].end
-        start = snd.oldest[0]
+    if queue:
+        seq, end, segs = queue[0][:3]
+        if segs == 1 and seq > snd.iss:
+            # a single segment is not cut: all of it is kept until the last byte is acknowledged
+            if snd.oldest[1] != end:
+                snd.oldest = seq, end
+            start = snd.oldest[0]
     return snd.out.end - start + BUFFER * (len(queue) + len(chunks))
 
 
