@@ -19,6 +19,7 @@ from labstack.stack.syscall.files import FOREVER, Socket, refused
 from labstack.stack.syscall.forms import IFNAMSIZ, SECOND
 from labstack.tcp import sndbuf as tcp_sndbuf
 from labstack.tcp.cc import table
+from labstack.tcp.conn import Conn
 from labstack.tcp.pace import UNLIMITED
 from labstack.tcp.settings import MIN_MSS, SETTINGS
 from labstack.tcp.states import CLOSED, LISTEN
@@ -387,3 +388,5 @@ def bind_to_device(host: Host, s: Socket, value: bytes) -> None:
     below = host.conns.get(s.sock) or host.listeners.get(s.sock) or host.udps.get(s.sock)
     if below is not None:
         below.dev = index
+    if isinstance(below, Conn):
+        below.version = -1  # the way that was found for it may be another now
