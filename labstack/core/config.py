@@ -285,7 +285,7 @@ def _checked(changes: Mapping[str, Any]) -> dict[str, int]:
             raise StackError(EINVAL, unknown(name))
         if not isinstance(value, int) or not entry.least <= value <= entry.most:
             raise StackError(EINVAL, f"{name} = {value!r}: expected {expected(entry)}")
-    return dict(changes)
+    return {name: int(value) for name, value in changes.items()}  # True is 1
 
 
 def offer(name: str, word: str) -> None:

@@ -122,6 +122,7 @@ def test_sysctls_are_read_and_written_as_linux_has_them_and_looking_is_no_event(
     assert lab.h1.sysctl("net.ipv4.tcp_rmem") == "4096 131072 6291456"
     assert len(lab.step()) == 1  # the future is there still
     assert lab.h1.sysctl("net.ipv4.tcp_rmem.max") == "70000"
+    assert lab.h1.sysctl("net.ipv4.tcp_sack", True) == "1"
 
 
 def test_the_lab_lists_sysctls_and_sets_one_everywhere() -> None:
