@@ -66,7 +66,8 @@ def _tcp(host: Host, d: Datagram) -> None:
         conn = host.conns[sock]
         if (conn.keys or seg.md5 is not None) and conn.state != CLOSED and not md5.admits(env, conn.keys, seg):
             return
-        conn.approved = (host.net.version, d.iface.index) if not conn.keys else NOBODY
+        link = d.buf[d.frame.start : d.net_at + 1]
+        conn.approved = (host.net.version, d.iface.index, link) if not conn.keys else NOBODY
         if conn.state not in _LEAVING or not _makes_way(host, conn, seg):
             half = conn.half is not None and not conn.half.fast
             tcp.arrive(env, host.net, conn, seg, host.listeners.get(conn.parent) if half else None)
@@ -83,7 +84,7 @@ def _tcp(host: Host, d: Datagram) -> None:
             _accept(host, listener, seg, used, fate)
 
 
-NOBODY = (-1, 0)  # of a connection with signatures no segment takes the shortcut
+NOBODY = (-1, 0, b"")  # of a connection with signatures no segment takes the shortcut
 _LEAVING = frozenset({TIME_WAIT, CLOSED})
 
 

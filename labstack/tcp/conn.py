@@ -318,7 +318,7 @@ class Conn(State):
     initcwnd: int = 0  # segments of the initial window, if the route says so
     gso: int = 0  # greatest super-segment on this path, bytes of payload; 0: one segment per frame
     pseudo: int = 0  # sum over the pseudo-header without the length
-    approved: tuple[int, int] = (-1, 0)  # (Net.version, interface) for which IP found its addresses in order
+    approved: tuple[int, int, bytes] = (-1, 0, b"")  # Net.version, interface, link header: with those IP took a segment
     scaling: bool = False  # we offer (later: both agreed on) window scaling (RFC 7323 §2.2)
     sack: bool = False  # the same for selective acknowledgments (RFC 2018 §2)
     search: Search = Search()

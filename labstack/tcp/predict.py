@@ -5,8 +5,6 @@ Exactly what the eight checks of `arrive` would do in these cases, in fewer step
 random segments. While a trace is kept the checks run themselves, because they say why.
 """
 
-from collections.abc import Sequence
-
 from labstack.core.env import Env
 from labstack.core.frame import Piece
 from labstack.tcp import acks, autotune, plain, receive, sack
@@ -16,25 +14,25 @@ from labstack.tcp.seq import HALF, MASK
 from labstack.tcp.states import ESTABLISHED
 from labstack.tcp.told import Told
 
+NO_STAMP = -1  # in the place of a TSval
+_FLAGS = (ACK, ACK | PSH)
 
-def quiet(env: Env, conn: Conn, seq: int, flags: int) -> bool:
-    """True if nothing is going on but data and acknowledgments, and this segment comes at RCV.NXT."""
-    snd, rcv = conn.snd, conn.rcv
+
+def quiet(env: Env, conn: Conn, seq: int, flags: int, value: int) -> bool:
+    """True if nothing is going on but data and acknowledgments, and this segment comes at RCV.NXT, with a TSval that is
+    no older than TS.Recent (RFC 7323 §5.3 R1; if it is, `paws` has a closer look), or none."""
+    rcv, stamps = conn.rcv, conn.tstamp
+    nxt = rcv.nxt
     return (
-        conn.state == ESTABLISHED
-        and not conn.ecn
-        and flags & ~PSH == ACK
-        and seq == rcv.nxt & MASK
-        and snd.wl1 <= rcv.nxt
+        seq == nxt & MASK
+        and flags in _FLAGS
+        and conn.state == ESTABLISHED
         and rcv.fin is None
         and rcv.urgent is None
+        and not conn.ecn
         and not env.tracing
+        and (value < 0 or (stamps is not None and value - stamps.recent & MASK < HALF))
     )
-
-
-def newer(conn: Conn, value: int) -> bool:
-    """Is this TSval no older than TS.Recent? (RFC 7323 §5.3 R1; if it is, `paws` has a closer look)"""
-    return conn.tstamp is not None and value - conn.tstamp.recent & MASK < HALF
 
 
 def taken(
@@ -46,29 +44,34 @@ def taken(
     pieces: tuple[Piece, ...],
     push: bool,
     gso: int | None,
-    ts: Sequence[int] | None,
+    value: int,
+    echo: int,
 ) -> bool:
     """Take a quiet segment, first what it acknowledges, if that is new, then its text, if there is any. False, and
-    nothing is done, if it is not so simple. ts: TSval, TSecr."""
-    snd, rcv, stamps = conn.snd, conn.rcv, conn.tstamp if ts is not None else None
-    value, echo = ts or (0, 0)
-    new = ack - snd.una & MASK
-    if new > snd.nxt - snd.una or (size and (rcv.nxt + size > rcv.edge or rcv.islands)):
+    nothing is done, if it is not so simple. value, echo: TSval, or NO_STAMP, and TSecr."""
+    snd, rcv = conn.snd, conn.rcv
+    una, nxt, wnd = snd.una, rcv.nxt, wnd << snd.shift
+    new = ack - una & MASK
+    if new > snd.nxt - una or (size and (nxt + size > rcv.edge or rcv.islands)):
         return False
-    if not new and (not size or wnd << snd.shift != snd.wnd):
+    if not new and (not size or wnd != snd.wnd):
         return False
-    if stamps is not None and rcv.nxt <= rcv.acked:
+    stamps = conn.tstamp if value >= 0 else None
+    if stamps is not None and nxt <= rcv.acked:
         stamps.take(value, env.now)
     if new:
-        ack = snd.una + new
-        if not plain.taken(env, conn, ack, wnd << snd.shift):
-            _acknowledged(env, conn, ack, wnd << snd.shift, size > 0, echo)
+        ack = una + new
+        if not plain.taken(env, conn, ack, wnd):
+            _acknowledged(env, conn, ack, wnd, size > 0, echo)
     else:
-        snd.wl1, snd.wl2 = rcv.nxt, snd.una
-    if size:
-        if stamps is not None:
-            autotune.echoed(env, conn, stamps, echo, size)
-        receive.advance(env, conn, rcv.nxt + size, pieces, push, gso)
+        snd.wl1, snd.wl2 = nxt, una
+    if not size:
+        conn.tally.bare_in += 1
+        return True
+    if stamps is not None:
+        autotune.echoed(env, conn, stamps, echo, size)
+    receive.advance(env, conn, nxt + size, pieces, push, gso)
+    conn.tally.data_segs_in += 1 if gso is None else -(-size // gso)
     return True
 
 

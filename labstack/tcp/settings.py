@@ -146,7 +146,7 @@ def _congestion(env: Env, conn: Conn, value: int) -> None:
 
 def sign(env: Env, conn: Conn, keys: Keys) -> None:
     """TCP_MD5SIG: segments are signed from now on, one by one, and each takes the long way in."""
-    conn.keys, conn.version, conn.approved = keys, -1, (-1, 0)
+    conn.keys, conn.version, conn.approved = keys, -1, (-1, 0, b"")
     if not _unsent(conn):
         mtu.sync(env, conn, conn.mtu)
 

@@ -15,7 +15,8 @@ from labstack.core.frame import Frame
 from labstack.core.state import state
 from labstack.stack import Stack, make, shortcut
 from labstack.tcp.cc.controller import Controller, Sample
-from labstack.tcp.conn import Conn
+from labstack.tcp import ecn
+from labstack.tcp.conn import SOON, Conn, Urgent
 from labstack.tcp.loss import DISORDER, RECOVERY
 from labstack.tcp.sent import EVER, LOST, RETRANS, SACKED, mark
 from layers import IP, TCP, Ether, IPv6, Raw, checksum
@@ -190,6 +191,53 @@ def test_it_takes_no_broken_frame(link: Link, data: st.DataObject) -> None:
     both_ways(host, host.clone(), frame, SECOND)
 
 
+@pytest.mark.parametrize("link", LINKS, ids=str)
+@pytest.mark.parametrize("ts", [0, 5000], ids=["plain", "with timestamps"])
+def test_it_takes_no_frame_that_was_cut(link: Link, ts: int) -> None:
+    """Wherever it ends, though whoever handed it to us vouches for it."""
+    host, sock = link.connected(ts=ts)
+    whole = link.frame("PA", 1, host.conns[sock].snd.nxt, b"hello", options=stamp((ts, 1) if ts else None))
+    for end in range(len(whole.head)):
+        frame = Frame(whole.head[:end], (), None, (whole.net + (40 if link.v6 else 20), 16), 0, whole.net)
+        both_ways(host.clone(), host.clone(), frame, SECOND)
+
+
+NOP = ("NOP", None)
+
+
+@pytest.mark.parametrize("link", LINKS, ids=str)
+@pytest.mark.parametrize(
+    "options", [[NOP] * 4, [NOP] * 12, [("Timestamp", (5001, 1)), NOP, NOP], [NOP, ("Timestamp", (5001, 1)), NOP]], ids=str
+)
+def test_it_sees_options_that_are_not_the_common_ones(link: Link, options: list[tuple[str, object]]) -> None:
+    host, sock = link.connected(ts=5000)
+    frame = link.frame("PA", 1, host.conns[sock].snd.nxt, b"hello", options=options)
+    assert not shortcut.taken(host.clone(), 1, frame)
+    both_ways(host, host.clone(), frame, SECOND)
+
+
+@pytest.mark.parametrize("ts", [0, 5000], ids=["plain", "with timestamps"])
+def test_a_stream_of_segments_changes_nothing(ts: int) -> None:
+    """Small and joined ones, acknowledged at once and later, with a clock that ticks."""
+    link = LINKS[0]
+    host, sock = link.connected(ts=ts)
+    other, conn = host.clone(), host.conns[sock]
+    for n, gso in enumerate([None, None, 500, 1000] * 10):
+        options = stamp((ts + n, conn.tstamp.now(SECOND)) if conn.tstamp is not None else None)
+        frame = link.frame("PA", conn.rcv.nxt, conn.snd.nxt, bytes(1200 if gso else 20), options=options)
+        frame.gso, frame.sure = gso, True
+        assert shortcut.taken(host.clone(), 1, frame)
+        both_ways(host, other, frame, SECOND + n * 1_000_000)
+
+
+def test_it_takes_nothing_while_a_trace_is_kept() -> None:
+    link = LINKS[0]
+    host, sock = link.connected()
+    frame = link.frame("PA", 1, host.conns[sock].snd.nxt, b"hello")
+    host.env.tracing = True
+    assert not shortcut.taken(host, 1, frame)
+
+
 def sacked(conn: Conn) -> None:
     """The peer has what was sent last."""
     flight = conn.snd.flight
@@ -214,6 +262,8 @@ CONDITIONS: dict[str, Callable[[Conn], None]] = {
     "an island that it reaches": lambda conn: conn.rcv.islands.append((conn.rcv.nxt + 5, conn.rcv.nxt + 7, (b"ab",))),
     "a FIN that waits for it": lambda conn: setattr(conn.rcv, "fin", conn.rcv.nxt + 5),
     "a window known from a later segment": lambda conn: setattr(conn.snd, "wl1", conn.rcv.nxt + 10),
+    "an urgent byte was announced": lambda conn: setattr(conn.rcv, "urgent", Urgent(SOON, conn.rcv.nxt + 3)),
+    "marks of the network are echoed": lambda conn: setattr(conn, "ecn", ecn.ON | ecn.SEEN),
     "loss recovery": in_flight,
     "a SACK block": lambda conn: sacked(conn),
     "a segment believed to be lost": lambda conn: mark(conn.snd.flight, 0, LOST),
