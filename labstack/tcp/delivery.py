@@ -30,15 +30,10 @@ class Newest(NamedTuple):
     end: int  # sequence number
 
 
-class RateSample(NamedTuple):
-    """total - prior segments were delivered in so many ns; prior -1: no sample, interval -1: no valid one."""
-
-    prior: int = -1
-    interval: int = -1
-    app_limited: bool = False
-
-
-NO_SAMPLE = RateSample()
+# prior, interval, app_limited: total - prior segments were delivered in so many ns; prior -1: no sample, interval -1: no
+# valid one
+RateSample = tuple[int, int, bool]
+NO_SAMPLE: RateSample = (-1, -1, False)
 
 
 @state
@@ -68,11 +63,17 @@ def newest(found: Newest | None, note: Note, sent_at: int, end: int) -> Newest:
 
 
 def sample(
-    it: Delivery, now: int, found: Newest | None, total: int, delivered: int, min_rtt: int, reneged: bool = False
+    it: Delivery,
+    now: int,
+    found: tuple[Note, int, int] | None,
+    total: int,
+    delivered: int,
+    min_rtt: int,
+    reneged: bool = False,
 ) -> RateSample:
     """An ACK has been worked on, and delivered so many of the total (tcp_rate_gen).
 
-    min_rtt: -1 if not known. What took less is an error: something was acknowledged that had arrived before.
+    found: as in Newest, its fields; min_rtt: -1 if not known. What took less is an error: something was acknowledged that had arrived before.
     """
     if it.app_limited and total > it.app_limited:
         it.app_limited = 0
@@ -80,17 +81,20 @@ def sample(
         it.at = now
     if found is None:
         return NO_SAMPLE
-    it.first_sent_at = found.sent_at
+    note, sent_at, _ = found
+    it.first_sent_at = sent_at
     if reneged:
         return NO_SAMPLE
-    note = found.note
-    interval = max(found.sent_at - note.first_sent_at, now - note.delivered_at)
+    prior, delivered_at, first_sent_at, limited, _ = note
+    interval, sending = now - delivered_at, sent_at - first_sent_at
+    if sending > interval:
+        interval = sending
     if min_rtt < 0 or interval // 1000 < min_rtt // 1000:
-        return RateSample(note.total, -1, note.app_limited)
-    count = total - note.total
-    if not note.app_limited or count * it.best_interval >= it.best * interval:
-        it.best, it.best_interval, it.best_limited = count, interval, note.app_limited
-    return RateSample(note.total, interval, note.app_limited)
+        return prior, -1, limited
+    count = total - prior
+    if not limited or count * it.best_interval >= it.best * interval:
+        it.best, it.best_interval, it.best_limited = count, interval, limited
+    return prior, interval, limited
 
 
 def starve(it: Delivery, total: int, flight: int) -> None:

@@ -12,7 +12,7 @@ GSO = 65_215  # bytes of a burst, where the path has no super-segments: Linux's,
 def sample(
     env: Env,
     snd: Snd,
-    newest: delivery.Newest | None,
+    newest: tuple[delivery.Note, int, int] | None,
     before: int,
     new: int,
     rtt: int,
@@ -23,8 +23,8 @@ def sample(
 ) -> Sample:
     """What this ACK says: it has delivered so many new segments, of `before` that were in flight; see Sample."""
     loss, least, it = snd.loss, snd.rtt.least or -1, snd.delivery
-    rate = delivery.sample(it, env.now, newest, loss.delivered, new, least, loss.reneged)
-    return Sample(  # by position: this is the hot path
+    prior, interval, limited = delivery.sample(it, env.now, newest, loss.delivered, new, least, loss.reneged)
+    fields = (  # in order, and without Sample's own constructor: this is the hot path
         env.now,
         new,  # acked: what SACK blocks told before was counted then
         new,
@@ -35,9 +35,9 @@ def sample(
         snd.flight.now,
         losses,
         loss.delivered,
-        rate.prior,
-        rate.interval,
-        rate.app_limited,
+        prior,
+        interval,
+        limited,
         loss.marks,
         ce,
         ece,
@@ -51,6 +51,7 @@ def sample(
         snd.departs,
         delayed,
     )
+    return tuple.__new__(Sample, fields)
 
 
 def moment(env: Env, snd: Snd) -> Sample:

@@ -50,7 +50,8 @@ def sample(env: Env, it: Rtt, r: int, newest: int, una: int, nxt: int, delayed: 
         env.note("6298/2.2/first", 0, r / MS)
     else:
         _smooth(env, it, r, una, nxt)
-        env.note("6298/2.3/next", 0, r / MS)
+        if env.tracing:
+            env.note("6298/2.3/next", 0, r / MS)
     it.rto = bounded(env, it.srtt // US * US + it.rttvar)
 
 
@@ -66,18 +67,19 @@ def _smooth(env: Env, it: Rtt, r: int, una: int, nxt: int) -> None:
     and samples that are better than expected raise it slowly, as in Linux: with an ACK for every segment the RFC's
     filter forgets within a round trip. And RFC 6298 (2.4) asks for at least 1 s; tcp_rto_min, 200 ms, is that term's.
     """
-    error = r - it.srtt
-    it.srtt = it.srtt + error // 8 or 1
+    srtt, deviation = it.srtt, it.deviation
+    error = r - srtt
+    it.srtt = srtt + error // 8 or 1
     if error < 0:
-        more = -error - it.deviation // 4
+        more = -error - deviation // 4
         if more > 0:
             more //= 8
     else:
-        more = error - it.deviation // 4
-    it.deviation += more
-    if it.deviation > it.worst:
-        it.worst = it.deviation
-        it.rttvar = max(it.rttvar, it.worst)
+        more = error - deviation // 4
+    it.deviation = deviation = deviation + more
+    if deviation > it.worst:
+        it.worst = deviation
+        it.rttvar = max(it.rttvar, deviation)
     if una > it.round:
         if it.worst < it.rttvar:
             it.rttvar -= (it.rttvar - it.worst) // 4

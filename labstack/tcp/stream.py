@@ -51,7 +51,7 @@ class Outbox(State):
         """Forget everything before seq: it was acknowledged."""
         if seq <= self.start:
             return
-        self.start = min(seq, self.end)
+        self.start = seq if seq < self.end else self.end
         if self.stops:
             del self.stops[: bisect_right(self.stops, seq)]
         head, ends = self.head, self.ends

@@ -5,8 +5,8 @@ One timer serves three: the timeout, a tail loss probe (`tlp`), and RACK's wait 
 order. It runs while anything is in flight.
 """
 
-from labstack.core import kinds
 from labstack.core.env import Env
+from labstack.core.kinds import TCP_RETRANSMIT
 from labstack.tcp.conn import NOTHING, REORDER, RTO, TAIL, Conn
 
 
@@ -15,12 +15,12 @@ def arm(env: Env, conn: Conn, pending: int, wait: int) -> None:
     if conn.half is not None:
         return  # until the handshake is over only the SYN,ACK is repeated
     conn.snd.pending = pending
-    env.timers.set((kinds.TCP_RETRANSMIT, conn.sock), env.now + max(wait, 1))
+    env.timers.set((TCP_RETRANSMIT, conn.sock), env.now + (wait if wait > 1 else 1))
 
 
 def stop(env: Env, conn: Conn) -> None:
     conn.snd.pending = NOTHING
-    env.timers.stop((kinds.TCP_RETRANSMIT, conn.sock))
+    env.timers.stop((TCP_RETRANSMIT, conn.sock))
 
 
 def restart(env: Env, conn: Conn) -> None:

@@ -13,26 +13,25 @@ from labstack.tcp.rtt import INITIAL_RTO, least
 from labstack.tcp.told import Told
 
 ON = (3, 4)  # net.ipv4.tcp_early_retrans
+CALM = (OPEN, CWR)
 
 
 def schedule(env: Env, conn: Conn, rto: int) -> bool:
     """Set the timer for a probe (RFC 8985 §7.2), if one would help. rto: ns until a timeout would come."""
-    snd = conn.snd
-    if env.config["net.ipv4.tcp_early_retrans"] not in ON or not conn.sack or snd.loss.state not in (OPEN, CWR):
+    flight, srtt = conn.snd.flight, conn.snd.rtt.srtt
+    if not flight.queue or not conn.sack or conn.snd.loss.state not in CALM:
         return False
-    if not snd.flight.queue:
+    if env.config["net.ipv4.tcp_early_retrans"] not in ON:
         return False
-    wait = INITIAL_RTO
-    if snd.rtt.srtt:
-        # one segment alone may meet a receiver that delays its ACK
-        wait = 2 * snd.rtt.srtt + (least(env) if snd.flight.out == 1 else LEAST)
-    timer.arm(env, conn, TAIL, min(wait, rto) if rto > 0 else wait)
+    # one segment alone may meet a receiver that delays its ACK
+    wait = 2 * srtt + (least(env) if flight.out == 1 else LEAST) if srtt else INITIAL_RTO
+    timer.arm(env, conn, TAIL, rto if 0 < rto < wait else wait)
     return True
 
 
 def set_timer(env: Env, conn: Conn) -> None:
     """New data was acknowledged: a probe first, if that helps, or else the timeout (RFC 6298 (5.2), (5.3))."""
-    if not conn.snd.flight.queue or not schedule(env, conn, conn.snd.rtt.rto):
+    if not schedule(env, conn, conn.snd.rtt.rto):
         timer.rearm(env, conn)
 
 

@@ -109,11 +109,11 @@ class Path:
         while self.una < self.nxt and self.una not in self.missing:
             self.una += 1
         found = delivery.newest(None, note, at, seq)
-        sample = delivery.sample(self.delivery, self.now, found, self.total, 1, self.least)
+        prior, interval, app_limited = delivery.sample(self.delivery, self.now, found, self.total, 1, self.least)
         limited = self.cc.dipping
         s = self._sample(
-            acked=self.una - una, delivered=1, rtt=rtt, in_flight=before, losses=losses, prior=sample.prior, ce=marked,
-            interval=sample.interval, app_limited=sample.app_limited or limited,
+            acked=self.una - una, delivered=1, rtt=rtt, in_flight=before, losses=losses, prior=prior, ce=marked,
+            interval=interval, app_limited=app_limited or limited,
         )  # fmt: skip
         self._state(s, losses)
         self._control(s._replace(state=self.state), marked)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labstack.tcp import delivery
-from labstack.tcp.delivery import NO_SAMPLE, Delivery, Newest, Note, RateSample
+from labstack.tcp.delivery import NO_SAMPLE, Delivery, Newest, Note
 
 MS = 1_000_000
 
@@ -17,7 +17,7 @@ def test_a_burst_that_arrives_together_is_measured_over_a_round_trip() -> None:
     found: Newest | None = None
     for n, note in enumerate(notes):
         found = delivery.newest(found, note, 100 * MS, 1000 * n)
-    assert delivery.sample(it, 140 * MS, found, 10, 10, 40 * MS) == RateSample(0, 40 * MS)
+    assert delivery.sample(it, 140 * MS, found, 10, 10, 40 * MS) == (0, 40 * MS, False)
     assert delivery.rate(it, 1000) == 250_000
     assert (it.at, it.first_sent_at) == (140 * MS, 100 * MS)
 
@@ -29,11 +29,11 @@ def test_the_longer_of_sending_and_acknowledging_counts() -> None:
     last = delivery.sent(it, 50 * MS, 0, 1)
     delivery.sample(it, 60 * MS, Newest(first, 0, 1000), 1, 1, 0)
     found = delivery.newest(None, last, 50 * MS, 2000)
-    assert delivery.sample(it, 61 * MS, found, 2, 1, 0).interval == 61 * MS  # acknowledging, since it was at 0
+    assert delivery.sample(it, 61 * MS, found, 2, 1, 0)[1] == 61 * MS  # acknowledging, since it was at 0
     third = delivery.sent(it, 62 * MS, 2, 1)
     assert third.first_sent_at == 50 * MS
     fourth = delivery.sent(it, 150 * MS, 2, 2)
-    assert delivery.sample(it, 151 * MS, Newest(fourth, 150 * MS, 9), 4, 2, 0) == RateSample(2, 100 * MS)
+    assert delivery.sample(it, 151 * MS, Newest(fourth, 150 * MS, 9), 4, 2, 0) == (2, 100 * MS, False)
 
 
 def test_the_segment_sent_last_counts_and_then_the_highest() -> None:
@@ -49,9 +49,9 @@ def test_what_took_less_than_the_least_round_trip_is_no_sample() -> None:
     """Something was acknowledged that had arrived before: Linux's rule in tcp_rate_gen, in us."""
     note = Note(3, 100 * MS, 100 * MS, False, 1)
     found = Newest(note, 100 * MS, 1)
-    assert delivery.sample(Delivery(), 139 * MS, found, 4, 1, 40 * MS) == RateSample(3, -1)
-    assert delivery.sample(Delivery(), 140 * MS, found, 4, 1, 40 * MS + 999) == RateSample(3, 40 * MS)
-    assert delivery.sample(Delivery(), 140 * MS, found, 4, 1, -1) == RateSample(3, -1)
+    assert delivery.sample(Delivery(), 139 * MS, found, 4, 1, 40 * MS) == (3, -1, False)
+    assert delivery.sample(Delivery(), 140 * MS, found, 4, 1, 40 * MS + 999) == (3, 40 * MS, False)
+    assert delivery.sample(Delivery(), 140 * MS, found, 4, 1, -1) == (3, -1, False)
 
 
 def test_an_ack_that_delivers_nothing_gives_none() -> None:
@@ -110,7 +110,7 @@ def test_no_sample_says_more_than_the_wire_carries(sends: list[tuple[int, int]],
 
 def _deliver(it: Delivery, flight: list[tuple[int, int, int, Note]], total: int, delay: int) -> int:
     at, sent_at, n, note = flight.pop(0)
-    s = delivery.sample(it, at, Newest(note, sent_at, n), total + 1, 1, delay * MS)
-    if s.interval > 0:
-        assert (total + 1 - s.prior) * MS <= s.interval
+    prior, interval, _ = delivery.sample(it, at, Newest(note, sent_at, n), total + 1, 1, delay * MS)
+    if interval > 0:
+        assert (total + 1 - prior) * MS <= interval
     return total + 1
