@@ -30,8 +30,8 @@ class Newest(NamedTuple):
     end: int  # sequence number
 
 
-# prior, interval, app_limited: total - prior segments were delivered in so many ns; prior -1: no sample, interval -1: no
-# valid one
+# prior, interval, app_limited: total - prior segments were delivered in so many ns.
+# prior -1: no sample; interval -1: no valid one
 RateSample = tuple[int, int, bool]
 NO_SAMPLE: RateSample = (-1, -1, False)
 
@@ -73,7 +73,8 @@ def sample(
 ) -> RateSample:
     """An ACK has been worked on, and delivered so many of the total (tcp_rate_gen).
 
-    found: as in Newest, its fields; min_rtt: -1 if not known. What took less is an error: something was acknowledged that had arrived before.
+    found: a Newest, or its fields.
+    min_rtt: -1 if not known. What took less is an error: something was acknowledged that had arrived before.
     """
     if it.app_limited and total > it.app_limited:
         it.app_limited = 0

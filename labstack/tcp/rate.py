@@ -2,6 +2,7 @@
 """Sample: what the sender tells its controller, about an ACK or about a moment; and the rate at which it would pace."""
 
 from labstack.core.env import Env
+from labstack.core.named import named
 from labstack.tcp import delivery, pace
 from labstack.tcp.cc.controller import Sample
 from labstack.tcp.conn import Conn, Snd
@@ -24,7 +25,7 @@ def sample(
     """What this ACK says: it has delivered so many new segments, of `before` that were in flight; see Sample."""
     loss, least, it = snd.loss, snd.rtt.least or -1, snd.delivery
     prior, interval, limited = delivery.sample(it, env.now, newest, loss.delivered, new, least, loss.reneged)
-    fields = (  # in order, and without Sample's own constructor: this is the hot path
+    fields = (
         env.now,
         new,  # acked: what SACK blocks told before was counted then
         new,
@@ -51,7 +52,7 @@ def sample(
         snd.departs,
         delayed,
     )
-    return tuple.__new__(Sample, fields)
+    return named(Sample, fields)
 
 
 def moment(env: Env, snd: Snd) -> Sample:

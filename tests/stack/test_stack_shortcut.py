@@ -14,8 +14,8 @@ from labstack.core.event import Call, Rx, Tick
 from labstack.core.frame import Frame
 from labstack.core.state import state
 from labstack.stack import Stack, make, shortcut
-from labstack.tcp.cc.controller import Controller, Sample
 from labstack.tcp import ecn
+from labstack.tcp.cc.controller import Controller, Sample
 from labstack.tcp.conn import SOON, Conn, Urgent
 from labstack.tcp.loss import DISORDER, RECOVERY
 from labstack.tcp.sent import EVER, LOST, RETRANS, SACKED, mark
@@ -207,7 +207,9 @@ NOP = ("NOP", None)
 
 @pytest.mark.parametrize("link", LINKS, ids=str)
 @pytest.mark.parametrize(
-    "options", [[NOP] * 4, [NOP] * 12, [("Timestamp", (5001, 1)), NOP, NOP], [NOP, ("Timestamp", (5001, 1)), NOP]], ids=str
+    "options",
+    [[NOP] * 4, [NOP] * 12, [("Timestamp", (5001, 1)), NOP, NOP], [NOP, ("Timestamp", (5001, 1)), NOP]],
+    ids=str,
 )
 def test_it_sees_options_that_are_not_the_common_ones(link: Link, options: list[tuple[str, object]]) -> None:
     host, sock = link.connected(ts=5000)
@@ -293,6 +295,18 @@ class Listener(Controller):
 
     def heard(self, s: Sample) -> None:
         self.last = s
+
+
+def test_a_controller_is_told_every_field() -> None:
+    link = LINKS[0]
+    host, sock = link.connected(sack=True)
+    snd = host.conns[sock].snd
+    snd.cc = heard = Listener(snd.mss)
+    host.call("send", sock, b"y" * 1000)
+    host.drain(SECOND)
+    host.handle(Rx(1, link.frame("A", 1, snd.nxt)), SECOND)
+    assert heard.last is not None
+    assert len(heard.last) == len(Sample._fields)
 
 
 @pytest.mark.parametrize("sack", [False, True], ids=["", "SACK"])
