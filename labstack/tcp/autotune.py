@@ -20,7 +20,7 @@ SURE, SMALLEST = 536, 88  # bytes: segments of this size are no leftovers; witho
 
 def heard(env: Env, rcv: Rcv, size: int, cost: int, push: bool, gso: int | None = None) -> None:
     """New data arrived in order, and RCV.NXT is behind it: size bytes that cost so much memory, in segments of gso."""
-    measure(rcv, min(gso or size, size), cost, push)
+    measure(rcv, size, cost, push, gso)
     if rcv.nxt >= rcv.trip.turn:
         _window_filled(env, rcv)
     if size >= WORTH and rcv.ssthresh < rcv.clamp:
@@ -37,8 +37,9 @@ def beyond(env: Env, conn: Conn, size: int, cost: int, push: bool) -> None:
         resize(env, conn, rcv.trip.space, rcv.trip.space)
 
 
-def measure(rcv: Rcv, size: int, cost: int, push: bool) -> None:
-    """What is a full-sized segment for this peer, and what does it cost (tcp_measure_rcv_mss)?"""
+def measure(rcv: Rcv, size: int, cost: int, push: bool, gso: int | None = None) -> None:
+    """What is a full-sized segment for this peer, and what does data cost (tcp_measure_rcv_mss)?"""
+    whole, size = size, size if gso is None or gso > size else gso
     if size < rcv.seen:
         if size >= SURE or (size >= SMALLEST and not push):
             again, rcv.small = size == rcv.small, size
@@ -48,7 +49,7 @@ def measure(rcv: Rcv, size: int, cost: int, push: bool) -> None:
         rcv.pushed += rcv.pushed < 2
         return
     if size != rcv.seen:
-        ratio = (size << 8) // cost
+        ratio = (whole << 8) // cost
         if ratio != rcv.ratio:
             rcv.ratio = ratio or 1
             window.set_clamp(rcv, window.full(rcv))

@@ -73,6 +73,17 @@ def test_a_super_segment_with_a_wrong_checksum_is_dropped(tcp: Tcp) -> None:
     assert s.count("TcpInCsumErrors") == 1
 
 
+def test_what_data_costs_is_asked_of_the_whole_super_segment(tcp: Tcp) -> None:
+    """As on Linux: it takes one buffer, so the window of a buffer does not shrink to the share of its first segment."""
+    s = tcp().passive()
+    raw = s.packet("A", 1, data=bytes(14_600))
+    s.event(Rx(1, Frame(raw[:40], (raw[40:],), 1460, None, 0, 0)))
+    rcv = s.conn.rcv
+    assert rcv.seen == 1460
+    assert rcv.ratio == (14_600 << 8) // rcv.charges[0][1] > 200
+    s.burst()
+
+
 def test_a_super_segment_is_trimmed_like_any(tcp: Tcp) -> None:
     """RFC 9293 §3.10.7.4, seventh: only its new part counts."""
     s = tcp().passive()
