@@ -10,6 +10,7 @@ from labstack.ip import route
 from labstack.ip.net import Net, Path
 from labstack.tcp import agreed
 from labstack.tcp.conn import Conn
+from labstack.tcp.options import SPACE
 from labstack.tcp.segment import TCP_HLEN
 
 DONT, WANT, DO, PROBE, INTERFACE, OMIT = range(6)  # IP_MTU_DISCOVER
@@ -70,7 +71,8 @@ def follow(env: Env, net: Net, conn: Conn) -> None:
     path = conn.path = route.lookup(env, net, conn.remote, conn.local, conn.dev)
     if path is None:
         return
-    conn.gso = max(path.gso - conn.header, 0) if conn.acc is None and not conn.keys else 0
+    room = max(path.gso - conn.header - SPACE, 0)  # for whatever options a header may have
+    conn.gso = room if conn.acc is None and not conn.keys else 0
     conn.df = whole(conn, path)
     conn.fq = net.ifaces[path.dev].qdisc == "fq"
     if path.mtu == conn.mtu:

@@ -137,3 +137,16 @@ def test_segments_that_leave_together_tell_the_window_that_each_would_tell(
     pump(bulk, 1 << 20, bulk.world)
     assert True in spans
     assert spans.count(False) > 20
+
+
+@BOTH
+def test_no_super_segment_is_larger_than_a_packet_can_be(tcp: Tcp, family: int) -> None:
+    """Options need room, too: 51 segments of 1284 bytes (IPv6: 48 of 1364) fit without them only."""
+    mss = 1284 if family == 4 else 1364
+    s = tcp(family=family, gso=65_535, stamps=True).opened({"win": 65_535, "mss": mss + 12, "ws": 10}, ts=1)
+    s.conn.snd.cc.cwnd, s.conn.snd.limit = 1000, 1 << 20
+    s.rx("A", ack=1, win=1000, ts=(2, 0))
+    assert s.conn.snd.mss == mss
+    s.call("send", s.sock, pattern(0, 400_000))
+    s.state("ESTABLISHED")
+    assert {seg.size for seg in s.burst()[:400_000 // mss]} == {mss}
