@@ -56,7 +56,7 @@ def in_order(env: Env, conn: Conn) -> None:
         env.note("linux/tcp_in_quickack_mode/at-once", conn.sock, rcv.quick)
         rcv.ack = NOW
     else:
-        if second:
+        if second and env.tracing:
             env.note("linux/tcp_ack_snd_check/waits", conn.sock)
         delay(env, conn)
 

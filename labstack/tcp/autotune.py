@@ -62,7 +62,10 @@ def measure(rcv: Rcv, size: int, cost: int, push: bool, gso: int | None = None) 
 
 def grow(env: Env, rcv: Rcv, size: int, cost: int) -> None:
     """A segment arrived: offer two more, if that fits into the buffer."""
-    room = min(rcv.clamp, window.room(rcv)) - rcv.ssthresh
+    room = (rcv.limit - rcv.alloc) * rcv.ratio >> 8  # what is free of the buffer is worth this window
+    if room > rcv.clamp:
+        room = rcv.clamp
+    room -= rcv.ssthresh
     if room <= 0:
         return
     if env.pressed:

@@ -72,27 +72,27 @@ def advance(env: Env, conn: Conn, end: int, pieces: tuple[Piece, ...], push: boo
         _join(rcv)
         blocks.tidy(rcv)
     else:
-        _deliver(rcv, size, pieces)
+        rcv.nxt = end
+        if rcv.wanted:
+            islands.gather(rcv.ready, pieces)
+            rcv.queued += size
     autotune.heard(env, rcv, size, cost, push, gso)
     ackgen.heard(env, conn)
     ackgen.in_order(env, conn)
-    env.note("9293/3.10.7.4/text/accept", conn.sock, size)
+    if env.tracing:
+        env.note("9293/3.10.7.4/text/accept", conn.sock, size)
     if rcv.wanted:
         env.wake(conn.sock, READABLE)
-
-
-def _deliver(rcv: Rcv, size: int, pieces: tuple[Piece, ...]) -> None:
-    rcv.nxt += size
-    if rcv.wanted:
-        islands.gather(rcv.ready, pieces)
-        rcv.queued += size
 
 
 def _join(rcv: Rcv) -> None:
     """Move the islands that RCV.NXT has reached to the application."""
     while rcv.islands and rcv.islands[0][0] <= rcv.nxt:
         _, end, pieces = rcv.islands.pop(0)
-        _deliver(rcv, end - rcv.nxt, pieces)
+        if rcv.wanted:
+            islands.gather(rcv.ready, pieces)
+            rcv.queued += end - rcv.nxt
+        rcv.nxt = end
     rcv.edge = max(rcv.edge, rcv.nxt)  # it may have closed while they waited
     memory.reached(rcv)
 

@@ -29,11 +29,6 @@ def full(rcv: Rcv) -> int:
     return rcv.limit * rcv.ratio >> 8
 
 
-def room(rcv: Rcv) -> int:
-    """The window that what is free of the buffer is worth; negative if more was taken than should have been."""
-    return (rcv.limit - rcv.alloc) * rcv.ratio >> 8
-
-
 def memory_for(rcv: Rcv, size: int) -> int:
     """The other way round: the buffer for a window of so many bytes."""
     return (size << 8) // rcv.ratio

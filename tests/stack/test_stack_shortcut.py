@@ -257,6 +257,11 @@ def in_flight(conn: Conn) -> None:
     loss.prior_cwnd, loss.prior_ssthresh, loss.prr_delivered, loss.prr_out = 10, 10, 2, 1
 
 
+def ahead(conn: Conn) -> None:
+    """A part of the oldest sending has arrived that lies behind all the rest."""
+    conn.snd.loss.newest, conn.snd.loss.newest_end = conn.snd.flight.queue[0].note.nth, conn.snd.nxt
+
+
 CONDITIONS: dict[str, Callable[[Conn], None]] = {
     "nothing unusual": lambda conn: None,
     "a window with room for three bytes": lambda conn: setattr(conn.rcv, "edge", conn.rcv.nxt + 3),
@@ -282,6 +287,8 @@ CONDITIONS: dict[str, Callable[[Conn], None]] = {
     "a least round trip of long ago": lambda conn: setattr(conn.snd.rtt, "least_at", -400 * SECOND),
     "the newest is believed to be lost": lambda conn: mark(conn.snd.flight, -1, LOST),
     "something sent together with the oldest has arrived": lambda conn: setattr(conn.snd.loss, "newest", 2),
+    "the end of what was sent together with the oldest has arrived": ahead,
+    "more is to follow the last write": lambda conn: setattr(conn.snd, "more", True),
     "something sent later has arrived": lambda conn: setattr(conn.snd.loss, "newest", 9),
     "the window has never been so wide": lambda conn: setattr(conn.snd, "max_wnd", 1000),
 }

@@ -9,6 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tcp_script import Script, pattern
 
+from labstack.core.env import Env
+from labstack.core.rng import Rng
+from labstack.tcp import autotune
+from labstack.tcp.conn import Rcv
 from labstack.tcp.memory import truesize
 
 Tcp = Callable[..., Script]
@@ -187,3 +191,10 @@ def test_any_segments_keep_the_bounds(steps: list[tuple[int, int, int]]) -> None
         if reads and rcv.queued:
             s.call("recv", s.sock, 700 * reads)
         s.burst()
+
+
+def test_the_window_grows_up_to_its_clamp() -> None:
+    """Linux's tcp_grow_window: by two segments for each that arrives, as far as buffer and clamp have room."""
+    rcv = Rcv(irs=0, nxt=1, edge=1, limit=1 << 20, mss=1000, clamp=1500, ssthresh=1000, seen=1000)
+    autotune.grow(Env(rng=Rng(1)), rcv, 1000, 1000)
+    assert rcv.ssthresh == 1500

@@ -405,3 +405,13 @@ def test_reading_in_parts(tcp: Tcp) -> None:
     assert b"".join(s.call("recv", s.sock, n) for n in (1, 98, 2, 50, 60)) == pattern(0, 200)
     s.fails(errno.EAGAIN, "recv", s.sock)
     s.tx("A", after=0)
+
+
+def test_what_nobody_wants_fills_gaps_all_the_same(tcp: Tcp) -> None:
+    """RFC 9293 §3.10.4: after SHUT_RD what arrives is acknowledged and thrown away, in whatever order it comes."""
+    s = tcp().passive()
+    s.call("shutdown", s.sock, 0)
+    s.rx("PA", seq=1001, data=pattern(1000, 1000))
+    s.tx("A", ack=1)
+    s.rx("PA", seq=1, data=pattern(0, 1000))
+    s.tx("A", ack=2001)
