@@ -70,6 +70,15 @@ class Stack(Host):
             if iface.neigh.failed:
                 self._guarded("ContainedFrames", Tick(), Stack._report)
         later = self._flush()
+        if self.net.loop or self.files.sockets or self.files.woken:
+            later += self._go_on()
+        for sock in later:
+            env.dirty[sock] = None
+        return env.take_actions()
+
+    def _go_on(self) -> list[int]:
+        """What this host sends to itself arrives, and calls that waited return; then there may be more to send."""
+        later = []
         for _ in range(LOOPS):
             if self.net.loop:
                 self._guarded("ContainedFrames", Rx(0, self.net.loop[0]), arrive.loop)
@@ -78,9 +87,7 @@ class Stack(Host):
             later += self._flush()
         else:
             parked.hear(self)
-        for sock in later:
-            env.dirty[sock] = None
-        return env.take_actions()
+        return later
 
     def deadline(self) -> int | None:
         """When the next Tick is due (ns), or None. Not later than now if the last drain left something to send."""

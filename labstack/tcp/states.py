@@ -55,9 +55,10 @@ RECEIVING = frozenset({ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2})  # the peer may sti
 
 def become(env: Env, conn: Conn, state: str) -> None:
     """Move conn along an edge of the table."""
-    if state not in EDGES[conn.state]:
-        raise AssertionError(f"no edge {conn.state} -> {state} in RFC 9293's figure")
-    env.became("tcp", conn.sock, conn.state, state)
-    if (conn.state in CURRENT) != (state in CURRENT):
-        env.count["TcpCurrEstab"] += 1 if state in CURRENT else -1
+    before, is_current = conn.state, state in CURRENT
+    if state not in EDGES[before]:
+        raise AssertionError(f"no edge {before} -> {state} in RFC 9293's figure")
+    env.became("tcp", conn.sock, before, state)
+    if is_current != (before in CURRENT):
+        env.count["TcpCurrEstab"] += 1 if is_current else -1
     conn.state = state
