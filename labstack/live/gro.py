@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from labstack.core.frame import Frame
+from labstack.core.named import named
 from labstack.ip.family import TCP
 from labstack.tcp.options import STAMP_MAGIC, STAMP_SIZE
 from labstack.tcp.segment import ACK, PSH
@@ -78,7 +79,7 @@ def _parsed(frame: Frame) -> Segment | None:
     if up or total != len(raw) - net or not at + 20 <= first <= len(raw):
         return None
     options = raw[at + 20 : first]
-    return Segment(frame, same, ident, at - start, seq, ack, flags, wnd, options, len(raw) - first)
+    return named(Segment, (frame, same, ident, at - start, seq, ack, flags, wnd, options, len(raw) - first))
 
 
 def _follows(run: list[Segment], it: Segment) -> bool:

@@ -9,6 +9,7 @@ segments were delivered in all, `total`, somebody else counts. Times are ns.
 
 from typing import NamedTuple
 
+from labstack.core.named import named
 from labstack.core.state import State, state
 
 
@@ -52,7 +53,7 @@ def sent(it: Delivery, now: int, total: int, packets_out: int) -> Note:
     if not packets_out:
         it.first_sent_at = it.at = now
     it.sendings += 1
-    return Note(total, it.at, it.first_sent_at, it.app_limited > 0, it.sendings)
+    return named(Note, (total, it.at, it.first_sent_at, it.app_limited > 0, it.sendings))
 
 
 def newest(found: Newest | None, note: Note, sent_at: int, end: int) -> Newest:

@@ -96,7 +96,6 @@ def make(
         mtu=path.mtu,
         initcwnd=path.initcwnd,
         discover=mtu.DONT if family.no_pmtu and env.config[family.no_pmtu] else mtu.WANT,
-        gso=max(path.gso - header, 0),
         pseudo=checksum.add(path.sum, PROTO),
     )
     agreed.offer(env, conn)

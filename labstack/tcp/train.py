@@ -9,6 +9,7 @@ themselves, because they say why.
 from labstack.core.env import Env
 from labstack.core.event import Tx
 from labstack.core.frame import Frame
+from labstack.core.named import named
 from labstack.ip.family import V4
 from labstack.tcp import ackgen, sndbuf
 from labstack.tcp.conn import Conn
@@ -41,11 +42,11 @@ def follow(env: Env, conn: Conn, size: int, wnd: int, most: int) -> int:
             break
         end = nxt + size
         it.sendings += 1
-        note = Note(snd.loss.delivered, it.at, it.first_sent_at, it.app_limited > 0, it.sendings)
+        note = named(Note, (snd.loss.delivered, it.at, it.first_sent_at, it.app_limited > 0, it.sendings))
         push = PSH if snd.chunks and snd.chunks[0] == (end, True) else 0
-        flight.queue.append(Sent(nxt, end, segs, 0, env.now, push, fits, note))
+        flight.queue.append(named(Sent, (nxt, end, segs, 0, env.now, push, fits, note)))
         head = b"".join((before, (nxt & MASK).to_bytes(4, "big"), behind))
-        env.actions.append(Tx(model.dev, Frame(head, pieces, fits, frame.csum, 0, frame.net)))
+        env.actions.append(named(Tx, (model.dev, Frame(head, pieces, fits, frame.csum, 0, frame.net))))
         nxt, left = end, left + 1
     snd.nxt = nxt
     _count(env, conn, left, left * segs)
