@@ -64,6 +64,11 @@ def fraud(wire: Wire) -> bool:
     return isinstance(wire, Meddle) and wire.how in FRAUDS
 
 
+def withdraws(wire: Wire) -> bool:
+    """Does something on this wire take windows back?"""
+    return isinstance(wire, Meddle) and wire.how == "window shrinks"
+
+
 def named(wire: Wire) -> str:
     """A wire in words, the outermost first: 'loss 0.1, delay 5 ms'."""
     words = []

@@ -5,7 +5,7 @@ import errno
 
 from labstack.fuzz.app import App
 from labstack.fuzz.broken import BrokenError
-from labstack.fuzz.faults import fraud
+from labstack.fuzz.faults import fraud, withdraws
 from labstack.fuzz.plan import FAST_OPEN, HOSTS, LISTENS_FIRST, ORDERLY, Meeting, Plan
 from labstack.fuzz.stage import OTHER
 from labstack.fuzz.stranger import MOLE
@@ -35,7 +35,13 @@ def fate(plan: Plan, meeting: Meeting) -> str:
         return LOOSE
     if ends or forgetful(plan, meeting) or any(life.speech.linger == 0 for life in lives):
         return LOOSE
-    return LATE if any(life.impatient for life in lives) else WHOLE
+    return LATE if hurried(plan) or any(life.impatient for life in lives) else WHOLE
+
+
+def hurried(plan: Plan) -> bool:
+    """Who was sent a window that was then withdrawn waits for twice tcp_rto_max (tcp_rtx_probe0_timed_out)."""
+    short = any("net.ipv4.tcp_rto_max_ms" in sysctls for sysctls in plan.sysctls)
+    return short and any(withdraws(change.wire) for change in plan.changes)
 
 
 def betrayed(plan: Plan) -> bool:
