@@ -89,7 +89,8 @@ def _follows(run: list[Segment], it: Segment) -> bool:
         return False
     if not it.size:
         forward = it.ack != last.ack and (it.ack - last.ack) & MASK < HALF
-        return not last.size and it.seq == last.seq and it.flags == last.flags and forward and _newer(it, last)
+        alike = not last.size and it.seq == last.seq and it.flags == last.flags
+        return alike and forward and _newer(it, last) and not _marked(it)
     size = run[0].size
     return (
         it.seq == (last.seq + size) & MASK
@@ -98,6 +99,12 @@ def _follows(run: list[Segment], it: Segment) -> bool:
         and it.ident == (last.ident + 1 & 0xFFFF if last.same[last.frame.net] >> 4 == 4 else 0)
         and it.at + 20 + len(it.options) + size * len(run) + it.size <= LARGEST
     )
+
+
+def _marked(it: Segment) -> bool:
+    """A router marked it: each one counts (RFC 9768 §3.2.2)."""
+    six, low = it.same[it.frame.net] >> 4 == 6, it.same[it.frame.net + 1]
+    return (low >> 4 if six else low) & 3 == 3
 
 
 def _newer(it: Segment, last: Segment) -> bool:

@@ -99,6 +99,8 @@ ACKS: dict[str, tuple[Frame, Frame]] = {
     "another host": (frame(size=0), frame(0, 8, 0, src="10.0.0.3")),
     "another sequence number": (frame(size=0), frame(1, 8, 0)),
     "marked by a router": (frame(size=0), frame(0, 8, 0, tos=3)),
+    "both marked by a router": (frame(size=0, tos=3), frame(0, 8, 0, tos=3)),
+    "both marked by a router, IPv6": (frame(size=0, tos=3, v6=True), frame(0, 8, 0, tos=3, v6=True)),
     "from farther away": (frame(size=0), frame(0, 8, 0, ttl=63)),
     "an echo of congestion": (frame(size=0), frame(0, 8, 0, flags="AE")),
     "both echo congestion": (frame(size=0, flags="AE"), frame(0, 8, 0, flags="AE")),
