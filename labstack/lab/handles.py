@@ -88,7 +88,16 @@ class Handle(View):
         return LabError(f"{self.host.name} has no such socket: {why}")
 
 
-class Connection(Handle):
+class Tcp(Handle):
+    """A TCP socket."""
+
+    def setopt(self, name: str, value: int | str) -> None:
+        """Set an option at once, a listener's for the connections to come: setopt("nodelay", 1),
+        setopt("congestion", "bbr"). Raises StackError."""
+        self._now("setopt", name, value)
+
+
+class Connection(Tcp):
     """One end of a TCP connection."""
 
     kind = "connection"
@@ -107,10 +116,6 @@ class Connection(Handle):
         """Its present state; what you change in it is neither recorded nor undone."""
         self.status()
         return self.host.stack.conns[self.sock]
-
-    def setopt(self, name: str, value: int | str) -> None:
-        """Set an option at once: setopt("nodelay", 1), setopt("congestion", "bbr"). Raises StackError."""
-        self._now("setopt", name, value)
 
     def send(self, data: bytes | str, flags: int = 0) -> "Connection":
         """Queue data for the peer; it is sent with the next steps. Raises LabError if it can never fit the buffer.
@@ -142,7 +147,7 @@ class Connection(Handle):
         return self
 
 
-class Listener(Handle):
+class Listener(Tcp):
     """A TCP socket that takes connections."""
 
     kind = "listener"

@@ -288,8 +288,12 @@ def ping(host: Host, addr: Addr, data: Piece = b"labstack", sock: int = 0) -> in
 
 
 def setopt(host: Host, sock: int, name: str, value: int | str) -> None:
-    """Set one of ports.OPTIONS on a connection; congestion is a name. Raises EBADF, ENOPROTOOPT, EINVAL, ENOENT."""
-    ports.set_option(host, _conn(host, sock), name, value)
+    """Set one of ports.OPTIONS on a connection, or on a listener for those to come; congestion is a name. Raises EBADF,
+    ENOPROTOOPT, EINVAL, ENOENT."""
+    if sock in host.listeners:
+        host.listeners[sock].options[name] = ports.option(name, value)
+    else:
+        ports.set_option(host, _conn(host, sock), name, value)
 
 
 def sign(host: Host, sock: int, keys: tuple[Key, ...]) -> None:

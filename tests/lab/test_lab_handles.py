@@ -184,3 +184,17 @@ def test_a_connection_says_its_variables_and_they_forge_a_reset_that_hits() -> N
     assert served.state == "CLOSED"
     with pytest.raises(LabError, match="no such socket"):
         _ = Connection(lab.h1, 7).snd
+
+
+def test_connections_inherit_what_a_listener_was_told() -> None:
+    lab = Lab()
+    srv = lab.h2.listen(80)
+    lab.h1.connect(lab.h2.ip, 80)
+    lab.step(2)
+    srv.setopt("nodelay", 1)
+    srv.setopt("congestion", "bbr")
+    with pytest.raises(StackError, match="no option 'colour'"):
+        srv.setopt("colour", 1)
+    lab.run()
+    snd = srv.accept().snd
+    assert (snd.nodelay, snd.cc.name) == (True, "bbr")
