@@ -46,13 +46,17 @@ class Current:
         elif it.name == "listen" and it.args[0] in self._open:
             self._open[it.args[0]].listening = True
 
-    def crossed(self, inbound: bool, key: Key | None) -> None:
-        """A packet of a connection came or went; None: one of no connection, such as an echo request."""
+    def crossed(self, inbound: bool, key: Key | None, begins: bool = False) -> None:
+        """A packet of a connection came or went; None: one of no connection, such as an echo request.
+
+        begins: it is our first SYN of a connection, perhaps at the ports of an older one.
+        """
         now = self._now
+        first = key not in self._seen and not (inbound and now is not None and now.stream)
         if now is None or (now.listening and inbound):
             self.named = self.named or key in self._seen
             self._now = _Socket(-1, True, key)
-        elif now.key is None and not now.listening and key not in self._seen and not (inbound and now.stream):
+        elif now.key is None and not now.listening and (begins or first):
             now.key = key
         elif key is not None and now.key != key:
             self.named = True

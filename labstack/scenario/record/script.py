@@ -99,13 +99,14 @@ def _check_blocking(calls: Sequence[Called]) -> None:
 
 
 class _Seen(NamedTuple):
-    """A packet that crossed; ports: (local, remote), (0, 0) if it has none."""
+    """A packet that crossed; ports: (local, remote), (0, 0) if it has none; begins: our first SYN of a connection."""
 
     at: int
     inbound: bool
     wire: Wire
     ends: tuple[bytes, bytes]
     ports: Key
+    begins: bool
 
 
 class _Writer:
@@ -128,7 +129,7 @@ class _Writer:
 
     def _tellable(self, happened: Sequence[Happened]) -> Iterator[Called | Changed | _Seen]:
         """What a script tells. Sysctls that are set before anything else happens belong to the beginning."""
-        begun = False
+        begun, numbers = False, dict[Key, int]()
         for it in happened:
             if isinstance(it, Changed) and not begun:
                 self.config = self.config.replace({it.sysctl: it.value})
@@ -136,7 +137,10 @@ class _Writer:
             begun = True
             if isinstance(it, Crossed):
                 wire = _part(it)
-                yield _Seen(it.at, it.inbound, wire, ends(it, wire), ports(it, wire) or (0, 0))
+                key, syn = ports(it, wire) or (0, 0), not it.inbound and _is_syn(wire)
+                yield _Seen(it.at, it.inbound, wire, ends(it, wire), key, syn and numbers.get(key) != wire.head.seq)
+                if syn:
+                    numbers[key] = wire.head.seq
             elif isinstance(it, Changed) or (it.name in CALLS and it.name not in QUERIES):
                 yield it
 
@@ -210,7 +214,7 @@ class _Writer:
             if isinstance(it, Called):
                 self.current.called(it)
             elif isinstance(it, _Seen):
-                self.current.crossed(it.inbound, it.ports if it.ports[0] else None)
+                self.current.crossed(it.inbound, it.ports if it.ports[0] else None, it.begins)
         if self.current.named and self._chosen():
             raise UnfitError("several connections, one of them from a port that the host chose itself")
 
@@ -233,7 +237,7 @@ class _Writer:
 
     def _packet(self, it: _Seen) -> Packet:
         key, wire = it.ports, it.wire
-        flow = self.flows.setdefault(key, Flow(self.local, key[0], self.remote, key[1]))
+        flow = self._flow(it)
         if wire.tcp is not None:
             self._learn(it, flow)
         seen = view.seen(wire, flow, it.inbound)
@@ -253,6 +257,14 @@ class _Writer:
         except ValueError as error:
             raise UnfitError(str(error)) from None
         return made
+
+    def _flow(self, it: _Seen) -> Flow:
+        """The connection of a packet: the latest at its ports."""
+        key, known = it.ports, self.flows.get(it.ports)
+        if known is None or (it.begins and known.local_isn is not None):
+            self.origins.pop(key, None)
+            known = self.flows[key] = Flow(self.local, key[0], self.remote, key[1])
+        return known
 
     def _learn(self, it: _Seen, flow: Flow) -> None:
         """The initial numbers, and what our timestamps are called."""
@@ -275,6 +287,10 @@ class _Writer:
         if it.inbound:
             return body._replace(seq=(body.seq - origin) % MOD)
         return body._replace(ack=((body.ack or 0) - origin) % MOD) if "." in body.flags else body
+
+
+def _is_syn(wire: Wire) -> bool:
+    return wire.tcp is not None and wire.head.flags & (SYN | ACK) == SYN
 
 
 def _text(packed: bytes) -> str:
