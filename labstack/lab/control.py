@@ -6,7 +6,7 @@ from typing import Any
 
 from labstack.lab.errors import LabError
 from labstack.lab.tables import span
-from labstack.lab.units import nanoseconds
+from labstack.lab.units import nanoseconds, rate
 from labstack.lab.view import Line, Span, View
 from labstack.sim import wire
 from layers import Ether
@@ -28,17 +28,17 @@ class WireControl(View):
         """Lose each frame with this probability, 0..1."""
         return self._each(only, lambda old: wire.Loss(old, chance))
 
-    def rate(self, bits: int, queue: int = 100, only: str = "") -> "WireControl":
-        """So many bits a second; `queue` frames may wait."""
-        return self._each(only, lambda old: wire.Rate(old, bits, queue))
+    def rate(self, bits: int | str, queue: int = 100, only: str = "") -> "WireControl":
+        """So many bits a second, as 1_000_000 or "1mbit"; `queue` frames may wait."""
+        return self._each(only, lambda old: wire.Rate(old, rate(bits), queue))
 
-    def mark(self, bits: int, above: int = 5, queue: int = 100, only: str = "") -> "WireControl":
+    def mark(self, bits: int | str, above: int = 5, queue: int = 100, only: str = "") -> "WireControl":
         """The same, and what finds `above` frames or more in the queue is marked with CE, if it is ECN capable."""
-        return self._each(only, lambda old: wire.Mark(old, bits, queue, above=above))
+        return self._each(only, lambda old: wire.Mark(old, rate(bits), queue, above=above))
 
-    def police(self, bits: int, burst: int = 15_000, only: str = "") -> "WireControl":
+    def police(self, bits: int | str, burst: int = 15_000, only: str = "") -> "WireControl":
         """So many bits a second pass, and `burst` bytes at once; the rest is dropped, nothing waits."""
-        return self._each(only, lambda old: wire.Police(old, bits, burst))
+        return self._each(only, lambda old: wire.Police(old, rate(bits), burst))
 
     def duplicate(self, chance: float, only: str = "") -> "WireControl":
         """Each frame arrives twice with this probability."""

@@ -97,7 +97,7 @@ class Host(View):
 
     @property
     def counters(self) -> View:
-        """What it has counted, as `nstat`."""
+        """What it has counted, as `nstat -a`."""
         return tables.counters([self])
 
     def lines(self, width: int) -> Iterable[Line]:

@@ -5,6 +5,7 @@ Every verb is a method, and the same word at the prompt (verbs.py). Every method
 The memory lab lives in virtual time and needs no thread, socket or privilege.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from os import PathLike, fspath
@@ -16,7 +17,7 @@ from labstack.core.record import Record
 from labstack.lab import build, tables, units
 from labstack.lab.capture import write_pcapng
 from labstack.lab.control import WireControl, faults
-from labstack.lab.errors import LabError
+from labstack.lab.errors import LabError, NoNameError, meant, told
 from labstack.lab.events import Events
 from labstack.lab.handles import Handle
 from labstack.lab.host import Host
@@ -35,6 +36,8 @@ from labstack.stack.rules import RULES
 
 FIRST_SOCK = 101  # numbers of the sockets that the lab makes
 EVENTS = "a number of events"
+NO_CONDITION = 'until what? An expression, as in: until c.state == "ESTABLISHED"'
+CALM = "nothing is under way; `step` or `advance 60s` let the timers run that are armed"
 MOST = 200_000  # events in one run
 
 Condition = str | Callable[[], Any]
@@ -90,7 +93,9 @@ class Lab(View):
         for host in hosts:
             if host.name == name:
                 return host
-        raise AttributeError(f"the lab has no {name!r}; its hosts are {', '.join(h.name for h in hosts)}")
+        verbs = [verb for verb in dir(type(self)) if not verb.startswith("_")]
+        known = meant(name, verbs) or f"; its hosts are {', '.join(h.name for h in hosts)}"
+        raise NoNameError(f"the lab has no {name!r}{known}")
 
     def __enter__(self) -> Self:
         return self
@@ -136,7 +141,8 @@ class Lab(View):
     def _run_to(self, until: Any) -> Events:
         try:
             made = [] if until is quiet and quiet(self.history.world) else self.history.run(until, MOST)
-            return self._seen(made, "nothing is under way; `step` or `advance 60s` let the timers run that are armed")
+            nothing = f"nothing happened; it is {ms(self.now)} ms now" if until is not quiet else CALM
+            return self._seen(made, nothing)
         except UnendingError:
             raise LabError(f"no end in sight: {MOST} events, and it is {ms(self.now)} ms; try: advance 1s") from None
 
@@ -172,14 +178,17 @@ class Lab(View):
         try:
             code = compile(typed, "until", "eval")
         except SyntaxError as error:
-            raise LabError(f"{condition!r} is not an expression: {error.msg}") from None
+            if not typed:
+                raise LabError(NO_CONDITION) from None
+            advice = "; to compare is ==" if re.search(r"[^=!<>]=[^=]", typed) else ""
+            raise LabError(f"{condition!r} is not an expression: {error.msg}{advice}") from None
 
         def holds() -> Any:
             ev = self.records[-1] if self.records else Record(0, self.now, "", TICK)
             try:
                 return eval(code, {**names, **{h.name: h for h in self.hosts}, "lab": self, "ev": ev})
             except Exception as error:
-                raise LabError(f"until {condition}: {type(error).__name__}: {error}") from None
+                raise LabError(f"until {condition}: {told(error, names)}") from None
 
         return holds
 
@@ -234,7 +243,15 @@ class Lab(View):
 
     def tcb(self, of: str | Host | Handle = "") -> View:
         """The variables of a connection (RFC 9293 §3.3.1), or of all those of a host."""
-        return variables([of.host], of.sock) if isinstance(of, Handle) else variables(self._some(of))
+        if isinstance(of, Handle):
+            return variables([of.host], of.sock)
+        if isinstance(of, str) and of and of not in [it.name for it in self.hosts]:
+            raise LabError(f"{of!r} is neither a connection, as in c = h1.connect(h2.ip, 80), nor a host")
+        return variables(self._some(of))
+
+    def nstat(self, words: str = "", host: str | Host = "") -> View:
+        """What was counted, as `nstat -a` prints it; words: only those whose name contains them."""
+        return tables.counters(self._some(host), units.text(words, "the name of a counter"))
 
     def timers(self, host: str | Host = "") -> View:
         """What is armed, and when it is due."""

@@ -71,10 +71,13 @@ class Difference(View):
             yield [Span(f"first difference: event #{self.found.n}", "head")]
             for name, record, past in zip((self.ours, self.theirs), self.found[1:3], self.pasts, strict=True):
                 yield [Span(f"  {name:<10} ", "host"), Span(clip(self._event(record, past), width - 13))]
-        yield [Span("state".ljust(42) + self.ours.ljust(22) + self.theirs, "head")]
-        for path, ours, theirs in self.found.states[:SHOWN]:
-            mine = Span(f"{clip(_value(ours), 20):<22}", "state")
-            yield [Span(f"{clip(path, 40):<42}"), mine, Span(clip(_value(theirs), 40))]
+        states = [(path, _value(ours), _value(theirs)) for path, ours, theirs in self.found.states[:SHOWN]]
+        first = max([len(path) for path, _, _ in states], default=0)
+        rest = max((width - first) // 2 - 2, 20)
+        yield [Span(f"{'state':<{first}}  {clip(self.ours, rest):<{rest}}  {clip(self.theirs, rest)}".rstrip(), "head")]
+        for path, ours, theirs in states:
+            mine = Span(f"{clip(ours, rest):<{rest}}  ", "state")
+            yield [Span(f"{path:<{first}}  "), mine, Span(clip(theirs, rest))]
         if len(self.found.states) > SHOWN:
             yield [Span(f"… and {len(self.found.states) - SHOWN} more", "dim")]
 

@@ -37,6 +37,7 @@ def open_prompt(lab: Lab, more: dict[str, Any] | None = None) -> int:
         settings.TerminalInteractiveShell.colors = "nocolor"  # of tracebacks, too
     settings.IPCompleter.use_jedi = False
     shell = Shell.instance(config=settings, user_ns=names() | (more or {}))
+    shell.user_ns_hidden.update(names())  # %who lists what is the user's own
     session = Session(shell, lab)
     dress(shell, session)
     serve(shell, session)

@@ -18,6 +18,7 @@ from scapy.supersocket import SuperSocket
 from scapy.utils import atol
 
 from labstack.core.env import Env
+from labstack.core.event import Rx
 from labstack.core.record import Record
 from labstack.core.rng import Rng
 from labstack.lab.station import SEND, Station
@@ -46,18 +47,24 @@ class Tap:
             lab.watchers.append(self.seen)
 
     def seen(self, record: Record) -> None:
-        """The lab made a step: show its frames to everybody who listens."""
-        for sent in record.sent:
-            for raw in sent.frame.cuts():
+        """The lab made a step: show its frames to everybody who listens, on a TAP the kernel's, too."""
+        event = record.event
+        came = [event.frame] if self.lab.kind == "tap" and isinstance(event, Rx) else []
+        for frame in (*came, *(sent.frame for sent in record.sent)):
+            for raw in frame.cuts():
                 for listener in list(self.listeners):
                     listener.deliver(raw, record)
 
-    def send(self, raw: bytes) -> None:
-        """Scapy sends a frame; the lab goes on until its wire is quiet."""
+    def check(self) -> None:
+        """Raises OSError where Scapy cannot send."""
         if self.lab.kind != "memory":
             raise OSError("lab0 sends on wires in memory; on a TAP use lab.exec(...), or inject")
         if not any(host.mac for host in self.lab.hosts):
             raise OSError("lab0 needs an Ethernet; this wire carries bare IP: use inject")
+
+    def send(self, raw: bytes) -> None:
+        """Scapy sends a frame; the lab goes on until its wire is quiet. Raises OSError where that cannot be."""
+        self.check()
         with self.lock:
             history = self.lab.history
             if NAME not in history.world.hosts:
@@ -136,6 +143,7 @@ class L3(L2):
     """Packets; Scapy finds the neighbour's address through us."""
 
     def send(self, x: Any) -> int:
+        TAP.check()  # before Scapy asks for the neighbour
         return super().send(Ether(src=MAC) / x)
 
     def recv(self, x: int = 65535, **more: Any) -> Any:
@@ -174,7 +182,10 @@ def attach(lab: Any) -> str:
         conf.ifaces.register_provider(Provider)
         conf.route.ifadd(NAME, f"{IP}/24")
         conf.route6.ifadd(NAME, f"{IP6}/64")
-    for host in lab.hosts:  # the machine may have routes to such addresses, or the addresses themselves
+    for host in (
+        *lab.hosts,
+        *(it for it in lab.peers if it.ip6),
+    ):  # the machine may have routes to such addresses, or the addresses themselves
         _route(conf.route, (atol(host.ip), 0xFFFFFFFF, "0.0.0.0", NAME, IP, 0))
         _route(conf.route6, (host.ip6, 128, "::", NAME, [IP6], 0))
     return NAME

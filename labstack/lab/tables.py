@@ -124,12 +124,12 @@ def sysctls(hosts: Sequence[Any], pattern: str) -> Lines:
     return Lines(lines, config.unknown(pattern))
 
 
-def counters(hosts: Sequence[Any]) -> Lines:
-    """What was counted, except zeroes."""
+def counters(hosts: Sequence[Any], words: str = "") -> Lines:
+    """What was counted, except zeroes; words: only those whose name contains them, as in 'Retrans' or 'TcpExt*'."""
     lines: list[Line] = []
     for host in hosts:
         for name, value in sorted(host.stack.env.count.items()):
-            if value:
+            if value and words.strip("*") in name:
                 style = "bad" if name.startswith("drop.") else ""
                 lines.append([Span(f"{host.name:<4} ", "host"), Span(f"{name:<36} {value:>10}", style)])
     return Lines(lines, "nothing was counted")

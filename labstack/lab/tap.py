@@ -9,7 +9,7 @@ be rewound, so there is no going back: what happened can be looked at.
 import select
 import subprocess
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic_ns
 from typing import Any, NoReturn
 
@@ -21,6 +21,7 @@ from labstack.lab.build import Entry
 from labstack.lab.errors import LabError
 from labstack.lab.quiet import quiet
 from labstack.lab.rows import KERNEL
+from labstack.lab.view import Line, Span, View
 from labstack.live.host import LiveHost, up
 from labstack.sim.world import outcome
 
@@ -30,6 +31,21 @@ CALM = 300_000_000  # ns without an event after which `continue` returns
 FROM_KERNEL = -1  # the flight of its frames, which nobody here saw leave
 KEPT = 20_000  # records
 NO_WAY_BACK = "on a TAP the world outside cannot be rewound; look at what was with ladder, events, why N"
+
+
+class Ran(View):
+    """A program that has ended: returncode, stdout, stderr. It shows what it said."""
+
+    def __init__(self, returncode: int, stdout: str, stderr: str) -> None:
+        self.returncode = returncode
+        self.stdout = stdout
+        self.stderr = stderr
+
+    def lines(self, width: int) -> Iterable[Line]:
+        for text, style in ((self.stdout, ""), (self.stderr, "bad")):
+            yield from ([Span(line.expandtabs(), style)] for line in text.splitlines())
+        if self.returncode:
+            yield [Span(f"(exit status {self.returncode})", "dim")]
 
 
 class TapWorld:
@@ -131,7 +147,7 @@ class TapHistory:
     def plug(self, host: Any, wire: Any) -> NoReturn:
         raise LabError("Scapy's lab0 is for a wire in memory; use Lab(), or Scapy on the kernel's side of the TAP")
 
-    def exec(self, *argv: str) -> "subprocess.CompletedProcess[str]":
+    def exec(self, *argv: str) -> Ran:
         """Run a program on the kernel's side to its end, while we answer it."""
         pipe = subprocess.PIPE
         with self.host.wire.popen(argv, stdout=pipe, stderr=pipe, text=True) as program:
@@ -142,7 +158,7 @@ class TapHistory:
                 program.kill()
                 raise
             out, err = program.communicate()
-        return subprocess.CompletedProcess(argv, program.returncode, out, err)
+        return Ran(program.returncode, out, err)
 
     def back(self, n: int = 1) -> NoReturn:
         raise LabError(NO_WAY_BACK)

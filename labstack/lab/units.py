@@ -8,6 +8,8 @@ from layers import address
 
 UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "min": 60_000_000_000}
 LONGEST = 100 * 366 * 24 * 3600 * UNITS["s"]  # ns
+RATES = {"bit": 1, "kbit": 1_000, "mbit": 1_000_000, "gbit": 1_000_000_000}  # as in tc
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?bit)", re.IGNORECASE)
 _TIME = re.compile(r"\+?(\d+(?:\.\d+)?)\s*(ns|us|ms|s|min)")
 
 
@@ -20,6 +22,15 @@ def nanoseconds(time: str | float) -> int:
     if not 0 <= number * unit <= LONGEST:
         raise LabError(f"{short(time)} is no span of time that can pass: expected 0 to {LONGEST // UNITS['s']} seconds")
     return round(number * unit)
+
+
+def rate(bits: int | str) -> int:
+    """Bits a second: a number, or text as tc takes it ('1mbit', '500kbit'). Raises LabError."""
+    found = _RATE.fullmatch(bits.strip()) if isinstance(bits, str) else None
+    number = round(float(found[1]) * RATES[found[2].lower()]) if found else bits
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise LabError(f"{short(bits)} is not a rate: expected bits a second, as 1_000_000 or '1mbit'")
+    return number
 
 
 def whole(number: int, what: str, least: int = 0, most: int | None = None) -> int:

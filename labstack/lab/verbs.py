@@ -5,10 +5,11 @@ A verb's `read` turns what was typed behind the word into the method's arguments
 words for packets are Scapy's, words for tables are those of `ip` and `ss`.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from labstack.lab.errors import LabError
+from labstack.lab.errors import LabError, told
 from labstack.lab.host import Host
 
 Names = Mapping[str, Any]
@@ -68,6 +69,8 @@ def condition(text: str, names: Names) -> Args:
 
 def host(text: str, names: Names) -> Args:
     """The name of a host, or nothing for every host."""
+    if text.startswith("-"):
+        raise LabError(f"there is no {text.split()[0]}: give the name of a host, or nothing")
     return {"host": text} if text else {}
 
 
@@ -82,8 +85,8 @@ def sockets(text: str, names: Names) -> Args:
 
 
 def setting(text: str, names: Names) -> Args:
-    """`[host] [PATTERN | NAME=VALUE]`, with the -a or -w of sysctl's own, which say nothing new."""
-    given = text.removeprefix("-a").removeprefix("-w").strip()
+    """`[host] [PATTERN | NAME=VALUE]`, with the flags of sysctl's and nstat's own, which say nothing new."""
+    given = re.sub(r"^-[awz]+\b", "", text).strip()
     first, _, rest = given.partition(" ")
     return {"host": names[first], "words": rest} if isinstance(names.get(first), Host) else {"words": given}
 
@@ -96,7 +99,7 @@ def packet(text: str, names: Names) -> Args:
     try:
         value = eval(expression, dict(names))
     except Exception as error:
-        raise LabError(f"inject {expression}: {type(error).__name__}: {error}") from None
+        raise LabError(f"inject {expression}: {told(error, names)}") from None
     return {"packet": value, **({"to": target.strip()} if target else {})}
 
 
@@ -143,6 +146,7 @@ VERBS = (
     Verb("neigh", "neigh", "neigh [host]", "all neighbours, as `ip neigh`", host, ("nd",)),
     Verb("route", "route", "route [host]", "addresses and routes, as `ip route`", host),
     Verb("sysctl", "sysctl", "sysctl [host] [name[=value]]", "settings, as `sysctl -a`; or set one", setting),
+    Verb("nstat", "nstat", "nstat [host] [name]", "what was counted, as `nstat -a`", setting),
     Verb("timers", "timers", "timers [host]", "what is armed, and when it is due", host),
     Verb("inject", "inject", "inject PACKET [to host]", "hand a packet to a host (Scapy's, ours, or bytes)", packet),
     Verb("fork", "fork", "fork [name]", "copy the world to ask what if; at the prompt we are in the copy then", name),
@@ -151,7 +155,7 @@ VERBS = (
     Verb("export", "export", "export FILE.pcapng", "frames with the reasons as comments, for Wireshark", file),
     Verb("record", "record", "record [FILE.pkt] [host]", "what happened, as a scenario for `labstack run`", recording),
 )
-# other words that people know from debuggers
+# other words that people know from debuggers, and from a shell
 HINTS = {
     **dict.fromkeys(
         ("break", "b", "tbreak"),
@@ -160,5 +164,13 @@ HINTS = {
     **dict.fromkeys(
         ("next", "n"), '`step` does the next event anywhere; `until ev.host == "h1"` runs to the next one of h1'
     ),
+    "ip": "`neigh`, `route` and `arp` are the tables of `ip`; h1.ip, h1.ip6 and h1.mac the addresses",
+    "netstat": "`ss` lists sockets, `nstat` what was counted, `route` the routes",
+    "ping": "h1.ping(h2.ip) queues an echo request, and `step` or `continue` lets it go",
+    **dict.fromkeys(
+        ("nc", "curl", "telnet"), "h2.listen(80) and c = h1.connect(h2.ip, 80) are the two ends; `continue`"
+    ),
+    "tc": "lab.wire.delay('50ms'), .loss(0.1), .rate(1_000_000), ... are what netem does",
+    "watch": "`until EXPR` runs to a change, as in: until c.snd.una > 1000",
 }
 BY_WORD = {word: verb for verb in VERBS for word in (verb.word, *verb.shorts)}

@@ -23,10 +23,10 @@ def status(host: Host, sock: int) -> dict[str, Any]:
     if sock in host.listeners:
         it = host.listeners[sock]
         local = _place(it.local, it.lport)
-        return _row("tcp", sock, it.state, len(it.ready), it.backlog, local, "*:*")
+        return _row("tcp", sock, it.state, len(it.ready), it.backlog, local, _anybody(it.local))
     if sock in host.udps:
         udp = host.udps[sock]
-        peer = _place(udp.remote, udp.rport) if udp.remote else "*:*"
+        peer = _place(udp.remote, udp.rport) if udp.remote else _anybody(udp.local)
         return _row("udp", sock, "ESTAB" if udp.remote else "UNCONN", udp.queued, 0, _place(udp.local, udp.lport), peer)
     if sock in host.echoes:
         echo = host.echoes[sock]
@@ -37,6 +37,11 @@ def status(host: Host, sock: int) -> dict[str, Any]:
 def sockets(host: Host) -> list[int]:
     """The numbers of all sockets."""
     return sorted([*host.conns, *host.listeners, *host.udps, *host.echoes])
+
+
+def _anybody(local: bytes) -> str:
+    """Any peer, of the family of the local address if there is one, as `ss` says it."""
+    return {4: "0.0.0.0:*", 16: "[::]:*"}.get(len(local), "*:*")
 
 
 def _row(proto: str, sock: int, state: str, recvq: int, sendq: int, local: str, peer: str) -> dict[str, Any]:

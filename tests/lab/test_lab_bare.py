@@ -16,7 +16,8 @@ class Ours:
 def typed(line: str, **namespace: Any) -> str:
     expressions = [verb.word for verb in verbs.VERBS if verb.read in (verbs.condition, verbs.packet)]
     magics = {word: verb.word for word, verb in verbs.BY_WORD.items()} | {"break": "lab_hint break"}
-    rewrite = rewriter(magics, expressions, {"step": Ours(), **namespace}, Ours)
+    there = {"step": Ours(), **namespace}
+    rewrite = rewriter(magics, expressions, there, Ours, lambda word: word in {*there, "x", "print", "for"})
     return "".join(rewrite(line.splitlines(keepends=True))).rstrip("\n")
 
 
@@ -50,6 +51,9 @@ def typed(line: str, **namespace: Any) -> str:
         ("c1.send('a;b'); until x == \"c;d\"", "c1.send('a;b')\n%until x == \"c;d\""),
         ("why #3; step  # on; and on", "%lab_show why #3\n%step  # on; and on"),
         ("step;", "%step"),
+        ("stpe", "%lab_hint stpe"),
+        ("stpe 3", "%lab_hint stpe 3"),
+        ("ifconfig eth0 10.0.0.1/24", "%lab_hint ifconfig eth0 10.0.0.1/24"),
     ],
 )
 def test_a_verb_at_the_start_of_a_line_becomes_a_magic(line: str, becomes: str) -> None:
@@ -84,6 +88,12 @@ def test_a_verb_at_the_start_of_a_line_becomes_a_magic(line: str, becomes: str) 
         "if x:\n    continue",
         "    step",
         "print('step')",
+        "print x",
+        "x",
+        "y - 1",
+        "y.z",
+        "y = 1; y",
+        "for y in",
         "c1.send(b'x'); step = 3",
         "",
     ],

@@ -18,6 +18,12 @@ def test_the_wire_says_what_it_does_the_innermost_first() -> None:
     ]
 
 
+def test_rates_are_written_as_in_tc_too() -> None:
+    lab = Lab()
+    assert str(lab.wire.rate("1.5mbit", only="h1")).startswith("h1: delay 10ms; rate 1500000 bit/s")
+    assert "police 8000 bit/s" in str(lab.wire.police("8kbit"))
+
+
 def test_a_class_is_no_function_of_a_packet() -> None:
     lab = Lab()
     with pytest.raises(LabError, match=r"expected a function of a packet, .*drop\(lambda pkt: TCP in pkt\)"):

@@ -225,6 +225,15 @@ def test_inject_takes_bytes_bare_packets_and_broadcasts() -> None:
         (lambda lab: lab.inject("text", to="h1"), "is no packet"),
         (lambda lab: lab.inject(b"\x00" * 14), "say to whom"),
         (lambda lab: lab.advance("soon"), "not a span of time"),
+        (lambda lab: lab.until(""), "until what"),
+        (lambda lab: lab.until("h1.ip = 3"), "is not an expression: invalid syntax; to compare is =="),
+        (lambda lab: lab.until("h1.rout"), "no attribute 'rout'; did you mean route"),
+        (lambda lab: lab.until("lab.h1 == CLOSED"), "text stands in quotes, as 'CLOSED'"),
+        (lambda lab: lab.until("lab.host('h9')"), "until lab.host\\('h9'\\): no host 'h9'"),
+        (lambda lab: lab.tcb("h9"), "'h9' is neither a connection, as in c = "),
+        (lambda lab: lab.wire.rate("1mb"), "'1mb' is not a rate: expected bits a second, as 1_000_000 or '1mbit'"),
+        (lambda lab: lab.wire.police(0.5), "0.5 is not a rate"),
+        (lambda lab: lab.lader(3), "the lab has no 'lader'; did you mean ladder"),
         (lambda lab: lab.fork("main"), "already"),
         (lambda lab: lab.enter("nowhere"), "there are main"),
         (lambda lab: lab.diff("nowhere"), "there are main"),
@@ -246,6 +255,25 @@ def test_a_wrong_call_says_what_was_wrong_and_what_to_do(wrong: Any, says: str) 
 def test_an_unknown_host_is_an_attribute_error_that_lists_the_hosts() -> None:
     with pytest.raises(AttributeError, match="its hosts are h1, h2"):
         _ = Lab().h7
+
+
+def test_what_was_counted_is_found_by_a_part_of_its_name() -> None:
+    lab, _, _ = connected()
+    assert str(lab.nstat("PassiveOpens")).split() == ["h2", "TcpPassiveOpens", "1"]
+    assert {line.split()[1] for line in str(lab.nstat("TcpExt*", "h1")).splitlines()} == {"TcpExtTCPDelivered"}
+    assert str(lab.nstat("h2", lab.h2)) == "(nothing was counted)"
+
+
+def test_time_that_passed_without_an_event_is_told() -> None:
+    assert str(Lab().advance("2s")) == "(nothing happened; it is 2000.000 ms now)"
+
+
+def test_a_difference_has_room_for_the_names_of_states() -> None:
+    lab, client, _ = connected()
+    lab.fork("other")
+    client.send(b"x")
+    lab.run()
+    assert "hosts[h1].env.count[TcpExtTCPOrigDataSent]  1" in str(lab.diff("other"))
 
 
 def test_wire_rules_act_on_what_matches_and_are_undone_by_back() -> None:

@@ -2,6 +2,7 @@
 """The prompt: typed into by a program, through a pipe and through a terminal."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,27 @@ def test_bare_words_magics_and_calls_are_the_same_verbs(env: dict[str, str]) -> 
     assert "Out[7]: 2" in out
 
 
+BEGUN = ["srv = h2.listen(80); h1.ping(h2.ip); h1.connect(h2.ip, 80).send(b'x'); lab.run()"]
+
+
+@pytest.mark.parametrize(
+    ("page", "first", "before"), [("README.md", 0, BEGUN), ("docs/repl.md", 1, []), ("docs/scapy.md", 0, [])]
+)
+def test_what_a_page_shows_works_as_shown(env: dict[str, str], page: str, first: int, before: list[str]) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    shown = [line for block in blocks[first:] for line in block.splitlines()]
+    out = piped(env, *before, *(f"{line}\n" if line.startswith("for ") else line for line in shown), "'to the ' 'end'")
+    assert "✗" not in out
+    assert "Error" not in out
+    assert "'to the end'" in out
+
+
+def test_only_the_users_own_names_are_listed(env: dict[str, str]) -> None:
+    out = piped(env, "mine = 5", "%who")
+    assert "mine" in out
+    assert "ICMP" not in out
+
+
 def test_ipythons_run_is_its_own_and_debuggers_words_are_hints(env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("print('mine', 6 * 7)")
     out = piped(env, f"%run {tmp_path}/mine.py", "break", "b 3", "n", "n = 5", "n", "h2.listen(80)", "run", "ss -tl")
@@ -98,6 +120,29 @@ def test_mistakes_are_one_line_each_and_no_traceback(env: dict[str, str]) -> Non
     assert out.count("✗") == len(lines) + 1
 
 
+def test_what_a_typed_line_has_wrong_itself_needs_no_traceback(env: dict[str, str]) -> None:
+    out = piped(env, "stpe 3", "step; foo", "h1.pong(h2.ip)", "h1.connect(h2.ip)", "step(1, 2)")
+    assert "✗ 'stpe' is no verb, and nothing here has that name; did you mean step?" in out
+    assert "✗ NameError: name 'foo' is not defined" in out
+    assert "✗ AttributeError: 'Host' object has no attribute 'pong'; did you mean ping?" in out
+    assert "✗ TypeError: Host.connect() missing 1 required positional argument: 'dport'; a ? behind its name" in out
+    assert "✗ step: too many positional arguments; typed as a word: step [n]" in out
+    assert "Traceback" not in out
+
+
+def test_an_error_deeper_down_keeps_its_traceback(env: dict[str, str]) -> None:
+    out = piped(env, "f = lambda: foo", "f()")
+    assert "Traceback" in out
+    assert "<lambda>" in out
+
+
+def test_help_lists_the_verbs(env: dict[str, str]) -> None:
+    out = piped(env, "help", "help ip neigh")
+    assert "undo the last event, completely" in out
+    assert out.count("all neighbours, as `ip neigh`") == 2
+    assert piped(env, "verbs  # all of them").count("undo the last event") == 1
+
+
 def test_a_fork_is_entered_and_the_way_back_is_known(env: dict[str, str]) -> None:
     out = piped(env, "fork other", "h1.ping(h2.ip)", "continue", "diff main", "enter main", "where")
     assert "world other" in out
@@ -108,6 +153,11 @@ def test_a_fork_is_entered_and_the_way_back_is_known(env: dict[str, str]) -> Non
 def test_the_hosts_names_follow_the_lab(env: dict[str, str]) -> None:
     out = piped(env, "lab = Lab(hosts=3)", "h3.ping(h1.ip)", "continue", "h3.arp")
     assert "10.0.0.1 dev eth0 lladdr 02:00:00:00:00:01 REACHABLE" in out
+
+
+def test_the_hosts_names_follow_within_a_line(env: dict[str, str]) -> None:
+    out = piped(env, "lab = Lab(hosts=3); h3.ping(h1.ip); step")
+    assert "called ping 10.0.0.1" in out
 
 
 def test_scapys_names_are_there_and_speak_to_the_hosts(env: dict[str, str]) -> None:

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.sendrecv import send, sniff
 
 from labstack.lab import demo_tap
 from labstack.lab.errors import LabError
 from labstack.lab.lab import Lab
 from labstack.lab.rows import OUTSIDE
-from labstack.lab.scapy_iface import TAP
+from labstack.lab.scapy_iface import TAP, attach
 from labstack.live.wire import NoWireError
 from layers import ARP, Ether, pcapng
 
@@ -41,6 +44,8 @@ def test_a_program_on_the_kernels_side_is_answered(lab: Lab) -> None:
     script = demo_tap.SCRIPT
     done = lab.exec(demo_tap.sys.executable, "-I", "-S", script, "ping", lab.h1.ip6, "2")
     assert done.stdout.split()[0] == "2", done.stderr
+    assert str(done) == done.stdout.rstrip()
+    assert str(lab.exec("false")) == "(exit status 1)"
     assert "ICMPv6 echo reply" in str(lab.events("echo reply"))
 
 
@@ -114,10 +119,13 @@ def test_export_has_what_the_kernel_sent_and_what_we_did(lab: Lab, tmp_path: Pat
     assert any("asks whether we are there" in packet.comment for packet in packets if packet.direction == "in")
 
 
-def test_lab0_does_not_send_on_a_tap(lab: Lab) -> None:
+def test_lab0_listens_on_a_tap_and_nothing_that_is_meant_for_it_leaves_elsewhere(lab: Lab) -> None:
     before = TAP.lab
-    TAP.attach(lab)
-    with pytest.raises(OSError, match="wires in memory"):
-        TAP.send(bytes(60))
+    attach(lab)
+    seen = sniff(iface="lab0", timeout=1, started_callback=lambda: (lab.h1.ping(lab.kernel.ip), lab.run()))
+    assert {packet[ICMP].type for packet in seen if ICMP in packet} == {0, 8}
+    for packet in (IP(dst=lab.h1.ip), IP(dst=lab.kernel.ip), IPv6(dst=lab.kernel.ip6)):
+        with pytest.raises(OSError, match="wires in memory"):
+            send(packet / UDP(), verbose=0)
     if before is not None:
-        TAP.attach(before)
+        attach(before)

@@ -37,7 +37,6 @@ def test_no_word_is_there_twice() -> None:
         (verbs.host, "", {}),
         (verbs.sockets, "-ti", {}),
         (verbs.sockets, "-t -n h2", {"host": "h2"}),
-        (verbs.sockets, "-x", {"host": "-x"}),
         (verbs.packet, "p", {"packet": b"x"}),
         (verbs.packet, "p to h2", {"packet": b"x", "to": "h2"}),
         (verbs.packet, "b' to ' + p to h2", {"packet": b" to x", "to": "h2"}),
@@ -48,6 +47,7 @@ def test_no_word_is_there_twice() -> None:
         (verbs.setting, "-w net.ipv4.tcp_sack=0", {"words": "net.ipv4.tcp_sack=0"}),
         (verbs.setting, "h1 net.ipv4.tcp_rmem=1 2 3", {"words": "net.ipv4.tcp_rmem=1 2 3", "host": H1}),
         (verbs.setting, "h1", {"words": "", "host": H1}),
+        (verbs.setting, "-az h1 Retrans", {"words": "Retrans", "host": H1}),
         (verbs.file, "a b.pcapng", {"path": "a b.pcapng"}),
     ],
 )
@@ -59,17 +59,20 @@ def test_arguments_are_read_as_they_are_typed(read: Any, typed: str, given: dict
     ("read", "typed", "says"),
     [
         (verbs.count, "many", "expected a number"),
+        (verbs.sockets, "-ts", "there is no -ts: give the name of a host, or nothing"),
+        (verbs.host, "-4", "there is no -4"),
         (verbs.nothing, "5", "nothing goes behind"),
         (verbs.packet, "", "give a packet"),
         (verbs.packet, "1/0", "ZeroDivisionError"),
         (verbs.packet, "a b", "SyntaxError"),
+        (verbs.packet, "Ethr()", "name 'Ethr' is not defined; did you mean Ether?"),
         (verbs.file, "", "give a file name"),
         (verbs.other, "", "which world"),
     ],
 )
 def test_what_cannot_be_read_is_said(read: Any, typed: str, says: str) -> None:
     with pytest.raises(LabError, match=says):
-        read(typed, {})
+        read(typed, {"Ether": object})
 
 
 def test_trailing_comments_are_no_argument() -> None:

@@ -169,6 +169,7 @@ def test_sockets_and_status_tell_what_there_is(s: Script) -> None:
         ("udp", "UNCONN", 0, 0, "*:7", "*:*"),
         ("icmp", "UNCONN", 0, 0, rows[3]["local"], "*:*"),
     ]
+    assert s.call("status", s.call("listen", 81, bytes([192, 0, 2, 1]), 1, 50))["peer"] == "0.0.0.0:*"
     assert rows[1]["state"] in TRANSITIONS
     assert rows[1]["timers"] == {"retransmit": 200.0}
 
