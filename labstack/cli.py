@@ -103,7 +103,7 @@ def parser() -> argparse.ArgumentParser:
     _fuzz_options(_command(commands, "fuzz", "play random worlds, and see whether everything holds", FUZZ))
 
     bench = _command(commands, "bench", "measure", BENCH)
-    bench.add_argument("name", choices=BENCHES, help="what to measure")
+    bench.add_argument("name", metavar=f"{{{','.join(BENCHES)}}}", choices=BENCHES, help="what to measure")
     bench.add_argument("--rounds", type=_positive, default=5, metavar="N", help="the median of N rounds (default 5)")
     bench.add_argument("--json", action="store_true", help="print a list of rows for programs")
     bench.set_defaults(run=_bench)
@@ -190,7 +190,7 @@ def _mutate_options(to: argparse.ArgumentParser) -> None:
 
 
 def _fuzz_options(to: argparse.ArgumentParser) -> None:
-    to.add_argument("what", choices=("tcp",), help="the protocol")
+    to.add_argument("what", metavar="{tcp}", choices=("tcp",), help="the protocol")
     to.add_argument("--seeds", type=_positive, metavar="N", help="how many (default 1000; 1 with --seed)")
     to.add_argument("--seed", type=_positive, metavar="S", help="the first of them (default 1)")
     to.add_argument("-j", "--jobs", type=_positive, default=1, metavar="N", help="processes (default 1)")

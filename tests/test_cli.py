@@ -38,7 +38,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "says"),
     [
         (["nonsense"], "invalid choice"),
-        (["bench"], "required"),
+        (["bench"], "required: {layers,"),
+        (["fuzz"], "required: {tcp}"),
         (["bench", "nonsense"], "invalid choice"),
         (["bench", "sim", "--rounds", "0"], "not a number of 1 or more"),
         (["--hosts", "many"], "not a number of 1 or more"),

@@ -139,7 +139,7 @@ class Summary(View):
         yield [Span("hosts    ", "dim"), Span(_listed(seen, lambda name: not name.islower() and ":" not in name))]
         yield [Span("dropped  ", "dim"), Span(_listed(seen, lambda name: name.startswith("drop."), "drop."))]
         yield [
-            Span(f"{self.all.seeds} seeds, {self.all.events:,} events: "),
+            Span(f"{self.all.seeds} seed{'s' * (self.all.seeds != 1)}, {self.all.events:,} events: "),
             Span(f"{len(self.all.found)} failed", "bad") if self.all.found else Span("everything held", "state"),
             Span(f" in {self.seconds:.1f} s, {self.all.seeds / self.seconds:.1f} seeds/s", "dim"),
         ]

@@ -115,8 +115,8 @@ def _arrow(row: Row, x: Sequence[int], y: int) -> str:
 def _reach(row: Row, x: Sequence[int]) -> tuple[int, list[int]]:
     """Where the arrow begins and its ends."""
     if row.src < 0:
-        end = x[row.to[0]]
-        return (end + 250 if row.to[0] == 0 else end - 250), [end]
+        end, length = x[row.to[0]], (x[1] - x[0]) * 3 // 4  # from between the rails: nobody of them sent it
+        return (end + length if row.to[0] == 0 else end - length), [end]
     if row.to:
         return x[row.src], [x[i] for i in row.to]
     other = x[row.src + 1] if row.src + 1 < len(x) else x[row.src - 1]

@@ -93,4 +93,6 @@ class Difference(View):
 
 
 def _value(value: object) -> str:
+    if value is None:
+        return "-"
     return value.hex(":") if isinstance(value, bytes) and len(value) in (4, 6, 16) else str(value)
