@@ -22,6 +22,7 @@ _HEAD = struct.Struct("!BBHHH")
 _ERRORS4 = frozenset((3, 11, 12))
 _ABOUT_ERRORS4 = frozenset((3, 4, 5, 11, 12))
 _QUENCH, _REDIRECT4, _REDIRECT6, _PROBLEM4, _PROBLEM6 = 4, 5, 137, 12, 4
+_TOS, _INTERNETWORK_CONTROL = 0x1E, 0xC0  # an IPv4 error has its packet's TOS and this precedence (RFC 1812 §4.3.2.5)
 _MLD = frozenset((130, 131, 132, 143))
 
 
@@ -175,7 +176,8 @@ def error(env: Env, net: Net, dgram: Datagram, kind: int, code: int, info: int =
         return
     room = min(family.quote, path.mtu) - family.header - 8
     env.note("1122/3.2.2.1/error", 0, kind, code, dgram.src)
-    _emit(env, net, path, kind, code, info.to_bytes(4, "big") + _quote(dgram, room))
+    tos = dgram.tos & _TOS | _INTERNETWORK_CONTROL if family is V4 else 0
+    _emit(env, net, path, kind, code, info.to_bytes(4, "big") + _quote(dgram, room), tos)
 
 
 def _forbidden(net: Net, dgram: Datagram, also_group: bool) -> str:

@@ -14,10 +14,12 @@ def unreachable(t):
 
 @scenario(covers="UDP-2 ICMP4-3 ICMP6-5 ICMP4-2")
 def a_closed_port_is_unreachable(t):
-    "Nobody listens: the sender is told, and shown what he sent (RFC 1122 §4.1.3.1, RFC 4443 §3.1)."
+    "Nobody listens: the sender is told, and shown what he sent (RFC 1122 §4.1.3.1, RFC 4443 §3.1), as network control."
+    control = {} if t.v6 else {"tos": 0xC0}  # RFC 1812 §4.3.2.5
     with t.counts(**{"Udp6NoPorts" if t.v6 else "UdpNoPorts": 1}):
         t.send(t.IP() / UDP(sport=5000, dport=9) / b"anybody?")
-        t.expect(t.IP(src=t.ip, dst=t.peer.ip) / unreachable(t) / UDPerror(sport=5000, dport=9), within=0)
+        told = t.IP(src=t.ip, dst=t.peer.ip, **control) / unreachable(t) / UDPerror(sport=5000, dport=9)
+        t.expect(told, within=0)
 
 
 @scenario(covers="UDP-2")

@@ -183,6 +183,14 @@ def test_port_unreachable_quotes_the_packet_and_comes_from_the_address_it_was_se
     assert bytes(frame)[42:] == bytes(packet)
 
 
+@pytest.mark.parametrize(("asked", "told"), [(0, 0xC0), (0x1E, 0xDE), (0xFF, 0xDE)])
+def test_an_error_has_its_packets_type_of_service_and_the_precedence_of_control(asked: int, told: int) -> None:
+    """RFC 1812 §4.3.2.5, as Linux."""
+    host = Host()
+    (frame,) = closed_port(host, udp4(tos=asked))
+    assert frame[IP].tos == told
+
+
 def test_icmpv6_port_unreachable_is_type_1_code_4() -> None:
     """RFC 4443 §3.1"""
     packet = udp6()
