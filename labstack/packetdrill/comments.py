@@ -7,10 +7,13 @@ each other, or one `/* */`.
 
 import re
 
+from labstack.packetdrill.cursor import listed, quoted
 from labstack.packetdrill.lexer import Source, Token
+from labstack.packetdrill.options import IP_VERSIONS
 from labstack.packetdrill.script import NOTES, Note
 
 TARGETS = ("lab", "kernel")
+WORDS = {"target": TARGETS, "ip": IP_VERSIONS, "judge": ("invariants",)}  # what the values of some notes consist of
 _NOTE = re.compile(rf"//\s*({'|'.join(NOTES)})(?:\s+(\w+))?\s*:(.*)", re.DOTALL)
 _LICENCE = re.compile(r"\s*(SPDX-|Copyright)")
 _INSIDE = re.compile(r"\s*\*? ?")
@@ -45,8 +48,12 @@ def _note(token: Token, source: Source) -> Note | None:
     if match is None or source.line(token.start)[: source.place(token.start).column - 1].strip():
         return None
     key, target, value = match[1], match[2], match[3].strip()
+    if key != "xfail" and target:
+        return None
+    if strange := [word for word in value.replace(",", " ").split() if word not in WORDS.get(key, word)]:
+        raise source.error(token.start, f"found {quoted(strange[0])}, expected {key}: {listed(WORDS[key])}")
     if key != "xfail":
-        return None if target else Note(key, value, source.place(token.start))
+        return Note(key, value, source.place(token.start))
     if target not in TARGETS or not value:
         raise source.error(
             token.start, "found an xfail without target or reason, expected // xfail lab: why, or // xfail kernel: why"

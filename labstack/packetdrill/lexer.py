@@ -66,10 +66,10 @@ class Source:
         return self.text[start : end if end >= 0 else None]
 
     def error(self, offset: int, why: str) -> ScriptError:
-        return ScriptError(self.place(offset), why, self.line(offset))
+        return ScriptError(self.place(offset), why)
 
     def refused(self, offset: int, what: str) -> RefusedError:
-        return RefusedError(self.place(offset), what, self.line(offset))
+        return RefusedError(self.place(offset), what)
 
 
 def tokens(source: Source, defines: Mapping[str, str]) -> tuple[list[Token], list[Token]]:

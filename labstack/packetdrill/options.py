@@ -42,11 +42,7 @@ def parse(cursor: Cursor) -> tuple[str, str]:
     """The option that stands here, checked."""
     token = cursor.step()
     name, _, value = token.text.partition("=")
-    try:
-        read(name, value, cursor.source.place(token.start))
-    except ScriptError as error:
-        error.line = cursor.source.line(token.start)
-        raise
+    read(name, value, cursor.source.place(token.start))
     return name, value
 
 

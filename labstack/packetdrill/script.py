@@ -203,8 +203,7 @@ class Note(NamedTuple):
     place: Place
 
 
-EXCERPT = 110  # columns of a line that are shown with an error
-# the keys that a Note may have; judge, flip: of mutants (scenario/mutate_trial.py)
+# the keys that a Note may have; judge, flip: of mutants (scenario/mutate/trial.py)
 NOTES = ("covers", "xfail", "profile", "ip", "target", "wait", "judge", "flip")
 
 
@@ -219,28 +218,19 @@ class Script(NamedTuple):
 
 
 class ScriptError(ValueError):
-    """A script cannot be read. str() is 'file:line:column: found ..., expected ...'; line: the text of its line."""
+    """A script cannot be read. str() is 'file:line:column: found ..., expected ...'."""
 
-    def __init__(self, place: Place, why: str, line: str = "") -> None:
-        super().__init__(place, why, line)
-        self.place, self.why, self.line = place, why, line
+    def __init__(self, place: Place, why: str) -> None:
+        super().__init__(place, why)
+        self.place, self.why = place, why
 
     def __str__(self) -> str:
         return f"{self.place}: {self.why}"
 
-    def excerpt(self) -> str:
-        """str(), and below it the line with a caret under what was found."""
-        if not self.line:
-            return str(self)
-        start = max(0, self.place.column - 1 - EXCERPT // 2)
-        shown = "".join(c if c.isprintable() else " " for c in self.line[start : start + EXCERPT].expandtabs(1))
-        return f"{self}\n    {shown}\n    {' ' * (self.place.column - 1 - start)}^"
-
 
 class RefusedError(ScriptError):
-    """A script says something that is right and that we do not do; `what` is its name."""
+    """A script says something that is right and that we do not do."""
 
-    def __init__(self, place: Place, what: str, line: str = "") -> None:
-        super().__init__(place, f"{what} is not supported", line)
-        self.args = (place, what, line)
-        self.what = what
+    def __init__(self, place: Place, what: str) -> None:
+        super().__init__(place, f"{what} is not supported")
+        self.args = (place, what)

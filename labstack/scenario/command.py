@@ -98,7 +98,9 @@ def enter(files: Sequence[str], n: int, ips: Sequence[str], settings: Settings) 
 
 def land(file: str, n: int, ips: Sequence[str], settings: Settings) -> tuple[Lab, Failure | None]:
     """The lab of a scenario, at event n, and how the scenario failed, if it did."""
-    family = next(iter([*ips, *kinds.scenarios(file)[0].ips]))
+    family = next(iter([*ips, *kinds.scenarios(file)[0].ips]), None)
+    if family is None:
+        raise LabError(f"{file} says that it runs in no family")
     played = kinds.ready(file, settings._replace(ip_version=family)).play("lab")
     history: Any = played.history
     if history is None:

@@ -84,6 +84,8 @@ def scenarios(file: str) -> list[Known]:
     path, _, name = file.partition("::")
     try:
         if not path.endswith(".py"):
+            if name:
+                raise LabError(f"{path!r} is one scenario, and has none of the name {name!r}")
             return [Known(file, families(read(file, Settings())))]
         found = [Known(f"{path}::{it.name}", it.ips) for it in load(path) if name in ("", it.name)]
     except (ScriptError, OSError, UnicodeDecodeError):

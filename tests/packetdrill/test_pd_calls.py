@@ -156,4 +156,4 @@ def test_control_data_are_well_within_the_limit() -> None:
 def test_calls_of_what_is_not_supported_are_refused_by_name(name: str, what: str) -> None:
     with pytest.raises(RefusedError) as caught:
         call(f"{name}(3, 4) = 0")
-    assert caught.value.what == f"{what} (system call {name})"
+    assert caught.value.why == f"{what} (system call {name}) is not supported"

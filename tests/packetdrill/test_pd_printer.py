@@ -197,7 +197,8 @@ def events(draw: st.DrawFn) -> Event:
 @st.composite
 def scripts(draw: st.DrawFn) -> Script:
     first = Event(NOWHERE, When("absolute"), draw(calls() | packets(inbound=True)))
-    notes = st.builds(Note, st.sampled_from(["covers", "wait", "ip"]), st.sampled_from(["a", "b: c"]), st.just(NOWHERE))
+    keys, values = st.sampled_from(["covers", "wait", "profile"]), st.sampled_from(["a", "b: c"])
+    notes = st.builds(Note, keys, values, st.just(NOWHERE))
     options = st.sampled_from([("mtu", "1500"), ("strict_segments", ""), ("define", "X1=a b"), ("local_ip", "fd::1")])
     command = some(plain("`").map(Command))
     about = st.lists(st.sampled_from(["One.", "  Two.", "Three"]), max_size=3).map("\n".join)

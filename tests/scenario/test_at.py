@@ -62,6 +62,13 @@ def test_it_goes_to_the_family_that_was_asked_for(file: str, ip: str) -> None:
     assert (":" in lab.h1.ip6) == (ip == "ipv6")
 
 
+def test_a_scenario_that_runs_in_no_family_is_a_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "only-v4.pkt"
+    file.write_text(f"// ip: ipv6\n{SCRIPT}")
+    with pytest.raises(LabError, match=r"only-v4\.pkt says that it runs in no family"):
+        command.land(str(file), 0, (), Settings())
+
+
 @pytest.mark.parametrize("n", [-1, 1000])
 def test_an_event_that_is_not_there_is_a_mistake(file: str, n: int) -> None:
     with pytest.raises(LabError, match=r"its events are 0 \(the beginning\) to 1\d$"):

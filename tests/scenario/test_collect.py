@@ -50,6 +50,12 @@ def test_a_path_without_scenarios_is_a_mistake(tmp_path: Path, path: str, says: 
         collect.find([str(tmp_path / path)])
 
 
+def test_a_script_has_no_scenarios_with_names(tmp_path: Path) -> None:
+    (tmp_path / "a.pkt").write_text(TINY)
+    with pytest.raises(LabError, match=r"a\.pkt' is one scenario, and has none of the name 'x'"):
+        collect.cases(collect.find([f"{tmp_path}/a.pkt::x"]), ["lab"], ())
+
+
 @pytest.mark.parametrize(
     ("words", "chosen"),
     [

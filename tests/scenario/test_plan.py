@@ -64,6 +64,11 @@ def test_a_profile_in_the_script_wins() -> None:
     assert (planned().profile, planned(notes=(note,)).profile) == ("linux", "plain")
 
 
+def test_an_unknown_profile_of_the_run_is_told() -> None:
+    with pytest.raises(ScriptError, match=r"^a\.pkt:1:1: found the unknown profile 'plane', expected linux, plain"):
+        planned(settings=Settings(profile="plane"))
+
+
 def test_an_unknown_profile_is_told_with_its_line() -> None:
     with pytest.raises(ScriptError, match=r"^a\.pkt:3:1: found the unknown profile 'plane', expected linux, plain"):
         planned(notes=(Note("profile", "plane", Place("a.pkt", 3, 1)),))

@@ -186,7 +186,7 @@ def test_a_mistake_in_a_scenario_is_told_with_its_line_and_is_no_failure(tmp_pat
     with pytest.raises(ScriptError) as caught:
         scenario.play(Calls(**scenario.needs))
     assert why in caught.value.why
-    assert caught.value.line.strip() == body
+    assert Path(scenario.file).read_text().splitlines()[caught.value.place.line - 1].strip() == body
 
 
 def test_what_the_host_does_not_have_is_refused(tmp_path: Path) -> None:

@@ -353,6 +353,7 @@ def test_calls_that_we_do_not_make_are_refused_by_name(call: str) -> None:
         "poll(3, 1, 0) = 0", "getsockopt(3, SOL_TCP, 1, [1], 4) = 0", "epoll_ctl(5, 1, 3, 7) = 0",
         "write(3, ..., 1000000000000) = 1", 'bind(3, {sa_family=AF_INET, sin_port=htons(1)}, ...) = 0',
         "sendmsg(3, {msg_control=[{cmsg_level=1}]}, 0) = 0", "sendmsg(3, [1], 0) = 0",
+        "poll([{}], 1, 0) = 0", "poll([{fd=3}], 1, 0) = 0", "epoll_wait(5, 7, 1, 0) = 0",
     ],
 )  # fmt: skip
 def test_arguments_of_a_wrong_kind_are_refused_with_what_was_expected(call: str) -> None:
@@ -360,3 +361,15 @@ def test_arguments_of_a_wrong_kind_are_refused_with_what_was_expected(call: str)
     assert failure is not None
     assert failure.kind == "refused"
     assert failure.why.startswith(call.partition("(")[0] + "(): ")
+
+
+def test_a_call_that_waited_for_what_cannot_be_compared_is_refused_at_its_line() -> None:
+    it = toy(epoll_wait=(500 * MS, Result(0)))
+    failure = play(SOCKET + "0...0.5 epoll_wait(5, {sin_port=1}, 1, 500) = 0\n+1 close(3) = 0", it)
+    assert failure is not None
+    assert (failure.kind, failure.place.line, failure.event) == ("refused", 2, 1)
+    assert failure.why.startswith("epoll_wait(): found sin_port=1, expected")
+
+
+def test_what_is_refused_is_no_warning() -> None:
+    assert kind(play("--non_fatal=syscall\n0 open(..., 0) = 5", Toy())) == "refused"

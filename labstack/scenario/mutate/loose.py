@@ -6,18 +6,17 @@ like; what cannot be sent or made is left out. So a script still says something 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from labstack.packetdrill.script import Command, Event, Packet, Script, Syscall, Tcp
 from labstack.scenario.packets import segments, tcpopt
 from labstack.scenario.packets.flow import Flow, PacketError
 from labstack.scenario.packets.wire import SYN, Wire, segment
 from labstack.scenario.record.script import FIRST_STAMP
-from labstack.scenario.script.arguments import RefusedCallError
 from labstack.scenario.script.calling import Started
 from labstack.scenario.script.clock import LONGEST, SECOND, Span
 from labstack.scenario.script.plan import plan
 from labstack.scenario.script.runner import Run
-from labstack.scenario.script.values import ValueRefusedError
 from labstack.scenario.settings import Settings
 from labstack.scenario.shell.shell import RefusedError
 from labstack.scenario.target import Packet as Sent
@@ -29,16 +28,12 @@ Change = Callable[[int, Packet, bytes], bytes]  # event, its packet, the bytes t
 
 
 class Loose(Run):
-    """change: has the last word on the bytes of every packet that is sent to the host.
-
-    skipped: why lines were left out, by the number of their event
-    """
+    """change: has the last word on the bytes of every packet that is sent to the host."""
 
     def __init__(self, script: Script, target: Target, settings: Settings, change: Change | None = None) -> None:
         it = plan(script, settings)._replace(non_fatal=EVERYTHING, ecr_scaled=True)
         super().__init__(script, target, it, settings)
         self.change = change
-        self.skipped: dict[int, str] = {}
         self.parked: list[Started] = []
         said = [body for body in map(_body, script.events) if body is not None]
         self._isn = next((body.seq for body in said if "S" in body.flags), 0)
@@ -96,24 +91,18 @@ class Loose(Run):
     def _inject(self, packet: Packet) -> None:
         try:
             data = segments.build(packet, self.sockets.sender(packet))
-        except PacketError as error:
-            self.skipped[self.number] = str(error)
+        except PacketError:
             return
         self.target.inject(self.change(self.number, packet, data) if self.change else data)
 
     def _call(self, event: Event, call: Syscall, span: Span) -> None:
         self._reap()
-        try:
-            self.calling.start(self.number, event, call, span)
-        except (RefusedCallError, ValueRefusedError) as error:
-            self.skipped[self.number] = str(error)
+        self.calling.start(self.number, event, call, span)
         self._park()
 
     def _command(self, command: Command) -> None:
-        try:
+        with suppress(RefusedError):
             self.shell.run(command.text)
-        except RefusedError as error:
-            self.skipped[self.number] = str(error)
 
     # calls that block
 

@@ -39,7 +39,6 @@ class Play(Packets):
         super().__init__(target, ip, ignore, neighbours, tolerance)
         self.listeners: dict[int, Descriptor] = {}
         self.ends = 0
-        self.calls = _Calls(target)
 
     # system calls
 
@@ -77,7 +76,8 @@ class Play(Packets):
     def _made(self, name: str, args: tuple[Any, ...]) -> Result | Ticket:
         """Make a call; arguments that have a default may be left out."""
         plain = map(_plain, args)
-        return getattr(self.calls, name)(*plain) if hasattr(Syscalls, name) else self.target.call(name, *plain)
+        made = getattr(Syscalls, name, None)  # knows the defaults
+        return made(self.target, *plain) if made else self.target.call(name, *plain)
 
     def returned(self, blocked: Blocked, within: Time | None) -> tuple[int, Result] | None:
         """When (ns) and with what a call returned that blocked; None if it does not within a time (None: by now)."""
@@ -172,16 +172,6 @@ class Play(Packets):
         self._step()
         if not holds:
             raise Parted("code", f"this does not hold: {sentence}")
-
-
-class _Calls(Syscalls):
-    """The system calls of a target, with their defaults."""
-
-    def __init__(self, target: Target) -> None:
-        self.target = target
-
-    def call(self, name: str, *args: Any) -> Result | Ticket:
-        return self.target.call(name, *args)
 
 
 def _plain(argument: Any) -> Any:

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from linecache import getline
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,8 +97,7 @@ class Scenario(NamedTuple):
         except MISTAKES as error:
             if isinstance(error, LabError) and isinstance(target, Lab):
                 return self._failure(error, t)
-            place = place_of(error.__traceback__, self.file, self.function.__code__)
-            raise ScriptError(place, _said(error), getline(place.file, place.line)) from error
+            raise ScriptError(place_of(error.__traceback__, self.file, self.function.__code__), _said(error)) from error
         return self._crashed(target)
 
     def _hand(self, target: Target | Lab, ip: str) -> Any:
@@ -206,10 +204,9 @@ def load(path: str) -> list[Scenario]:
         with _beside(file):
             exec(code, names)
     except SyntaxError as error:
-        raise ScriptError(Place(file, error.lineno or 1, error.offset or 1), error.msg, error.text or "") from None
+        raise ScriptError(Place(file, error.lineno or 1, error.offset or 1), error.msg) from None
     except (Exception, SystemExit) as error:
-        place = place_of(error.__traceback__, file)
-        raise ScriptError(place, _said(error), getline(file, place.line)) from error
+        raise ScriptError(place_of(error.__traceback__, file), _said(error)) from error
     found: dict[str, Scenario] = {}
     for it in names.get(FOUND, ()):
         if it.name in found:

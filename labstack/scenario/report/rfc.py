@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which requirement of an RFC is tested by which scenario, and how that went; and which rules nobody has reached.
 
-The requirements are tables beside this package: one row a MUST, SHOULD or MAY, in our own words. A scenario says with
+The requirements are a table beside this module: one row a MUST, SHOULD or MAY, in our own words. A scenario says with
 `// covers: MUST-10 SEC-1` which of them it tests; a rule of the stack says which it serves.
 """
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -16,22 +15,21 @@ from labstack.lab.errors import LabError
 from labstack.scenario.verdict import ERROR, FAIL, PASS, REFUSED, SKIP, XFAIL, XPASS, Outcome
 from labstack.stack.rules import RULES
 
-TABLES = ("rfc9293_requirements.tsv", "other_requirements.tsv")
 TESTABLE = {"W": "on the wire", "A": "through sockets", "U": "by a unit test", "N": "not by a test", "": "not said"}
 WORST = (FAIL, ERROR, XPASS, REFUSED, XFAIL, SKIP, PASS)
 LEVELS = ("MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY")
 
 
 class Requirement(NamedTuple):
-    """rfc: its number; level: MUST, MUST NOT, SHOULD, SHOULD NOT, MAY; testable: a key of TESTABLE."""
+    """A row of the table. rfc: its number; level: one of LEVELS; group: of RFC 9293's; testable: a key of TESTABLE."""
 
     id: str
     rfc: str
     section: str
     level: str
+    group: str
+    testable: str
     meaning: str
-    group: str = ""
-    testable: str = ""
 
     @property
     def place(self) -> str:
@@ -46,28 +44,9 @@ class Requirement(NamedTuple):
 
 @cache
 def requirements() -> dict[str, Requirement]:
-    """All of them by id, in the order of the tables."""
-    rows = [_row(cells) for name in TABLES for cells in _table(name)]
-    return {row.id: row for row in rows}
-
-
-def _table(name: str) -> list[dict[str, str]]:
-    text = files("labstack.scenario").joinpath("requirements", name).read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
-
-
-def _row(cells: dict[str, str]) -> Requirement:
-    """A row of either table; the one of RFC 9293 has a group, and says how a requirement can be tested."""
-    testable = next((value for name, value in cells.items() if name.startswith("testable")), "")
-    return Requirement(
-        cells["id"],
-        cells.get("rfc", "RFC9293").removeprefix("RFC"),
-        cells.get("section") or cells["rfc9293_section"],
-        cells["level"],
-        cells["meaning_in_own_words"],
-        cells.get("group", ""),
-        testable,
-    )
+    """All of them by id, in the order of the table."""
+    text = files(__package__).joinpath("requirements.tsv").read_text(encoding="utf-8")
+    return {(row := Requirement(*line.split("\t"))).id: row for line in text.splitlines()[1:]}
 
 
 class Cover(NamedTuple):

@@ -16,7 +16,7 @@ from labstack.scenario.script.messages import Stamps
 from labstack.scenario.script.plan import AF_INET6, Usual
 from labstack.scenario.script.returned import Judge
 from labstack.scenario.script.undertest import Sockets
-from labstack.scenario.script.values import NULL, bits, is_null, number, signed, size, word
+from labstack.scenario.script.values import NULL, ValueRefusedError, bits, is_null, number, signed, size, word, wrong
 from labstack.scenario.target import Result
 
 TYPES = 15  # of a socket's type; the rest are flags
@@ -26,10 +26,6 @@ TCP_INFO = (6, 11)  # level, name
 EVERYWHERE = ("", "0.0.0.0", "::")
 Args = tuple[Any, ...]
 Exprs = tuple[Expr, ...]
-
-
-class RefusedCallError(ValueError):
-    """A system call that we do not make; str() is its name."""
 
 
 class Prepared(NamedTuple):
@@ -69,9 +65,9 @@ class Kind(NamedTuple):
 
 
 def prepare(call: Syscall, sockets: Sockets, stamps: Stamps) -> Prepared:
-    """A call of a script, ready to be made. Raises RefusedCallError, ValueRefusedError."""
+    """A call of a script, ready to be made. Raises ValueRefusedError."""
     if call.name not in CALLS:
-        raise RefusedCallError(f"the system call {call.name}()")
+        raise ValueRefusedError("this system call is not supported")
     run, left = Reading(sockets.plan.usual, sockets, stamps), call.args
     args: list[Any] = []
     judge: Judge = returned.nothing
@@ -317,7 +313,11 @@ ASKED = Kind(_asked, _asked_written, 4, 3, _asked_judge)
 
 
 def _polled(fds: Expr) -> list[dict[str, Expr]]:
-    return [values.fields(item, "fd", "events", "revents") for item in values.items(fds)]
+    found = [(item, values.fields(item, "fd", "events", "revents")) for item in values.items(fds)]
+    for item, given in found:
+        if not {"fd", "events"} <= given.keys():
+            raise wrong(item, "fd and events")
+    return [given for _, given in found]
 
 
 def _polled_written(run: Writing, fds: Any) -> Exprs:

@@ -16,6 +16,7 @@ from labstack.scenario.script.arguments import Prepared
 from labstack.scenario.script.clock import Clock, Span
 from labstack.scenario.script.messages import Stamps
 from labstack.scenario.script.undertest import Sockets
+from labstack.scenario.script.values import ValueRefusedError
 from labstack.scenario.target import OPENS, Result, Target, Ticket
 from labstack.scenario.verdict import ANYTHING, Failure, Field
 
@@ -49,13 +50,14 @@ class Calling:
         return self.blocking.ticket if self.blocking else None
 
     def start(self, index: int, event: Event, call: Syscall, returns: Span) -> None:
-        """Make a call; if it blocks, it is `blocking` until it returned.
-
-        Raises RefusedCallError, ValueRefusedError.
-        """
+        """Make a call; if it blocks, it is `blocking` until it returned."""
         epoch, slack = self.target.epoch, self.sockets.plan.tolerance
         stamps = Stamps(lambda at: self.clock.since(at - epoch), slack, self.clock.behind)
-        prepared = arguments.prepare(call, self.sockets, stamps)
+        try:
+            prepared = arguments.prepare(call, self.sockets, stamps)
+        except ValueRefusedError as error:
+            self.tell(Failure(event.place, "refused", f"{call.name}(): {error}", (), self.target.now, index))
+            return
         started = Started(index, event.place, call, prepared, returns)
         began = self.target.now
         back = self.target.call(prepared.name, *prepared.args)
@@ -85,7 +87,11 @@ class Calling:
 
     def _returned(self, it: Started, at: int, back: Result) -> None:
         self._done(it.call, it.prepared.args, back)
-        rows = (*_rows(it.call, back), *it.prepared.judge(back), self._time(it, at))
+        try:
+            rows = (*_rows(it.call, back), *it.prepared.judge(back), self._time(it, at))
+        except ValueRefusedError as error:
+            self.tell(Failure(it.place, "refused", f"{it.call.name}(): {error}", (), at, it.number))
+            return
         kind = next((kind for row, kind in zip(rows, ("result", "errno"), strict=False) if row.differs), "")
         if not kind and any(row.differs for row in rows[:-1]):
             kind = "data"
@@ -153,7 +159,7 @@ def _number(call: Syscall, at: int) -> int:
     """An argument that is a number; -1 if it is something else."""
     try:
         return values.signed(call.args[at])
-    except values.ValueRefusedError:
+    except ValueRefusedError:
         return -1
 
 

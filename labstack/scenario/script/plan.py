@@ -123,12 +123,11 @@ def defines(settings: Settings) -> dict[str, str]:
 
 
 def _profile(script: Script, settings: Settings) -> str:
-    note = next((note for note in script.notes if note.key == "profile"), None)
-    if note is None:
-        return settings.profile
-    if note.value not in PROFILES:
-        raise ScriptError(note.place, f"found the unknown profile {note.value!r}, expected {', '.join(PROFILES)}")
-    return note.value
+    said = [(note.value, note.place) for note in script.notes if note.key == "profile"]
+    name, place = (*said, (settings.profile, Place(script.file, 1, 1)))[0]
+    if name not in PROFILES:
+        raise ScriptError(place, f"found the unknown profile {name!r}, expected {', '.join(PROFILES)}")
+    return name
 
 
 def _plan(ip_version: str, values: Mapping[str, Any], profile: str, tolerance_us: int | None) -> Plan:

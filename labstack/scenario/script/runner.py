@@ -19,12 +19,10 @@ from labstack.scenario.calls import Calls
 from labstack.scenario.code.blocks import Blocks, CodeError
 from labstack.scenario.packets import match, segments
 from labstack.scenario.packets.flow import Flow, PacketError
-from labstack.scenario.script.arguments import RefusedCallError
 from labstack.scenario.script.calling import Calling
 from labstack.scenario.script.clock import LONGEST, PATIENCE, SECOND, Clock, Span
 from labstack.scenario.script.plan import Plan, plan
 from labstack.scenario.script.undertest import Sockets
-from labstack.scenario.script.values import ValueRefusedError
 from labstack.scenario.settings import Settings
 from labstack.scenario.shell.real import real_shell
 from labstack.scenario.shell.shell import RefusedError, Shell
@@ -232,12 +230,7 @@ class Run:
         returns = span._replace(slack=SECOND if span.slack else 0)
         if call.end is not None:
             returns = self.clock.returns(call.end, event, span.first)
-        try:
-            self.calling.start(self.number, event, call, returns)
-        except RefusedCallError as error:
-            raise self._failed("refused", f"{error} is not supported") from None
-        except ValueRefusedError as error:
-            raise self._failed("refused", f"{call.name}(): {error}") from None
+        self.calling.start(self.number, event, call, returns)
         if call.end is None:
             self._returned_by(self.target.now + returns.slack)
 
@@ -276,7 +269,7 @@ class Run:
         return FailedError(self._failure(kind, why))
 
     def _tell_of_call(self, failure: Failure) -> None:
-        self._tell(failure, "syscall")
+        self._tell(failure, "syscall" if failure.kind != "refused" else "")
 
     def _tell(self, failure: Failure, about: str) -> None:
         """It is over, unless the script calls such failures warnings."""

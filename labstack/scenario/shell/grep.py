@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """grep for the virtual shell: patterns of `.`, `*`, `[...]`, `^`, `$`, `\\+`, `\\?`, `\\|`, in linear time.
 
-A stranger's pattern may not take more than that, so Python's backtracking `re` is not asked. Groups, intervals and
-back-references are refused.
+A stranger's pattern may not take more than that, so Python's backtracking `re` is only asked about one character at a
+time. Groups, intervals and back-references are refused.
 """
 
+import re
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from labstack.scenario.shell.words import refuse
 
 LONGEST = 200  # atoms in a pattern
+_SET = r"\[\^?\]?[^]]*\]"
+BASIC = re.compile(rf"({_SET}|\\[^\w(){{}}]|[^\\[])(\*|\\[+?])*")  # one character, and how often
+EXTENDED = re.compile(rf"({_SET}|\\\W|[^\\[(){{}}])([*+?])*")
 
 
 class Atom(NamedTuple):
-    """One place of a pattern: the characters that fit (None: any), inverted or not, how often: "", "*", "+", "?"."""
+    """One place of a pattern: is it a character that fits, and how often: "", "*", "+", "?"."""
 
-    chars: frozenset[str] | None
-    inverted: bool
+    fits: Callable[[str], Any]
     often: str
-
-    def fits(self, char: str) -> bool:
-        return self.chars is None or (char in self.chars) != self.inverted
 
 
 class Branch(NamedTuple):
@@ -68,15 +68,11 @@ def pattern(text: str, extended: bool, fixed: bool, ignore_case: bool) -> Callab
         return lambda line: inner(line.lower())
     if fixed:
         return lambda line: text in line
-    branches = [_branch(part, extended) for part in _parts(text, "|" if extended else "\\|")]
-    return lambda line: any(branch.found(line) for branch in branches)
-
-
-def _parts(text: str, mark: str) -> list[str]:
-    """The alternatives; a backslash or a set hides no bar in a pattern that anybody writes."""
-    if mark == "|" and ("\\|" in text or ("[" in text and "|" in text)):
+    mark = "|" if extended else "\\|"
+    if extended and ("\\|" in text or ("[" in text and "|" in text)):  # bars that a split would not see
         refuse(f"grep's pattern {text!r}")
-    return text.split(mark)
+    branches = [_branch(part, extended) for part in text.split(mark)]
+    return lambda line: any(branch.found(line) for branch in branches)
 
 
 def _branch(text: str, extended: bool) -> Branch:
@@ -85,52 +81,23 @@ def _branch(text: str, extended: bool) -> Branch:
     atoms: list[Atom] = []
     at = 0
     while at < len(body):
-        often = (
-            body[at]
-            if extended or body[at] == "*"
-            else body[at : at + 2].removeprefix("\\")
-            if body[at] == "\\"
-            else ""
-        )
-        if often in ("*", "+", "?") and often and atoms:
-            atoms[-1] = atoms[-1]._replace(often=often)
-            at += 1 if extended or often == "*" else 2
-            continue
-        atom, at = _atom(body, at, extended)
-        atoms.append(atom)
+        found = (EXTENDED if extended else BASIC).match(body, at)
+        if found is None or "[:" in found[1]:
+            refuse(f"grep's pattern {body!r}")
+        atoms.append(Atom(_one(found[1], body), (found[2] or "")[-1:]))
+        at = found.end()
     if len(atoms) > LONGEST:
         refuse(f"a pattern of {len(atoms)} places")
     return Branch(tuple(atoms), start, end)
 
 
-def _atom(body: str, at: int, extended: bool) -> tuple[Atom, int]:
-    char = body[at]
-    if char == ".":
-        return Atom(None, False, ""), at + 1
-    if char == "[":
-        return _set(body, at)
-    if char == "\\":
-        char, at = body[at + 1 : at + 2], at + 1
-        if char.isalnum() or (not extended and char and char in "(){}"):
-            refuse(f"grep's pattern {body!r}")
-    elif extended and char in "(){}":
-        refuse(f"grep's pattern {body!r}")
-    return Atom(frozenset(char), False, ""), at + 1
-
-
-def _set(body: str, at: int) -> tuple[Atom, int]:
-    inverted = body[at + 1 : at + 2] == "^"
-    first = at + 1 + inverted
-    end = body.find("]", first + 1)
-    if end < 0 or "[:" in body[first:end]:
-        refuse(f"grep's pattern {body!r}")
-    chars: set[str] = set()
-    inside = body[first:end]
-    while inside:
-        if len(inside) > 2 and inside[1] == "-":
-            chars.update(map(chr, range(ord(inside[0]), min(ord(inside[2]), 0xFF) + 1)))
-            inside = inside[3:]
-        else:
-            chars.add(inside[0])
-            inside = inside[1:]
-    return Atom(frozenset(chars), inverted, ""), end + 1
+def _one(atom: str, body: str) -> Callable[[str], Any]:
+    """Does one character fit?"""
+    if atom[0] == "[":  # in Python some characters mean more in a set
+        atom = "[" + re.sub(r"([\\\[&|~]|-(?=-))", r"\\\1", atom[1:])
+    elif atom[0] not in ".\\":
+        atom = re.escape(atom)
+    try:
+        return re.compile(atom, re.DOTALL).match
+    except re.error:
+        return refuse(f"grep's pattern {body!r}")
