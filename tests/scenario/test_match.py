@@ -502,7 +502,7 @@ def test_pieces_that_wrap_are_glued() -> None:
 
 
 def test_a_bad_checksum_of_any_piece_shows() -> None:
-    assert glue(WHOLE, CUT[0], piece(1001, 1000, chksum=1), *CUT[2:]) == (["flags", "seq", "tcp checksum"], 2)
+    assert glue(WHOLE, CUT[0], piece(1001, 1000, chksum=1), *CUT[2:]) == (["tcp checksum"], 2)
 
 
 def test_the_rows_of_too_few_pieces_tell_how_much_came() -> None:
@@ -510,6 +510,11 @@ def test_the_rows_of_too_few_pieces_tell_how_much_came() -> None:
     pieces.take(CUT[0])
     assert pieces.wants
     assert why(pieces.rows()) == "flags: expected P., got .; seq: expected 1:3501(3500), got 1:1001(1000)"
+
+
+def test_what_is_wrong_with_the_first_piece_is_told_without_what_is_still_to_come() -> None:
+    assert glue(WHOLE, sent(seq=1, ack=7, size=1000), *CUT[1:]) == (["ack"], 1)
+    assert glue(WHOLE, sent(seq=1, ack=7), *CUT) == (["flags", "seq", "ack"], 1)
 
 
 # for people

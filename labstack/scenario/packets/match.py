@@ -73,11 +73,9 @@ class Pieces:
         self.wants = bool(wire.payload) and some < self.size and not self.wrong and fits
 
     def _fits(self) -> bool:
-        """Can what came so far still become what is expected? Flags and length show when the last one is there."""
+        """Can what came so far still become what is expected? Flags are judged when the last one is there."""
         table = fields.rows(self.expected, _join(self.found), self.flow, inf)
-        return not any(row.differs for row in table if row.name not in ("flags", "seq")) and all(
-            row.expected.split(":")[0] == row.actual.split(":")[0] for row in table if row.name == "seq"
-        )
+        return not any(row.differs and row.name != "flags" and not _to_come(row) for row in table)
 
     def rows(self, slack_us: float = 0) -> tuple[Field, ...]:
         """All fields, side by side; `row.differs` marks those that are wrong; () if nothing was taken.
@@ -91,7 +89,18 @@ class Pieces:
         table = fields.rows(self.expected, joined, self.flow, slack_us)
         if joined.version == 6 and self.expected.ip.flowlabel is not None:
             self.flow.labels.setdefault(self.expected.ip.flowlabel, joined.label)
+        if (
+            joined.payload and len(joined.payload) < self.size and not self.wants
+        ):  # judged early: something else is wrong
+            table = tuple([row._replace(enough=row.enough or _to_come(row)) for row in table])
         return (*self.wrong, *table)
+
+
+def _to_come(row: Field) -> bool:
+    """Does this field of the first pieces show only when the last one is there? Its flags, and where it ends."""
+    if row.name == "flags":
+        return set(row.expected) ^ set(row.actual) <= set("FPW")
+    return row.name == "seq" and row.expected.split(":")[0] == row.actual.split(":")[0]
 
 
 def why(rows: Sequence[Field]) -> str:
