@@ -67,7 +67,8 @@ def banner(lab: Lab) -> str:
 def _outside(lab: Lab) -> str:
     """How something else reaches the wire."""
     if lab.kind == "tap":
-        return 'a program there: lab.exec("ping", "-c1", h1.ip)'
+        shell = lab.history.host.wire.space.entrance
+        return f'a program there: lab.exec("ping", "-c1", h1.ip)\n  or in another shell: {shell} ping {lab.h1.ip}'
     return "Scapy iface: lab0" if any(host.mac for host in lab.hosts) else "bare IP: inject IP(...)/TCP(...)"
 
 

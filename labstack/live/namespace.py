@@ -41,6 +41,7 @@ class Namespace:
 
     def __init__(self, user: bool, within: "Namespace | None" = None) -> None:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.user = user
         self.lock = Lock()
         self.fds: list[int] = []
         argv = [*_python("holder"), str(theirs.fileno())]
@@ -70,8 +71,13 @@ class Namespace:
 
     @property
     def pid(self) -> int:
-        """The holder's: `nsenter --preserve-credentials -U -n -t PID` enters from another shell."""
+        """The holder's."""
         return self.child.pid
+
+    @property
+    def entrance(self) -> str:
+        """The words that, before a command, let it run inside, typed in another shell of the same user."""
+        return f"nsenter {'--preserve-credentials -U ' * self.user}-n -t {self.pid}"
 
     def popen(self, argv: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
         """Start a program inside; options as for subprocess.Popen."""

@@ -224,7 +224,7 @@ def test_the_prompt_goes_from_a_tap_to_memory_and_back(env: dict[str, str]) -> N
     except NoWireError as error:
         pytest.skip(f"no TAP to be had here: {error}")
     terminal = Terminal(env, "--wire", "tap")
-    terminal.until("real time")
+    terminal.until("or in another shell: nsenter ")
     terminal.type("first = lab.history.host.wire; lab = Lab()\r", "event #0/0")
     terminal.type("h1.ping(h2.ip); step\r", "event #1/1")
     terminal.type("'kernel' in dir() or first.device.fd\r", "-1")

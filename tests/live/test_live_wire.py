@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import which
 
 import pytest
 from live_toy import Toy
@@ -69,6 +70,18 @@ total = sum(struct.unpack("!%dH" % (len(body) // 2), body)); total = (total >> 1
 s.sendto(body[:2] + struct.pack("!H", 0xffff ^ (total + (total >> 16)) & 0xffff) + body[4:], ("10.0.0.1", 0))
 print(s.recv(2000)[28:36].decode())
 """
+
+
+@pytest.mark.skipif(which("nsenter") is None, reason="no nsenter here")
+@pytest.mark.parametrize("user", [False, True])
+def test_another_shell_enters_with_the_words_that_are_said(user: bool) -> None:
+    try:
+        space = Namespace(user)
+    except StepError as error:
+        pytest.skip(str(error))
+    done = subprocess.run([*space.entrance.split(), "readlink", "/proc/self/ns/net"], capture_output=True, text=True)
+    assert done.stdout.strip() == os.readlink(f"/proc/{space.pid}/ns/net"), done.stderr
+    space.close()
 
 
 def test_the_kernels_ping_is_answered_on_every_wire(wire: Wire) -> None:
