@@ -11,10 +11,9 @@ from labstack.core.env import Env
 from labstack.tcp import blocks, window
 from labstack.tcp.conn import DELAYED, NONE, NOW, Conn, Rcv
 from labstack.tcp.segment import SYN, Segment
-from labstack.tcp.states import ESTABLISHED, RECEIVING, SYN_RECEIVED, TIME_WAIT
+from labstack.tcp.states import ESTABLISHED, RECEIVING, TIME_WAIT
 
 UNLIMITED = (1 << 31) - 1  # tcp_challenge_ack_limit
-SKIPPED = {SYN_RECEIVED: "TcpExtTCPACKSkippedSynRecv", TIME_WAIT: "TcpExtTCPACKSkippedTimeWait"}
 QUICKLY = 16  # acknowledgments at most that go out at once when a peer starts or starts again
 PATIENCE, SHORTER = 500 * MS, 200 * MS  # an acknowledgment never waits longer (MUST-40)
 
@@ -166,6 +165,11 @@ def throttled(env: Env, conn: Conn, skipped: str) -> bool:
     return False
 
 
+def whole(conn: Conn) -> bool:
+    """Neither half open nor in TIME-WAIT, where Linux keeps little of a connection, and answers with less."""
+    return conn.half is None and conn.state != TIME_WAIT
+
+
 def answer(env: Env, conn: Conn, seg: Segment, skipped: str) -> bool:
     """An unacceptable segment: tell the peer where we are, and what it sends again for nothing (tcp_send_dupack). False
     if it is not answered: without text it may be such an answer itself."""
@@ -173,7 +177,7 @@ def answer(env: Env, conn: Conn, seg: Segment, skipped: str) -> bool:
     if (seg.flags & SYN or not seg.len) and throttled(env, conn, skipped):
         return False
     rcv.ack = NOW
-    if seg.seq < rcv.nxt and seg.len and conn.state not in SKIPPED:
+    if seg.seq < rcv.nxt and seg.len and whole(conn):
         repeated(env, conn, seg.seq, min(seg.seq + seg.len, rcv.nxt))
     return True
 

@@ -96,9 +96,12 @@ def first_sequence(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
 
 
 def _same_syn(conn: Conn, seg: Segment) -> bool:
-    """The peer's SYN again: it has not heard ours, or it is the second half of a simultaneous open."""
-    again = conn.state == SYN_RECEIVED and seg.flags & (SYN | RST) == SYN and seg.seq == conn.rcv.irs
-    return again and not (conn.passive and seg.flags & ACK)
+    """The peer's SYN again: it has not heard ours, or it is the SYN,ACK of a simultaneous open."""
+    if conn.state != SYN_RECEIVED or seg.seq != conn.rcv.irs or seg.flags & (SYN | RST) != SYN:
+        return False
+    if conn.half is not None:
+        return not seg.flags & ACK
+    return seg.flags & ACK != 0 and seg.ack == conn.snd.nxt
 
 
 def _window_closed(env: Env, conn: Conn, seg: Segment) -> int:
@@ -124,11 +127,12 @@ def _unacceptable(env: Env, conn: Conn, seg: Segment) -> int:
         closing.again(env, conn)
         return STOP
     env.drop("drop.tcp.outside_window", seg.seq - conn.rcv.nxt, seg.size)
-    if seg.flags & SYN and conn.state not in ackgen.SKIPPED:
+    if seg.flags & SYN and ackgen.whole(conn):
         ackgen.challenge_syn(env, conn)
         return DROPPED
     env.count["TcpExtBeyondWindow"] += seg.seq > conn.rcv.edge and conn.state != TIME_WAIT
-    if ackgen.answer(env, conn, seg, ackgen.SKIPPED.get(conn.state, "TcpExtTCPACKSkippedSeq")):
+    kind = "SynRecv" if conn.half is not None else "TimeWait" if conn.state == TIME_WAIT else "Seq"
+    if ackgen.answer(env, conn, seg, f"TcpExtTCPACKSkipped{kind}"):
         env.note("9293/3.10.7.4/seq/ack", conn.sock)
     return DROPPED
 
@@ -166,16 +170,12 @@ def fourth_syn(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     if not seg.flags & SYN:
         return CONTINUE
     if _same_syn(conn, seg):
-        seg.seq += 1
-        if seg.flags & ACK:
-            env.note("9293/3.5/simultaneous-ack", conn.sock)
-            return CONTINUE
         if conn.half is not None:
             half.again(env, conn, conn.half)
-        else:
-            env.note("9293/3.5/simultaneous-again", conn.sock)
-            conn.snd.syn = True
-        return STOP
+            return STOP
+        env.note("9293/3.5/simultaneous-ack", conn.sock)
+        seg.seq += 1
+        return CONTINUE
     if conn.state == SYN_RECEIVED and conn.passive:
         env.note("9293/3.10.7.4/syn/listen", conn.sock)
         env.count["TcpExtEmbryonicRsts"] += 1
@@ -267,6 +267,8 @@ def eighth_fin(env: Env, net: Net, conn: Conn, seg: Segment) -> int:
     """Eighth, check the FIN bit; it counts when everything before it has arrived."""
     rcv = conn.rcv
     if rcv.fin == rcv.nxt and conn.state in RECEIVING:
+        if not seg.flags & FIN:
+            ackgen.at_once(conn)  # it filled the gap before the FIN (RFC 5681 §4.2)
         closing.fin_arrived(env, conn)
     elif seg.flags & FIN and conn.state == TIME_WAIT:
         closing.again(env, conn)

@@ -140,7 +140,7 @@ def fin_arrived(env: Env, conn: Conn) -> None:
     if conn.state in (SYN_RECEIVED, ESTABLISHED):
         become(env, conn, CLOSE_WAIT)
         ackgen.expect_answer(env, conn.rcv)  # our own FIN may follow at once, and take the ACK along
-        ackgen.delay(env, conn)
+        ackgen.in_order(env, conn)
         return
     ackgen.at_once(conn)
     if conn.state == FIN_WAIT_1:
@@ -193,7 +193,8 @@ def was_reset(env: Env, conn: Conn) -> None:
 def die(env: Env, conn: Conn, code: int) -> None:
     """The connection ends with an error (errno), or without one (0)."""
     conn.error = code
-    memory.forget_beyond(conn.rcv)
+    if not conn.reset:  # the RST still tells of what came
+        memory.forget_beyond(conn.rcv)
     if conn.state in (SYN_SENT, SYN_RECEIVED):
         env.count["TcpAttemptFails"] += 1
     finish(env, conn)

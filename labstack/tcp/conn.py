@@ -21,6 +21,7 @@ from labstack.tcp.stream import Outbox
 from labstack.tcp.tally import Tally
 from labstack.tcp.tstamp import Timestamps
 
+NEVER = -(1 << 62)  # ns: of something that has not happened yet
 NONE, DELAYED, NOW = 0, 1, 2  # when the next acknowledgment is due
 NOTHING, RTO, TAIL, REORDER = range(4)  # what the retransmission timer waits for: a timeout, a tail probe, RACK
 
@@ -268,7 +269,6 @@ class Half(State):
     timeouts: int = 0  # how often nothing came
     repeats: int = 0  # SYN,ACKs after the first
     acked: bool = False  # the ACK has come, but was not enough to open, or found no room
-    answered_at: int = -(1 << 62)  # when a SYN that came again was last answered
     fast: bool = False  # Fast Open: the application may have the connection already
     option: tuple[int, bytes] | None = None  # kind and cookie of a Fast Open option for the first SYN,ACK
 
@@ -327,7 +327,7 @@ class Conn(State):
     acc: Accurate | None = None  # both sides use accurate ECN
     keys: Keys = ()  # who must sign, and with what (RFC 2385)
     tstamp: Timestamps | None = None  # the same for timestamps (RFC 7323 §3.2)
-    challenged: int = -(1 << 62)  # when the last rate-limited ACK went out
+    challenged: int = NEVER  # when the last rate-limited ACK went out
     ttl: int = 0  # 0: the default
     tos: int = 0
     discover: int = 1  # IP_MTU_DISCOVER: see `mtu`

@@ -7,9 +7,11 @@ scale, SACK and ECN, stands in the low bits of our timestamp, if the peer has ti
 accurate ECN always is.
 """
 
+from copy import copy
+
 from labstack.core.config import MS, SECOND
 from labstack.core.env import Env
-from labstack.tcp import accecn, agreed, half, opening, window
+from labstack.tcp import accecn, agreed, ecn, half, opening, window
 from labstack.tcp.conn import Conn
 from labstack.tcp.segment import CWR, ECE, SYN, Segment
 from labstack.tcp.seq import MASK
@@ -62,7 +64,9 @@ def restore(env: Env, conn: Conn, seg: Segment, mss: int) -> bool:
 
     False if the timestamp says what we would never have said.
     """
-    syn = Segment(seg.dgram, seg.sport, seg.dport, seg.seq - 1, 0, SYN, seg.wnd)
+    dgram = copy(seg.dgram)
+    dgram.tos &= ~ecn.MARK  # that is the ACK's
+    syn = Segment(dgram, seg.sport, seg.dport, seg.seq - 1, 0, SYN, seg.wnd)
     syn.mss = mss
     if seg.ts is not None and not _told(conn, seg.ts, syn):
         _drop(env)

@@ -8,10 +8,9 @@ listener's affair (`listen`). Owns SYN-RECEIVED of a passive open (RFC 9293 §3.
 """
 
 from labstack.core import kinds
-from labstack.core.config import MS
 from labstack.core.env import Env
-from labstack.tcp import rtt, tally
-from labstack.tcp.conn import Conn, Half
+from labstack.tcp import ackgen, rtt, tally
+from labstack.tcp.conn import NEVER, Conn, Half
 from labstack.tcp.rtt import INITIAL_RTO
 from labstack.tcp.states import LISTEN, SYN_RECEIVED, become
 
@@ -40,12 +39,10 @@ def sent(env: Env, conn: Conn, half: Half) -> None:
 
 def again(env: Env, conn: Conn, half: Half) -> None:
     """The same SYN again: our SYN,ACK was lost, or is late. One in tcp_invalid_ratelimit is answered."""
-    if env.now - half.answered_at < env.config["net.ipv4.tcp_invalid_ratelimit"] * MS:
-        env.count["TcpExtTCPACKSkippedSynRecv"] += 1
-        env.note("linux/tcp_check_req/throttled", conn.sock)
+    if ackgen.throttled(env, conn, "TcpExtTCPACKSkippedSynRecv"):
         return
     env.note("linux/tcp_check_req/synack", conn.sock)
-    half.answered_at, half.due = env.now, True
+    half.due = True
     _wait(env, conn, half)
 
 
@@ -62,7 +59,7 @@ def _wait(env: Env, conn: Conn, half: Half) -> None:
 def opened(env: Env, conn: Conn, half: Half) -> None:
     """The peer has acknowledged our SYN: the round trip is known if the SYN,ACK went out once (RFC 6298 §3)."""
     snd = conn.snd
-    conn.half = None
+    conn.half, conn.challenged = None, NEVER
     env.timers.stop((kinds.TCP_SYNACK, conn.sock))
     it = conn.tally
     snd.loss.delivered += 1

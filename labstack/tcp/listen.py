@@ -14,13 +14,12 @@ from labstack.core.event import ACCEPTABLE
 from labstack.core.state import State, field, state
 from labstack.ip.net import Net
 from labstack.tcp import acks, closing, cookies, fastopen, half, opening, output
-from labstack.tcp.conn import Conn, Half
+from labstack.tcp.conn import NEVER, Conn, Half
 from labstack.tcp.fastopen import Guests
 from labstack.tcp.md5 import Keys
 from labstack.tcp.segment import ACK, FIN, RST, SYN, Segment
 from labstack.tcp.states import LISTEN
 
-NEVER = -(1 << 62)
 FEW = 8  # half-open connections for which there is always time
 LEAST = 2  # repetitions that the oldest of too many half-open connections may have
 

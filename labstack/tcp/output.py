@@ -18,6 +18,7 @@ from labstack.tcp import (
     ecn,
     half,
     md5,
+    memory,
     mtu,
     persist,
     rate,
@@ -45,7 +46,8 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         mtu.follow(env, net, conn)
     if conn.reset:
         conn.reset = False
-        _bare(env, net, conn, send.ack_seq(snd), RST | ACK, 0)
+        _bare(env, net, conn, send.ack_seq(snd), RST | ACK, window.advertise(env, conn))
+        memory.forget_beyond(conn.rcv)
     if conn.state == CLOSED:
         return False
     if conn.half is not None and conn.half.due:

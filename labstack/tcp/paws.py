@@ -81,7 +81,7 @@ def _drops_late(env: Env, conn: Conn, stamps: tstamp.Timestamps, seg: Segment, t
     _drop(env, conn, stamps, ts[0])
     if not seg.flags & RST:
         closing.linger(env, conn)
-        ackgen.answer(env, conn, seg, ackgen.SKIPPED[TIME_WAIT])
+        ackgen.answer(env, conn, seg, "TcpExtTCPACKSkippedTimeWait")
     return True
 
 

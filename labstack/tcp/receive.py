@@ -36,7 +36,7 @@ def fin(env: Env, conn: Conn, seg: Segment) -> None:
     if not again:
         rcv.fin = end
         memory.end_at(rcv, end)
-    if end > rcv.nxt:
+    if seg.seq > rcv.nxt:
         env.note("9293/3.10.7.4/fin/early", conn.sock)
         env.count["TcpExtTCPOFOQueue"] += not seg.size and not again
         blocks.fin(env, conn, end, again)
@@ -78,7 +78,8 @@ def advance(env: Env, conn: Conn, end: int, pieces: tuple[Piece, ...], push: boo
             rcv.queued += size
     autotune.heard(env, rcv, size, cost, push, gso)
     ackgen.heard(env, conn)
-    ackgen.in_order(env, conn)
+    if rcv.nxt != rcv.fin:  # else what is due is decided with the FIN (closing.fin_arrived)
+        ackgen.in_order(env, conn)
     if env.tracing:
         env.note("9293/3.10.7.4/text/accept", conn.sock, size)
     if rcv.wanted:

@@ -46,12 +46,10 @@ RULES: dict[str, Rule] = {
     "9293/3.10.7.3/refused": Rule("RST with an ACK of our SYN: the peer refuses the connection"),
     "9293/3.5/simultaneous-ack": Rule("the SYN,ACK of a simultaneous open acknowledges our SYN", ("MUST-10",)),
     "9293/3.10.7.4/ack/syn-received": Rule("our SYN is acknowledged: SYN-RECEIVED becomes ESTABLISHED"),
-    "linux/tcp_check_req/throttled": Rule("the same SYN again, and one was answered a moment ago: no answer"),
     "linux/tcp_check_req/synack": Rule("the same SYN again: our SYN,ACK was lost, send it again"),
     "linux/tcp_check_req/overflow": Rule("no room for a connection that is open now: RST (tcp_abort_on_overflow)"),
     "6298/5.7/synack": Rule("no ACK of our SYN,ACK came: send it again, time number {0}"),
     "linux/reqsk_timer_handler/expire": Rule("half open for too long: forgotten after {0} more SYN,ACKs"),
-    "9293/3.5/simultaneous-again": Rule("the peer's SYN of a simultaneous open again: so goes ours", ("MUST-10",)),
     "4987/3.6/sent": Rule(
         "nothing is kept of this SYN, for too many are half open, or tcp_syncookies is 2: a cookie answers, "
         "which remembers a segment size of {0}"

@@ -109,6 +109,7 @@ def _syn(env: Env, conn: Conn) -> None:
     §2, `opening`)."""
     conn.snd.syn = True
     rack.lose(env, conn, 0)
+    conn.snd.cc.cwnd = 1  # the SYN fills it, until the handshake is over
     become(env, conn, LOSS)
     conn.snd.loss.high = conn.snd.nxt
 

@@ -25,7 +25,7 @@ def stop(env: Env, conn: Conn) -> None:
 
 def restart(env: Env, conn: Conn) -> None:
     """The timeout, an RTO from now (RFC 6298 (5.1), (5.3))."""
-    arm(env, conn, RTO, conn.snd.rtt.rto)
+    arm(env, conn, RTO, conn.snd.rtt.rto + pace(env, conn))
 
 
 def rearm(env: Env, conn: Conn) -> None:
@@ -34,9 +34,15 @@ def rearm(env: Env, conn: Conn) -> None:
     if not snd.flight.queue:
         stop(env, conn)  # RFC 6298 (5.2)
     elif snd.pending in (TAIL, REORDER):
-        arm(env, conn, RTO, left(env, conn))
+        arm(env, conn, RTO, left(env, conn) + pace(env, conn))
     else:
         restart(env, conn)
+
+
+def pace(env: Env, conn: Conn) -> int:
+    """ns until pacing lets the next segment go: the device may still hold the last one so long (tcp_pacing_delay)."""
+    departs = conn.snd.departs
+    return departs - env.now if departs > env.now else 0
 
 
 def left(env: Env, conn: Conn) -> int:

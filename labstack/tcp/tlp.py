@@ -25,7 +25,7 @@ def schedule(env: Env, conn: Conn, rto: int) -> bool:
         return False
     # one segment alone may meet a receiver that delays its ACK
     wait = 2 * srtt + (least(env) if flight.out == 1 else LEAST) if srtt else INITIAL_RTO
-    timer.arm(env, conn, TAIL, rto if 0 < rto < wait else wait)
+    timer.arm(env, conn, TAIL, (rto if 0 < rto < wait else wait) + timer.pace(env, conn))
     return True
 
 

@@ -150,7 +150,7 @@ def test_the_ack_of_a_cookie_may_carry_data_and_a_fin(tcp: Tcp) -> None:
     s.rx("S", mss=1460)
     s.tx("SA")
     s.rx("FPA", data=b"all")
-    s.tx("A", ack=5)
+    s.tx("A", ack=5, after=40)
     s.accept()
     s.state("CLOSE_WAIT")
     assert s.call("recv", s.sock) == b"all"

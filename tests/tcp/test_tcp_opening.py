@@ -295,7 +295,7 @@ def test_data_and_fin_with_the_last_ack_of_the_handshake(tcp: Tcp) -> None:
     s.rx("S")
     s.tx("SA")
     s.rx("FPA", data=b"all in one")
-    s.tx("A", ack=12)
+    s.tx("A", ack=12, after=40)
     s.accept()
     s.state("CLOSE_WAIT")
     assert s.call("recv", s.sock) == b"all in one"
