@@ -35,25 +35,17 @@ def fails(text: str, blocks: Blocks | None = None, info: dict[str, int] = INFO, 
         "assert SK_MEMINFO_RMEM_ALLOC == 0",
         "x = 3\nx += 4\nassert x == 7",
         "a, b = 1, (2, 3)\nassert a + b[1] == 4 and b[-1] == 3",
-        "x = [1, 2, 3]\nx[0] = 5\nassert x[1:] == [2, 3] and sum(x) == 10 and sorted(x)[-1] == 5",
-        "d = {'a': 1}\nd['b'] = 2\nassert d['b'] == 2 and 'a' in d and 'c' not in d and d.get('c', 9) == 9",
+        "x = [5, 2, 3]\nassert x[0] == 5 and sum(x) == 10 and sorted(x)[-1] == 5",
         "n = 0\nfor i in range(10):\n  if i % 2: continue\n  n += i\nelse:\n  n += 100\nassert n == 120",
         "n = 0\nwhile True:\n  n += 1\n  if n > 5: break\nassert n == 6",
         "for k, v in enumerate(['a', 'b']):\n  pass\nassert (k, v) == (1, 'b')",
-        "def double(x):\n  return x * 2\nassert double(double(x=3)) == 12",
-        "def f():\n  for i in range(9):\n    while True:\n      return i\nassert f() == 0",
-        "assert any(x > 2 for x in (1, 2, 3)) and not all([x > 2 for x in (1, 2, 3) if x != 9])",
-        "assert [x * y for x in (1, 2) for y in (3, 4)] == [3, 4, 6, 8]",
         "assert (1 if tcpi_snd_cwnd else 2) == 1 and (None is None) and 1 is not None",
         "assert f'{tcpi_snd_cwnd:>5}|{1.5:.2f}|{\"a\"!r}' == \"   12|1.50|'a'\"",
         "assert '%s-%05.1f%%' % ('a', 2.25) == 'a-002.2%'",
-        "assert ','.join(['a', 'b']).upper().split(',') == ['A', 'B'] and 'ab'.startswith('a')",
         "assert min(3, 1, 2) == 1 and max([1, 5]) == 5 and abs(-3) == 3 and round(2.567, 1) == 2.6 and len('abc') == 3",
         "assert int('12') + int(1.9) == 13 and float('1.5') == 1.5 and str(5) == '5' and bool(0) is False",
         "assert divmod(7, 2) == (3, 1) and 2 ** 10 == 1024 and 7 // 2 == 3 and -7 % 3 == 2 and 1 << 4 == 16",
         "assert list(zip([1], [2])) == [(1, 2)] and list(reversed([1, 2])) == [2, 1] and tuple([1]) == (1,)",
-        "x = 1\ndel x\nx = [1, 2]\ndel x[0]\nassert x == [2]",
-        "x = []\nx.append(1)\nassert x.pop() == 1 and x == []",
         "assert 10**30 in range(10**31) and len(range(0, 10**9, 2)) == 5 * 10**8",
         "# a comment\n\nassert True",
         "",
@@ -72,9 +64,8 @@ def test_what_is_printed_is_collected() -> None:
 
 def test_names_persist_and_tcp_info_is_fresh() -> None:
     blocks = Blocks()
-    run("before = tcpi_snd_cwnd\ndef half(x): return x // 2", blocks)
-    run("assert (before, tcpi_snd_cwnd, half(before)) == (12, 20, 6)", blocks, {"snd_cwnd": 20})
-    run("x = [before]\nx.append(x[0])", blocks, {})
+    run("before = tcpi_snd_cwnd", blocks)
+    run("assert (before, tcpi_snd_cwnd) == (12, 20)", blocks, {"snd_cwnd": 20})
     assert (
         fails("tcpi_snd_cwnd", blocks, {}).why == "there is no tcpi_snd_cwnd: no connection's tcp_info could be taken"
     )
@@ -114,7 +105,6 @@ def test_a_failed_assertion_tells_the_values_of_its_names() -> None:
          "tcpi_ca_state == TCP_CA_Loss, but tcpi_ca_state is 0, TCP_CA_Loss is 4"),
         ("x = [1]\nassert (x[0]\n   == 2)", "x[0] == 2, but x is [1]"),
         ("assert 1 == 2", "1 == 2 does not hold"),
-        ("def f(a):\n  assert a > 5\nf(3)", "a > 5, but a is 3"),
     ],
 )  # fmt: skip
 def test_assertions_are_told_as_they_stand(text: str, says: str) -> None:
@@ -136,18 +126,12 @@ def test_an_unknown_name_comes_with_those_that_are_like_it() -> None:
     [
         ("\n1 / 0", 11, "ZeroDivisionError: division by zero"),
         ("x = [1]\n\nx[5]", 12, "IndexError: list index out of range"),
-        ("{}['a']", 10, "KeyError: a"),
         ("'a' + 1", 10, "TypeError: can only concatenate"),
         ("a, b = 1, 2, 3", 10, "ValueError: 3 values for 2 names"),
         ("for x in 5: pass", 10, "TypeError: 'int' cannot be gone through"),
-        ("def f(a): pass\nf()", 11, "TypeError: f() takes a"),
-        ("def f(a): pass\nf(1, 2)", 11, "TypeError: f() takes a"),
-        ("def f(a): pass\nf(1, a=2)", 11, "TypeError: f() takes a"),
         ("\nassert (", 11, "no Python: "),
         ("print tcpi_snd_cwnd", 10, "no Python: "),
         ("break", 10, "'break' outside of a loop"),
-        ("for i in [1]:\n  def f():\n    break\n  f()", 12, "'break' outside of a loop"),
-        ("return 1", 10, "'return' outside of a loop or function"),
         ("int('x')", 10, "ValueError: invalid literal"),
         ("(-8) ** 0.5", 10, "a result of type complex"),
         ("[[1]] [0] < 3", 10, "TypeError: "),
@@ -170,6 +154,15 @@ def test_lines_count_from_the_event_where_the_block_does_not_know_its_own() -> N
     ("text", "names"),
     [
         ("import os", "import"),
+        ("def f(): pass", "def"),
+        ("return 1", "return"),
+        ("x = {'a': 1}", "a dict"),
+        ("[x for x in (1,)]", "a comprehension"),
+        ("any(x for x in (1,))", "a comprehension"),
+        ("del x", "del"),
+        ("'abc'[1:]", "a slice"),
+        ("x = [1]\nx[0] = 2", "a change of a list"),
+        ("[].append(1)", "an attribute"),
         ("from os import system", "import"),
         ("__import__('os')", "__import__()"),
         ("x = __import__", "the name __import__"),
@@ -187,51 +180,35 @@ def test_lines_count_from_the_event_where_the_block_does_not_know_its_own() -> N
         ("().__class__", "an attribute"),
         ("x = 'a'.upper", "an attribute"),
         ("().__class__.__bases__[0].__subclasses__()", "an attribute"),
-        ("''.__class__()", ".__class__"),
-        ("'{0.__class__}'.format(1)", ".format"),
-        ("'{}'.format_map({})", ".format_map"),
-        ("[].extend([1])", ".extend"),
-        ("[].__init__()", ".__init__"),
         ("x = len", "the function len as a value"),
-        ("def f(): pass\nx = f", "the function f as a value"),
         ("x = [len][0]", "the function len as a value"),
         ("(lambda: 1)()", "a call of what is no name"),
         ("x = lambda: 1", "lambda"),
-        ("[f for f in (print,)]", None),
         ("class A: pass", "class"),
         ("with x: pass", "with"),
         ("try: pass\nexcept: pass", "try"),
         ("raise ValueError", "raise"),
         ("global x", "global"),
-        ("def f():\n  yield 1\nf()", "yield"),
         ("async def f(): pass", "async"),
         ("await x", None),
         ("(x := 5)", ":="),
         ("print(*[1])", "a starred expression"),
         ("print(1, file=x)", None),
         ("print(1, flush=True)", "print with more"),
-        ("f(**{})", None),
         ("x = {1, 2}", "a set"),
-        ("x = {a: 1 for a in [1]}", "a comprehension of a dict"),
         ("x = b'a'", "a constant of type bytes"),
         ("x = 1j", "a constant of type complex"),
         ("x = ...", "a constant of type ellipsis"),
         ("x: int = 1", "an annotation"),
         ("match 1:\n  case 1: pass", "match"),
-        ("@f\ndef g(): pass", "def with more than plain arguments"),
-        ("def g(a=1): pass", "def with more than plain arguments"),
-        ("def g(*a): pass", "def with more than plain arguments"),
-        ("def __init__(): pass", "the name __init__"),
         ("__x = 1", "the name __x"),
         ("for __x in [1]: pass", "the name __x"),
         ("x.y = 1", "an attribute"),
-        ("del x.y", "this target of del"),
         ("x = 1 @ 2", "this operator"),
         ("sorted([1], key=len)", None),
         ("sorted([1], reverse=True)", "sorted() with named arguments"),
         ("assert (1 == 2, 'x')", "the assertion of a tuple"),
         ("f'{(1).__class__}'", "an attribute"),
-        ("f'{().__class__.__base__}'", "an attribute"),
     ],
 )
 def test_what_a_block_does_not_need_is_refused_by_name(text: str, names: str | None) -> None:
@@ -257,14 +234,11 @@ def test_what_a_block_does_not_need_is_refused_by_name(text: str, names: str | N
         "x = 'a'\nwhile True: x = x + x",
         "x = [1]\nwhile True: x = x + x",
         "x = [1]\nwhile True: x += x",
-        "x = [1]\nfor i in x: x.append(i)",
-        "x = []\nwhile True: x.append('a' * 60000)",
         "x = list(range(10**9))",
         "x = list(range(10**30))",
         "x = sum(range(10**12))",
         "x = max(range(10**12))",
         "x = any(range(0, 10**12, 1)) and all(range(1, 10**12))",
-        "x = [i for i in range(10**9)]",
         "x = 1.5 in range(10**18)",
         "x = 'a' in range(10**18)",
         "for i in range(10**12): pass",
@@ -277,30 +251,16 @@ def test_what_a_block_does_not_need_is_refused_by_name(text: str, names: str | N
         "x = '%.1000000000f' % 1.5",
         "x = '%*d' % (1000000000, 1)",
         "x = '%.*f' % (1000000000, 1.5)",
-        "x = '%(a)1000000000s' % {'a': 1}",
-        "y = 'a' * 60000\nx = '%(a)s' * 5000 % {'a': y}",
         "y = 'a' * 60000\nx = " + "f'" + "{y}" * 500 + "'",
         "x = round(5, -10**9)",
         "x = int('9' * 5000)",
-        "x = ','.join(['a' * 60000] * 60000)",
         "x = str(10**1000) * 10**6",
-        "x = [1]\nx.append(x)\nprint(x)",
-        "x = [1]\nx.append(x)\nassert x == [1, [1]]",
-        "x = [1]\nx.append(x)\nassert x == 0",
         "x = [0] * 1000\ny = [x] * 1000\nz = [y] * 1000\nprint(z)",
         "x = [0]\nfor i in range(45): x = [x, x]\nprint(x)",
         "x = [0]\nfor i in range(45): x = [x, x]\nassert x == x * 1",
         "x = []\nfor i in range(10**6): x = [x]\nprint(x)",
-        "x = ()\nfor i in range(10**6): x = (x,)\nd = {x: 1}",
-        "x = []\ny = x\nfor i in range(40):\n  z = []\n  y.append(z)\n  y = z\nfor i in range(10**5): x = [x]\nstr(x)",
-        "d = {}\nfor i in range(10**6): d[i * (2**61 - 1)] = i",
-        "x = 'a b ' * 16000\nwhile True: y = x.split()",
-        "def f(n): return f(n + 1)\nf(0)",
-        "def f(): f()\nf()",
-        "def f(n): return [f(n + 1) for i in (1, 2)]\nf(0)",
         "while True: pass",
         "while 1:\n  for i in range(10): continue",
-        "def f():\n  while True: pass\nx = [f() for i in (1,)]",
         "x = " + "(" * 150 + "1" + ")" * 150 + "\nwhile True: pass",
         "x = " + "+".join(["1"] * 5000),
         "x = " + "-" * 5000 + "1",
@@ -346,16 +306,12 @@ def test_all_blocks_of_a_script_together_have_a_budget() -> None:
 
 def test_a_thousand_rounds_are_no_hostility() -> None:
     assert BLOCK >= 100_000
-    assert run("n = 0\nx = []\nfor i in range(1000):\n  n += i * 2\n  x.append(i)\nprint(n, len(x))") == "999000 1000\n"
+    assert run("n = 0\nfor i in range(1000):\n  n += i * 2\nprint(n)") == "999000\n"
 
 
 def test_what_a_message_shows_is_bounded() -> None:
     failed = fails("x = ['a' * 1000] * 10\nassert x == 1, 'm' * 5000")
     assert len(failed.why) < 700
-
-
-def test_a_function_of_a_script_is_not_python() -> None:
-    run("def open(x): return x\nassert open('a') == 'a'")
 
 
 def test_an_allowed_block_is_python() -> None:

@@ -97,7 +97,7 @@ class Blocks:
         try:
             program.run(tree)
         except statements.FailedError as failed:
-            why = described(failed.node, text, failed.names, failed.message)
+            why = described(failed.node, text, self.names, failed.message)
             raise CodeError("code", _at(first, program.line), why) from None
         except NameError as error:
             raise CodeError("code", _at(first, program.line), self._unknown(str(error.args[0]))) from None

@@ -2,7 +2,7 @@
 """What an interpreted program may take: steps, and sizes of values. Every value is charged for before it is made.
 
 One step stands for about a hundred bytes or a microsecond at most, so a budget bounds memory as well as time. Values
-are weighed as trees, so that a list which contains itself, or one twice over and over, costs what printing it would.
+are weighed as trees, so that a list which has one twice, over and over, costs what printing it would.
 """
 
 from typing import NoReturn
@@ -49,12 +49,11 @@ class Budget:
                 self.charge(1 + value.bit_length() // 64)
             elif isinstance(value, str):
                 self.charge(1 + len(value) // 16)
-            elif isinstance(value, list | tuple | dict):
+            elif isinstance(value, list | tuple):
                 self.charge(1 + len(value))
                 if depth > DEEPEST:
                     raise StopError("code", f"values are nested deeper than {DEEPEST}")
-                inner = [*value, *value.values()] if isinstance(value, dict) else value
-                stack += [(item, depth + 1) for item in inner]
+                stack += [(item, depth + 1) for item in value]
             else:
                 self.charge(1)
 

@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from labstack.scenario.code.budget import BITS, LONGEST, WIDEST, Budget, StopError, bits, refuse
+from labstack.scenario.code.budget import BITS, WIDEST, Budget, StopError, bits, refuse
 
 DIGITS = 400  # places that round() may round to
 _NUMBERS = re.compile(r"[0-9]+")
-_CONVERSION = re.compile(r"%(?:\(\w*\))?[-+ #0]*([0-9*]*)(?:\.([0-9*]*))?[a-zA-Z%]")
+_CONVERSION = re.compile(r"%[-+ #0]*([0-9*]*)(?:\.([0-9*]*))?[a-zA-Z%]")
 
 OF_VALUES: dict[str, Callable[..., Any]] = {
     it.__name__: it for it in (abs, bool, divmod, float, hex, int, len, range, repr, round, str)
@@ -22,18 +22,13 @@ OF_ELEMENTS: dict[str, Callable[..., Any]] = {
     it.__name__: it for it in (all, any, enumerate, list, max, min, reversed, sorted, sum, tuple, zip)
 }
 FUNCTIONS = OF_VALUES.keys() | OF_ELEMENTS.keys()
-METHODS: dict[type, tuple[str, ...]] = {
-    str: ("join", "startswith", "endswith", "lower", "upper", "strip", "split", "splitlines"),
-    list: ("append", "pop", "index", "count"),
-    dict: ("get", "pop", "keys", "values", "items"),
-}
-SMALL = ("append", "pop", "get")  # methods that look at one element
+SEQUENCES = (list, tuple, str, range)  # what can be gone through
 
 
 def call(budget: Budget, name: str, args: list[Any]) -> Any:
     """One of FUNCTIONS."""
     if name in OF_ELEMENTS:
-        args = [items(budget, arg) if isinstance(arg, list | tuple | str | dict | range) else arg for arg in args]
+        args = [items(budget, arg) if isinstance(arg, SEQUENCES) else arg for arg in args]
     budget.weigh(*args)
     if name == "round" and len(args) > 1 and isinstance(args[1], int) and abs(args[1]) > DIGITS:
         raise StopError("code", f"round() to {args[1]} places, expected {DIGITS} at most")
@@ -45,25 +40,9 @@ def call(budget: Budget, name: str, args: list[Any]) -> Any:
     return list(found) if name in ("enumerate", "reversed", "zip") else found
 
 
-def method(budget: Budget, value: Any, name: str, args: list[Any]) -> Any:
-    """One of METHODS."""
-    if name == "join":
-        args = [items(budget, *args)]
-        budget.length(sum(len(part) + len(value) for part in args[0] if isinstance(part, str)))
-    budget.weigh(*args)
-    if name in SMALL:
-        budget.length(len(value) // 8 if name != "append" else len(value) + 1 if len(value) >= LONGEST else 0)
-    else:
-        budget.weigh(value)
-    found = getattr(value, name)(*args)
-    if isinstance(value, str) and isinstance(found, list):
-        budget.weigh(found)
-    return list(found) if name in ("keys", "values", "items") else found
-
-
 def items(budget: Budget, value: Any) -> list[Any]:
     """The elements of what can be gone through."""
-    if not isinstance(value, list | tuple | str | dict | range):
+    if not isinstance(value, SEQUENCES):
         raise TypeError(f"{type(value).__name__!r} cannot be gone through")
     budget.length(len(value))
     budget.charge(len(value))

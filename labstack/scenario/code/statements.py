@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A small interpreter of Python over `ast`: what a code block needs, and nothing that leads out of it.
 
-Numbers, strings, lists, tuples, dicts and ranges; assertions, assignments, if, for, while, def, print. Nothing is
-imported, nothing caught. Here are the statements; `values` has the expressions, `functions` what may be called,
-`budget` what it may take. Anything else is refused by name.
+Numbers, strings, lists, tuples and ranges; assertions, assignments, if, for, while, print. Nothing is imported,
+defined or caught. Here are the statements; `values` has the expressions, `functions` what may be called, `budget` what
+it may take. Anything else is refused by name.
 """
 
 import ast
@@ -13,18 +13,22 @@ from typing import Any
 
 from labstack.scenario.code import functions
 from labstack.scenario.code.budget import BLOCK, Budget, StopError, refuse
-from labstack.scenario.code.values import CALLED, Expressions, LeaveError, allowed
+from labstack.scenario.code.values import CALLED, Expressions, allowed
 
 LONGEST_TEXT = 20_000  # characters
 ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError, MemoryError)
 
 
 class FailedError(Exception):
-    """An assertion does not hold: the node, the names as they were, the author's message or None."""
+    """An assertion does not hold: the node, the author's message or None."""
 
-    def __init__(self, node: ast.Assert, names: dict[str, Any], message: str | None) -> None:
-        super().__init__(node, names, message)
-        self.node, self.names, self.message = node, names, message
+    def __init__(self, node: ast.Assert, message: str | None) -> None:
+        super().__init__(node, message)
+        self.node, self.message = node, message
+
+
+class LeaveError(Exception):
+    """break or continue; str() is which."""
 
 
 def parse(text: str) -> ast.Module:
@@ -47,11 +51,11 @@ class Program(Expressions):
 
     def run(self, tree: ast.Module) -> None:
         """Run it. Raises FailedError, StopError, NameError with the name; `line` and `loops` then say where."""
-        self.scopes, self.loops, self.depth, self.printed = [self.names], [], 0, []
+        self.loops, self.depth, self.printed = [], 0, []
         try:
             self.block(tree.body)
         except LeaveError as leave:
-            raise StopError("code", f"{leave.what!r} outside of a loop or function") from None
+            raise StopError("code", f"'{leave}' outside of a loop") from None
         except ERRORS as error:
             said = error.args[0] if error.args else ""
             raise StopError("code", f"{type(error).__name__}: {said}") from None
@@ -70,9 +74,8 @@ class Program(Expressions):
         if isinstance(node.test, ast.Tuple):
             raise StopError("refused", "the assertion of a tuple always holds; write it without the parentheses")
         if not self.do(node.test):
-            names = {key: value for scope in self.scopes for key, value in scope.items()}
             message = None if node.msg is None else functions.text(self.budget, self.do(node.msg))
-            raise FailedError(node, names, message)
+            raise FailedError(node, message)
 
     def _Assign(self, node: ast.Assign) -> None:
         value = self.do(node.value)
@@ -86,30 +89,15 @@ class Program(Expressions):
     def assign(self, target: ast.AST, value: Any) -> None:
         self.budget.charge(1)
         if isinstance(target, ast.Name):
-            self.scopes[-1][allowed(target.id)] = value
+            self.names[allowed(target.id)] = value
         elif isinstance(target, ast.Tuple | ast.List):
             values = functions.items(self.budget, value)
             if len(values) != len(target.elts):
                 raise ValueError(f"{len(values)} values for {len(target.elts)} names")
             for each, part in zip(target.elts, values, strict=True):
                 self.assign(each, part)
-        elif isinstance(target, ast.Subscript):
-            where, key = self.do(target.value), self.do(target.slice)
-            self.budget.weigh(key, value)
-            self.budget.charge(len(where) // 16 if isinstance(where, dict) else 0)
-            where[key] = value
         else:
-            refuse(CALLED.get(type(target).__name__, "this target of an assignment"))
-
-    def _Delete(self, node: ast.Delete) -> None:
-        for target in node.targets:
-            if isinstance(target, ast.Name):
-                self.find(target.id)
-                self.scopes[-1].pop(target.id, None)
-            elif isinstance(target, ast.Subscript):
-                del self.do(target.value)[self.do(target.slice)]
-            else:
-                refuse("this target of del")
+            refuse(CALLED[type(target).__name__])
 
     def _If(self, node: ast.If) -> None:
         self.block(node.body if self.do(node.test) else node.orelse)
@@ -123,7 +111,7 @@ class Program(Expressions):
 
     def _For(self, node: ast.For) -> None:
         values = self.do(node.iter)
-        if not isinstance(values, list | tuple | str | dict | range):
+        if not isinstance(values, functions.SEQUENCES):
             raise TypeError(f"{type(values).__name__!r} cannot be gone through")
         self._loop(node, iter(values), node.target)
 
@@ -136,11 +124,8 @@ class Program(Expressions):
             try:
                 self.block(node.body)
             except LeaveError as leave:
-                if leave.what == "break":
+                if str(leave) == "break":
                     break
-                if leave.what == "return":
-                    self.loops.pop()
-                    raise
         else:
             self.block(node.orelse)
         self.loops.pop()
@@ -150,15 +135,6 @@ class Program(Expressions):
 
     def _Continue(self, node: ast.Continue) -> None:
         raise LeaveError("continue")
-
-    def _Return(self, node: ast.Return) -> None:
-        raise LeaveError("return", None if node.value is None else self.do(node.value))
-
-    def _FunctionDef(self, node: ast.FunctionDef) -> None:
-        args = node.args
-        if node.decorator_list or args.vararg or args.kwarg or args.kwonlyargs or args.defaults or args.posonlyargs:
-            refuse("def with more than plain arguments")
-        self.functions[allowed(node.name)] = node
 
 
 def calculate(text: str) -> int | None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The expressions of interpreted programs, and the functions that they call; `statements` has the statements.
+"""The expressions of interpreted programs; `statements` has the statements.
 
-Every node costs a step, and what makes values bigger is charged for first. Values have no attributes apart from a few
-methods that are called; functions are no values. Anything else is refused by name.
+Every node costs a step, and what makes values bigger is charged for first. No value changes once it is made, none has
+attributes, and functions are no values. Anything else is refused by name.
 """
 
 import ast
@@ -13,14 +13,16 @@ from typing import Any
 from labstack.scenario.code import functions
 from labstack.scenario.code.budget import Budget, StopError, bits, refuse
 
-DEEPEST = 80  # nodes within nodes, and functions within functions
+DEEPEST = 80  # nodes within nodes
 SCALARS = (int, float, str, bool, type(None))
 CALLED = {
     "Import": "import", "ImportFrom": "import", "Attribute": "an attribute", "With": "with", "ClassDef": "class",
     "Try": "try", "TryStar": "try", "Raise": "raise", "Lambda": "lambda", "Global": "global", "Nonlocal": "nonlocal",
     "Yield": "yield", "YieldFrom": "yield", "Await": "await", "AsyncFunctionDef": "async", "AsyncFor": "async",
-    "AsyncWith": "async", "NamedExpr": ":=", "Starred": "a starred expression", "Set": "a set", "SetComp": "a set",
-    "DictComp": "a comprehension of a dict", "Match": "match", "AnnAssign": "an annotation",
+    "AsyncWith": "async", "NamedExpr": ":=", "Starred": "a starred expression", "Set": "a set", "Dict": "a dict",
+    "ListComp": "a comprehension", "SetComp": "a comprehension", "DictComp": "a comprehension",
+    "GeneratorExp": "a comprehension", "Slice": "a slice", "Match": "match", "AnnAssign": "an annotation",
+    "FunctionDef": "def", "Return": "return", "Delete": "del", "Subscript": "a change of a list",
 }  # fmt: skip
 
 BINARY: dict[type, Callable[[Any, Any], Any]] = {
@@ -40,32 +42,14 @@ COMPARE: dict[type, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
-class LeaveError(Exception):
-    """break, continue or return; value: what is returned."""
-
-    def __init__(self, what: str, value: Any = None) -> None:
-        super().__init__(what)
-        self.what, self.value = what, value
-
-
 class Expressions:
-    """What a program is while it is evaluated: its names from the outermost scope to the innermost, its functions,
-    `line`: where it is, `printed`: what it has printed, `depth`: of nodes within nodes."""
+    """What a program is while it is evaluated: its names, `line`: where it is, `printed`: what it has printed,
+    `depth`: of nodes within nodes."""
 
     def __init__(self, names: dict[str, Any], budget: Budget) -> None:
         self.names, self.budget = names, budget
-        self.scopes = [names]
-        self.functions: dict[str, ast.FunctionDef] = {}
         self.line = self.depth = 0
         self.printed: list[str] = []
-
-    def block(self, body: list[ast.stmt]) -> None:
-        """Execute statements."""
-        raise NotImplementedError
-
-    def assign(self, target: ast.AST, value: Any) -> None:
-        """Let a target of an assignment be this value."""
-        raise NotImplementedError
 
     def do(self, node: ast.AST) -> Any:
         """Execute a statement, or evaluate an expression."""
@@ -76,7 +60,7 @@ class Expressions:
         self.budget.charge(1)
         self.depth += 1
         if self.depth > DEEPEST:
-            raise StopError("code", f"expressions or calls are nested deeper than {DEEPEST}")
+            raise StopError("code", f"expressions are nested deeper than {DEEPEST}")
         try:
             return method(node)
         finally:
@@ -90,15 +74,11 @@ class Expressions:
         return node.value
 
     def _Name(self, node: ast.Name) -> Any:
-        return self.find(node.id)
-
-    def find(self, name: str) -> Any:
-        for scope in reversed(self.scopes):
-            if name in scope:
-                return scope[name]
-        if allowed(name) in self.functions or name in functions.FUNCTIONS:
-            refuse(f"the function {name} as a value")
-        raise NameError(name)
+        if node.id in self.names:
+            return self.names[node.id]
+        if allowed(node.id) in functions.FUNCTIONS:
+            refuse(f"the function {node.id} as a value")
+        raise NameError(node.id)
 
     def _Tuple(self, node: ast.Tuple) -> tuple[Any, ...]:
         return tuple(self._elements(node.elts))
@@ -111,28 +91,8 @@ class Expressions:
         self.budget.weigh(found)
         return found
 
-    def _Dict(self, node: ast.Dict) -> dict[Any, Any]:
-        found: dict[Any, Any] = {}
-        for key, value in zip(node.keys, node.values, strict=True):
-            if key is None:
-                refuse("** in a dict")
-            name, item = self.do(key), self.do(value)
-            self.budget.weigh(name, item)
-            found[name] = item
-        return found
-
     def _Subscript(self, node: ast.Subscript) -> Any:
-        value, key = self.do(node.value), self.do(node.slice)
-        self.budget.weigh(key)
-        if isinstance(value, dict):
-            self.budget.charge(len(value) // 16)
-        found = value[key]
-        if isinstance(key, slice) and not isinstance(found, range):
-            self.budget.length(len(found))
-        return found
-
-    def _Slice(self, node: ast.Slice) -> slice:
-        return slice(*[None if part is None else self.do(part) for part in (node.lower, node.upper, node.step)])
+        return self.do(node.value)[self.do(node.slice)]
 
     def _BinOp(self, node: ast.BinOp) -> Any:
         return self.binary(node.op, self.do(node.left), self.do(node.right))
@@ -185,73 +145,26 @@ class Expressions:
             value = CONVERSIONS[node.conversion](value)
         return functions.formatted(self.budget, value, "" if node.format_spec is None else self.do(node.format_spec))
 
-    def _ListComp(self, node: ast.ListComp | ast.GeneratorExp) -> list[Any]:
-        found: list[Any] = []
-        self.scopes.append({})
-        self._comprehend(node.elt, node.generators, found)
-        self.scopes.pop()
-        self.budget.weigh(found)
-        return found
-
-    _GeneratorExp = _ListComp
-
-    def _comprehend(self, element: ast.expr, generators: list[ast.comprehension], found: list[Any]) -> None:
-        if not generators:
-            found.append(self.do(element))
-            return
-        for value in functions.items(self.budget, self.do(generators[0].iter)):
-            self.assign(generators[0].target, value)
-            if all(self.do(test) for test in generators[0].ifs):
-                self._comprehend(element, generators[1:], found)
-
     # calls
 
     def _Call(self, node: ast.Call) -> Any:
         args = [self.do(arg) for arg in node.args]
         named = {word.arg or refuse("**"): self.do(word.value) for word in node.keywords}
-        if isinstance(node.func, ast.Attribute):
-            return self._method(node.func, args, named)
         if not isinstance(node.func, ast.Name):
-            refuse("a call of what is no name")
+            refuse("an attribute" if isinstance(node.func, ast.Attribute) else "a call of what is no name")
         name = node.func.id
         if name == "print":
             return self._print(args, **named) if named.keys() <= {"sep", "end"} else refuse("print with more")
-        if name in self.functions:
-            return self._user(self.functions[name], args, named)
         if name not in functions.FUNCTIONS:
             refuse(f"{name}()")
         if named:
             refuse(f"{name}() with named arguments")
         return functions.call(self.budget, name, args)
 
-    def _method(self, func: ast.Attribute, args: list[Any], named: dict[str, Any]) -> Any:
-        value = self.do(func.value)
-        if func.attr not in functions.METHODS.get(type(value), ()) or named:
-            refuse(f".{func.attr}")
-        return functions.method(self.budget, value, func.attr, args)
-
     def _print(self, args: list[Any], sep: Any = " ", end: Any = "\n") -> None:
         parts = [functions.text(self.budget, value) for value in args]
         self.printed.append(functions.text(self.budget, sep).join(parts) + functions.text(self.budget, end))
         self.budget.length(len(self.printed[-1]))
-
-    def _user(self, function: ast.FunctionDef, args: list[Any], named: dict[str, Any]) -> Any:
-        names = [arg.arg for arg in function.args.args]
-        local = dict(zip(names, args, strict=False)) | named
-        if len(args) > len(names) or set(local) != set(names) or len(args) + len(named) != len(names):
-            raise TypeError(f"{function.name}() takes {', '.join(names) or 'no arguments'}")
-        before, line = self.scopes, self.line
-        self.scopes = [self.names, local]
-        try:
-            self.block(function.body)
-        except LeaveError as leave:
-            if leave.what != "return":
-                raise StopError("code", f"{leave.what!r} outside of a loop") from None
-            return leave.value
-        finally:
-            self.scopes = before
-        self.line = line
-        return None
 
 
 def allowed(name: str) -> str:
