@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from labstack.core.event import Call
-from labstack.packetdrill.script import Place
+from labstack.packetdrill.script import Place, ScriptError
+from labstack.scenario import kinds
 from labstack.scenario.calls import Calls
 from labstack.scenario.report import evidence, failure
 from labstack.scenario.report.watch import Watch
+from labstack.scenario.settings import Settings
 from labstack.scenario.target import Packet, Result
 from labstack.scenario.verdict import Evidence, Failure, Field, Outcome
 from layers import IP, TCP, pcapng
@@ -49,6 +51,17 @@ def test_the_first_and_the_last_line_have_fewer_neighbours(file: str, line: int)
     assert f"▸{line:>4} │ +{line} line {line}" in shown
     assert "+0" not in shown
     assert "   8 │" not in shown
+
+
+def test_lines_are_counted_as_the_parser_does(tmp_path: Path) -> None:
+    """A form feed and Unicode's line separators end no line, and a byte order mark is no character of the first."""
+    file = tmp_path / "odd.pkt"
+    file.write_text("\ufeff// a\x0cb\u2028c\x85d\n0 wrong\n", encoding="utf-8")
+    with pytest.raises(ScriptError) as caught:
+        kinds.read(str(file), Settings())
+    shown = failure.Report(failed(str(file), caught.value.place.line)).text()
+    assert "▸   2 │ 0 wrong" in shown
+    assert "   1 │ // a" in shown
 
 
 def test_a_script_that_is_gone_leaves_the_rest_to_be_told(tmp_path: Path) -> None:

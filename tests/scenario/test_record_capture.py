@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Captures as scenarios: files of every kind, the calls that are inferred, and what another stack does otherwise."""
 
+import ast
 from collections.abc import Sequence
 from pathlib import Path
 from struct import pack
@@ -73,6 +74,22 @@ def handshake() -> tuple[Talk, list[tuple[float, Any]]]:
 
 
 # files
+
+
+def test_a_packet_that_seems_older_than_the_one_before_it_came_with_that(tmp_path: Path) -> None:
+    t, frames = handshake()
+    made = record.of_capture(saved(tmp_path / "x.pcapng", [*frames, (5, t.c("PA", b"hello")), (10.02, t.s("A"))]))
+    events = parse(made.source).events
+    assert said(parse(made.source))[-3:] == ["accept 4", "< P.", "> ."]
+    assert min(event.when.at for event in events) == 0
+
+
+def test_a_file_may_be_called_anything(tmp_path: Path) -> None:
+    frames = [(0, IP(src=CLIENT, dst=SERVER, proto=47)), (1, IP(src=CLIENT, dst=SERVER) / UDP(dport=9) / b"x")]
+    frames += [(2, IP(src="10.9.0.3", dst=SERVER) / UDP(dport=9) / b"x")]
+    made = record.of_capture(saved(tmp_path / 'a\\N"""b.pcapng', frames))
+    assert made.suffix == ".py"
+    assert ast.get_docstring(ast.parse(made.source), clean=False).startswith("Recorded from a\\N'''b.pcapng: 10.9.0.2.")
 
 
 @pytest.mark.parametrize("link", [1, 101, 0, 113, 276])

@@ -34,7 +34,9 @@ def read(path: str, host: str = "") -> Story:
         raw = Path(path).read_bytes()
     except OSError as error:
         raise LabError(f"cannot read {path}: {error.strerror}") from None
-    seen = [Seen(n, at, False, data, wire) for n, (at, data, wire) in enumerate(_packets(raw))]
+    seen: list[Seen] = []
+    for n, (at, data, wire) in enumerate(_packets(raw)):  # clocks are set back, and processors differ
+        seen.append(Seen(n, max(at, seen[-1].at) if seen else at, False, data, wire))
     if not seen:
         raise LabError(f"{path}: there is no IP packet in it that could be read (is it a pcapng or pcap file?)")
     local = _address(host) if host else _server(seen)

@@ -107,7 +107,7 @@ class _Writer:
             "quiet": 0,
         }
         return HEAD.format(
-            about=about,
+            about=about.replace("\\", "\\\\").replace('"', "'"),
             imports=_imports(body),
             constants="\n".join(f"{name} = {value!r}" for name, value in self.constants.items()),
             arguments=", ".join(f"{name}={value!r}" for name, value in arguments.items() if value is not None),

@@ -67,7 +67,7 @@ def source(failure: Failure, width: int) -> Iterable[Line]:
     """The line of the script with its neighbours, and a marker below it."""
     place = failure.place
     try:
-        text = Path(place.file).read_text(encoding="utf-8", errors="replace").splitlines()
+        text = Path(place.file).read_text(encoding="utf-8-sig", errors="replace").removesuffix("\n").split("\n")
     except OSError:
         return
     first, last = max(1, place.line - AROUND), min(len(text), place.line + AROUND)
