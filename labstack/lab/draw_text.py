@@ -74,9 +74,9 @@ def _lines(row: Row, it: Plan, hosts: Sequence[str]) -> Iterator[Line]:
     left, right = row.states.get(0, ""), row.states.get(len(hosts) - 1, "") if len(hosts) > 1 else ""
     line = [Span("▸" if row.now else " ", "mark"), Span(f"{row.n or '':>{it.number - 1}}", "dim")]
     line += [Span(f"{ms(row.at):>{it.time - 1}} ", "dim"), Span(f"{clip(left, STATE):>{STATE}} ", "state")]
-    line += [*_rungs(row, it.x), Span(f" {clip(right, STATE):{STATE}} ", "state")]
+    line += [*_rungs(row, it.x), Span(f" {clip(right, STATE):{STATE}}", "state")]
     first, *more = row.why if row.why and not it.below else ("", *row.why)
-    yield [*line, Span(clip(first, it.room), tone(first))]
+    yield line if it.below else [*line, Span(f" {clip(first, it.room)}", tone(first))]
     blank = " " * (it.number + 1) if it.below else " " * it.margin + "".join(_empty(it.x)) + " " * (STATE + 2)
     for words in more:
         yield [Span(blank), Span(clip(words, it.room), tone(words))]

@@ -7,6 +7,8 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from labstack.core.errors import StackError
+
 
 class LabError(ValueError):
     """A wrong use of the lab. At the prompt it is shown as one line."""
@@ -18,7 +20,7 @@ class NoNameError(LabError, AttributeError):
 
 def told(error: BaseException, names: Iterable[str] = ()) -> str:
     """An error in one line, with a way out for a name that is not there; names: those that are."""
-    kind = "" if isinstance(error, LabError) else f"{type(error).__name__}: "
+    kind = "" if isinstance(error, (LabError, StackError)) else f"{type(error).__name__}: "
     return f"{kind}{error}{_way_out(error, names)}".replace("\n", " ")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from IPython.core.error import TryNext
 
+from labstack.core import config
 from labstack.lab import bare, verbs
 from labstack.lab.errors import LabError, meant, told
 from labstack.lab.lab import Lab
@@ -147,12 +148,17 @@ class Session:
 
     def _completer(self, verb: verbs.Verb) -> Callable[..., list[str]]:
         def complete(ip: Any, event: Any) -> list[str]:
+            hosts = [h.name for h in self.lab.hosts]
             if verb.read in (verbs.host, verbs.sockets):
-                return [h.name for h in self.lab.hosts]
+                return hosts
+            if verb.method == "sysctl":
+                return [*hosts, *dict.fromkeys(map(config.line, config.SYSCTLS))]
+            if verb.method == "nstat":
+                return [*hosts, *sorted({name for h in self.lab.hosts for name in h.stack.env.count})]
             if verb.method in ("diff", "enter"):
                 return list(self.lab.worlds)
             if verb.read is verbs.packet and " to " in event.line:
-                return [h.name for h in self.lab.hosts]
+                return hosts
             raise TryNext
 
         return complete

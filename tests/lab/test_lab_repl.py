@@ -88,6 +88,14 @@ def test_what_a_page_shows_works_as_shown(env: dict[str, str], page: str, first:
     assert "'to the end'" in out
 
 
+def test_tab_knows_hosts_settings_and_counters(env: dict[str, str]) -> None:
+    asked = ("ss h", "sysctl h1 net.ipv4.tcp_congestion", "nstat Arp")
+    lines = [f"get_ipython().complete(None, {line!r}, {len(line)})[1]" for line in asked]
+    out = piped(env, "h1.ping(h2.ip); step", *lines)
+    for found in (["h1", "h2"], ["net.ipv4.tcp_congestion_control"], ["ArpOutPackets"]):
+        assert f": {found}\n" in out
+
+
 def test_only_the_users_own_names_are_listed(env: dict[str, str]) -> None:
     out = piped(env, "mine = 5", "%who")
     assert "mine" in out
@@ -120,13 +128,17 @@ def test_mistakes_are_one_line_each_and_no_traceback(env: dict[str, str]) -> Non
     assert out.count("✗") == len(lines) + 1
 
 
+OPTION = ["c = h1.connect(h2.ip, 80); step", "c.setopt('cwnd', 1)"]
+
+
 def test_what_a_typed_line_has_wrong_itself_needs_no_traceback(env: dict[str, str]) -> None:
-    out = piped(env, "stpe 3", "step; foo", "h1.pong(h2.ip)", "h1.connect(h2.ip)", "step(1, 2)")
+    out = piped(env, "stpe 3", "step; foo", "h1.pong(h2.ip)", "h1.connect(h2.ip)", "step(1, 2)", *OPTION)
     assert "✗ 'stpe' is no verb, and nothing here has that name; did you mean step?" in out
     assert "✗ NameError: name 'foo' is not defined" in out
     assert "✗ AttributeError: 'Host' object has no attribute 'pong'; did you mean ping?" in out
     assert "✗ TypeError: Host.connect() missing 1 required positional argument: 'dport'; a ? behind its name" in out
     assert "✗ step: too many positional arguments; typed as a word: step [n]" in out
+    assert "✗ [Errno 92] ENOPROTOOPT: no option 'cwnd'; there are nodelay, " in out
     assert "Traceback" not in out
 
 

@@ -4,6 +4,8 @@
 import xml.etree.ElementTree as ElementTree
 from typing import Any
 
+import pytest
+
 from labstack.core.event import Became, Call, Note, Rx, Tick
 from labstack.core.frame import Frame
 from labstack.core.record import Record, Sent
@@ -127,6 +129,12 @@ def test_arrows_say_which_way_and_whether_they_arrived() -> None:
     assert "─✗" in lost
     assert "✗ queue full" in lost
     assert "│◀─" in back
+
+
+@pytest.mark.parametrize("width", [72, 80, 90, 100, 120, 170])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    for line in Ladder([opened(), came(2), came(3)], HOSTS, RULES).lines(width):
+        assert sum(len(span.text) for span in line) <= width
 
 
 def test_an_arrow_crosses_the_rails_between() -> None:
