@@ -33,8 +33,6 @@ def taken(host: Host, dev: int, frame: Frame) -> bool:
     if v4:
         total, frag, proto, flow, seq, ack, offset, flags, wnd = _V4.unpack_from(buf, ip_at)
         at, size = ip_at + 20, total - 20
-        if frag & 0x3FFF or int.from_bytes(buf[ip_at:at], "big") % 0xFFFF:
-            return False
     elif end >= ip_at + 60:
         size, proto, flow, seq, ack, offset, flags, wnd = _V6.unpack_from(buf, ip_at)
         at = ip_at + 40
@@ -44,7 +42,11 @@ def taken(host: Host, dev: int, frame: Frame) -> bool:
     if sock is None or proto != TCP:
         return False
     conn = host.conns[sock]
+    if not predict.quiet(env, conn, seq, flags):
+        return False
     if conn.approved != (host.net.version, dev, buf[frame.start : ip_at + 1]):
+        return False
+    if v4 and (frag & 0x3FFF or int.from_bytes(buf[ip_at:at], "big") % 0xFFFF):
         return False
     first, value, echo = at + 20, NO_STAMP, 0
     if offset == STAMPED and end >= at + 32:
@@ -57,9 +59,7 @@ def taken(host: Host, dev: int, frame: Frame) -> bool:
     body, have, size = frame.body, end - first, size - (first - at)
     for piece in body:
         have += len(piece)
-    if have != size or not predict.quiet(env, conn, seq, flags, value):
-        return False
-    if not (frame.sure or frame.csum is not None or _sum_holds(frame, at, flow, first - at + size)):
+    if have != size or not (frame.sure or frame.csum is not None or _sum_holds(frame, at, flow, first - at + size)):
         return False
     pieces = (memoryview(buf)[first:], *body) if first < end else body
     if not predict.taken(env, conn, ack, wnd, size, pieces, flags & PSH != 0, frame.gso, value, echo):

@@ -18,20 +18,17 @@ NO_STAMP = -1  # in the place of a TSval
 _FLAGS = (ACK, ACK | PSH)
 
 
-def quiet(env: Env, conn: Conn, seq: int, flags: int, value: int) -> bool:
-    """True if nothing is going on but data and acknowledgments, and this segment comes at RCV.NXT, with a TSval that is
-    no older than TS.Recent (RFC 7323 §5.3 R1; if it is, `paws` has a closer look), or none."""
-    rcv, stamps = conn.rcv, conn.tstamp
-    nxt = rcv.nxt
+def quiet(env: Env, conn: Conn, seq: int, flags: int) -> bool:
+    """True if nothing is going on but data and acknowledgments, and this segment comes at RCV.NXT."""
+    rcv = conn.rcv
     return (
-        seq == nxt & MASK
-        and flags in _FLAGS
+        flags in _FLAGS
         and conn.state == ESTABLISHED
+        and seq == rcv.nxt & MASK
         and rcv.fin is None
         and rcv.urgent is None
         and not conn.ecn
         and not env.tracing
-        and (value < 0 or (stamps is not None and value - stamps.recent & MASK < HALF))
     )
 
 
@@ -56,9 +53,13 @@ def taken(
         return False
     if not new and (not size or wnd != snd.wnd):
         return False
-    stamps = conn.tstamp if value >= 0 else None
-    if stamps is not None and nxt <= rcv.acked:
-        stamps.take(value, env.now)
+    stamps = None
+    if value >= 0:
+        stamps = conn.tstamp
+        if stamps is None or value - stamps.recent & MASK >= HALF:
+            return False  # older than TS.Recent (RFC 7323 §5.3 R1): `paws` has a closer look
+        if nxt <= rcv.acked:
+            stamps.take(value, env.now)
     if new:
         ack = una + new
         if not plain.taken(env, conn, ack, wnd):
