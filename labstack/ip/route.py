@@ -94,19 +94,9 @@ def add(
 
     Raises StackError: EINVAL for what cannot be read, ENETUNREACH for a gateway on no link of ours.
     """
-    hop = parse_addr(via) if via else b""
-    ip, plen = _prefix(prefix, hop)
-    if hop and len(hop) != len(ip):
-        raise StackError(errno.EINVAL, f"route {prefix} via {text(hop)}: both must be of one family")
-    if hop and dev is None:
-        near = _match(net, hop, 0)
-        if near is None or near.via:
-            raise StackError(errno.ENETUNREACH, f"gateway {text(hop)} is on no link of ours: name the interface")
-        dev = near.dev
-    if dev is None:
-        raise StackError(errno.EINVAL, f"route {prefix}: say where it leads, with via= or dev=")
-    index = iface(net, dev).index
-    return insert(net, Route(ip, plen, hop, index, parse_addr(src) if src else b"", metric))
+    route = _leading(net, prefix, via, dev)
+    route.src, route.metric = parse_addr(src) if src else b"", metric
+    return insert(net, route)
 
 
 def change(
@@ -121,10 +111,26 @@ def change(
 ) -> None:
     """Put a route in the place of those to the same prefix, if there are any; for what it says of the path see Route.
     Raises StackError EINVAL, ENODEV."""
+    route = _leading(net, prefix, via, dev)
+    route.mtu, route.lock, route.advmss, route.initcwnd = mtu, lock, advmss, initcwnd
+    net.routes = [r for r in net.routes if (r.prefix, r.plen) != (route.prefix, route.plen)]
+    insert(net, route)
+
+
+def _leading(net: Net, prefix: str, via: str | bytes | None, dev: int | str | None) -> Route:
+    """The Route that leads there, nothing else being said of it. Raises as add."""
     hop = parse_addr(via) if via else b""
     ip, plen = _prefix(prefix, hop)
-    net.routes = [r for r in net.routes if (r.prefix, r.plen) != (ip, plen)]
-    insert(net, Route(ip, plen, hop, iface(net, dev).index, mtu=mtu, lock=lock, advmss=advmss, initcwnd=initcwnd))
+    if hop and len(hop) != len(ip):
+        raise StackError(errno.EINVAL, f"route {prefix} via {text(hop)}: both must be of one family")
+    if hop and dev is None:
+        near = _match(net, hop, 0)
+        if near is None or near.via:
+            raise StackError(errno.ENETUNREACH, f"gateway {text(hop)} is on no link of ours: name the interface")
+        dev = near.dev
+    if dev is None:
+        raise StackError(errno.EINVAL, f"route {prefix}: say where it leads, with via= or dev=")
+    return Route(ip, plen, hop, iface(net, dev).index)
 
 
 def _prefix(prefix: str, hop: bytes) -> tuple[bytes, int]:

@@ -173,11 +173,13 @@ def _echo_reply(host: Host, d: Datagram) -> None:
     ident, seq, data = icmp.echo_of(d)
     echo = _echo_socket(host, ident)
     if echo is None:
-        return
+        return host.env.drop("drop.ping.closed", ident)
+    if len(echo.queue) >= ECHOES:
+        return host.env.drop("drop.ping.full", seq)
     host.env.note("1122/3.2.2.6/reply", echo.sock, seq, len(data))
-    if len(echo.queue) < ECHOES:
-        echo.queue.append((data, d.src, seq))
-        host.env.wake(echo.sock, READABLE)
+    echo.queue.append((data, d.src, seq))
+    host.env.wake(echo.sock, READABLE)
+    return None
 
 
 def _echo_socket(host: Host, ident: int) -> Echo | None:

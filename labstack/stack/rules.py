@@ -10,6 +10,8 @@ from labstack.udp.rules import RULES as UDP
 OWN: dict[str, Rule] = {
     "linux/tcp_max_tw_buckets/oldest": Rule("too many connections in TIME-WAIT: the oldest ends early"),
     "1122/3.2.2.6/reply": Rule("echo reply {0} with {1} bytes for the ping socket"),
+    "drop.ping.closed": Rule("an echo reply, and no ping socket has the identifier {0}"),
+    "drop.ping.full": Rule("echo reply {0}, and as many wait already as a ping socket may have"),
     "drop.tcp.closed": Rule("nobody has the port {0}"),
     "drop.tcp.group": Rule("TCP to a group address", ("MUST-57",)),
     "drop.udp.closed": Rule("nobody has the port {0}"),

@@ -159,6 +159,17 @@ def test_a_route_that_makes_no_sense_is_refused_with_a_sentence(arguments: dict[
     assert len(str(caught.value)) > 30
 
 
+@pytest.mark.parametrize(("via", "dev", "code"), [("", "eth9", errno.ENODEV), (YOU6, "eth0", errno.EINVAL)])
+def test_a_change_that_makes_no_sense_leaves_the_route_that_was_there(via: str, dev: str, code: int) -> None:
+    host = two_links()
+    route.add(host.net, "198.51.100.0/24", "192.0.2.9")
+    before = way(host, "198.51.100.7")
+    with pytest.raises(StackError) as refused:
+        route.change(host.net, "198.51.100.0/24", via, dev)
+    assert refused.value.errno == code
+    assert way(host, "198.51.100.7") == before == "2 192.0.2.9 192.0.2.1"
+
+
 def test_routes_are_removed_by_prefix_gateway_or_interface() -> None:
     host = two_links()
     for via in ("10.0.0.254", "192.0.2.254"):

@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from tcp_script import Script, pattern
 
+from labstack.core.counters import drops, unbalanced
 from labstack.core.errors import StackError
 from labstack.core.event import Rx, Tx
 from labstack.core.frame import Frame
+from labstack.stack import arrive
 from labstack.stack.stack import OPS
 from labstack.tcp.md5 import Key
 from labstack.tcp.states import TRANSITIONS
+from layers import ICMP, IP
 
 
 @pytest.fixture
@@ -150,6 +153,17 @@ def test_addresses_and_ports_that_are_not_ours_or_taken(s: Script) -> None:
     assert s.call("listen", 90, b"", 5, 44) == 44
     s.fails(errno.ENETUNREACH, "connect", "203.0.113.1", 80)
     s.fails(errno.ENETUNREACH, "ping", "203.0.113.1")
+
+
+def test_echo_replies_beyond_what_a_ping_socket_holds_and_those_for_nobody_are_counted_drops(s: Script) -> None:
+    sock = s.call("ping", s.peer)
+    ident = s.stack.echoes[sock].ident
+    for seq in range(arrive.ECHOES + 1):
+        s.frame(bytes(IP(src=s.peer, dst=s.us) / ICMP(type=0, id=ident, seq=seq) / b"x"))
+    s.frame(bytes(IP(src=s.peer, dst=s.us) / ICMP(type=0, id=ident ^ 1, seq=1) / b"x"))
+    assert len(s.stack.echoes[sock].queue) == arrive.ECHOES
+    assert drops(s.stack.env.count) == {"drop.ping.full": 1, "drop.ping.closed": 1}
+    assert unbalanced(s.stack.env.count) == []
 
 
 def test_sockets_and_status_tell_what_there_is(s: Script) -> None:
