@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A Script as text: parse(show(script)) says what the script says, places aside.
 
-Times are in a column of their own; calls that are too long for a line go on below their arguments.
+Times are in a column of their own; what is too long for a line has each of its parts on a line of its own.
 """
 
 from collections.abc import Mapping
@@ -199,46 +199,26 @@ def syscall(value: Syscall, column: int = 0) -> str:
     """A call, from its name on; `column`: where it begins."""
     errno = f" {value.errno}" if value.errno else ""
     note = f" ({value.note})" if value.note else ""
-    end = f" = {expression(value.result)}{errno}{note}"
-    args = _fill(value.args, column + len(value.name) + 1, len(end) + 1, stay=True)
-    return f"{value.name}({args}){end}"
+    return _parts(f"{value.name}(", value.args, f") = {expression(value.result)}{errno}{note}", column)
 
 
-def _fill(
-    items: tuple[Expr, ...], column: int, after: int, comma: str = ", ", each: bool = False, stay: bool = False
-) -> str:
-    """Items from `column` on, going on below it where a line is full; `after`: columns needed behind the last.
-
-    each: on a line of its own; stay: what can be broken itself begins where it is.
-    """
-    text, at = "", column
-    for left, item in zip(range(len(items) - 1, -1, -1), items, strict=True):
-        need = 1 if left else after
-        short = expression(item)
-        if text:
-            fits = at + len(comma) + len(short) + need <= WIDTH or (stay and isinstance(item, Array | Braces))
-            line = fits and not each
-            text += comma if line else comma.rstrip() + "\n" + " " * column
-            at = at + len(comma) if line else column
-        if at + len(short) + need > WIDTH:
-            short = _long(item, at, need)
-        text += short
-        at = len(short) - short.rfind("\n") - 1 if "\n" in short else at + len(short)
-    return text
+def _parts(start: str, items: tuple[Expr, ...], end: str, column: int) -> str:
+    """Items in a line; each on a line of its own, broken in its turn, if they do not fit behind `column`."""
+    line = f"{start}{_list(items)}{end}"
+    if column + len(line) <= WIDTH:
+        return line
+    column += len(start)
+    return start + f",\n{'':{column}}".join([_broken(item, column) for item in items]) + end
 
 
-def _long(item: Expr, column: int, after: int) -> str:
-    """An expression that does not fit behind `column`: what it holds is broken."""
+def _broken(item: Expr, column: int) -> str:
     if isinstance(item, Field):
-        start = _key(item) + "="
-        return start + _fill((item.value,), column + len(start), after)
+        start = f"{_key(item)}="
+        return start + _broken(item.value, column + len(start))
     if isinstance(item, Array):
-        return f"[{_fill(item.items, column + 1, after + 1)}]"
+        return _parts("[", item.items, "]", column)
     if isinstance(item, Braces):
-        each = any(isinstance(inner, Field) for inner in item.items)
-        return f"{{{_fill(item.items, column + 1, after + 1, each=each)}}}"
-    if isinstance(item, Union):
-        return _fill(item.parts, column, after, "|")
+        return _parts("{", item.items, "}", column)
     return expression(item)
 
 

@@ -290,8 +290,7 @@ def test_an_error_goes_where_it_is_sent(it: Fixture) -> None:
         ("tc filter add", "'tc filter add'"),
         ("ethtool -s tun0", "'ethtool -s tun0'"),
         ("ethtool -K tun0 magic on", "'ethtool -K tun0 magic on'"),
-        ("route add -host 192.0.2.1 gw 192.168.0.2", "'route add -host 192.0.2.1 gw 192.168.0.2'"),
-        ("route", "'route'"),
+        ("route add -host 192.0.2.1 gw 192.168.0.2", "the command 'route'"),
         ("echo 'a", "a quote that does not end"),
         ('echo "a\\"', "a quote that does not end"),
         ("; echo a", "nothing before ';'"),
@@ -422,7 +421,6 @@ def test_what_the_kernel_target_can_is_asked_of_it_quoted() -> None:
         "tc qdisc replace dev tun0 root fq limit x",
         "tc -n other qdisc replace dev tun0 root fq",
         "ethtool -K 'a b' tso off",
-        "route add -host 'a;b'",
     ],
 )
 def test_words_that_are_no_addresses_names_or_numbers_do_not_reach_the_kernel(text: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""ip, tc, ethtool and route for the virtual shell: what may be asked of the host's device and routes.
+"""ip, tc and ethtool for the virtual shell: what may be asked of the host's device and routes.
 
 Each command is read word by word, and only what is known here is taken. The kernel target then has it done in its own
 namespace. A host of ours remembers no metrics of destinations, queues nothing at its device and hands out real
@@ -121,20 +121,6 @@ def ethtool(call: Call) -> Action:
     return _done(call, bare=True)
 
 
-def route(call: Call) -> Action:
-    """`route add -host A gw B dev D` and the like."""
-    rest = list(reversed(call.args))
-    if not rest or rest.pop() not in ("add", "del"):
-        _refuse(call)
-    while rest:
-        name = rest.pop()
-        if name in ("gw", "dev", "netmask", "metric", "mss", "window"):
-            _value(call, rest, name in ("metric", "mss", "window"), True)
-        elif name not in ("-host", "-net", "-A") and not _WORD.fullmatch(name):
-            _refuse(call)
-    return _done(call, bare=False)
-
-
 def _value(call: Call, rest: list[str], number: bool, known: bool) -> str:
     """The next word, the value of a known one."""
     value = rest.pop() if rest else ""
@@ -168,4 +154,4 @@ def _refuse(call: Call) -> NoReturn:
     refuse(f"'{' '.join([call.name, *call.args])[:120]}'")
 
 
-COMMANDS: dict[str, Callable[[Call], Action]] = {"ip": ip, "tc": tc, "ethtool": ethtool, "route": route}
+COMMANDS: dict[str, Callable[[Call], Action]] = {"ip": ip, "tc": tc, "ethtool": ethtool}
