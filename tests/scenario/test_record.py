@@ -186,6 +186,14 @@ def test_packets_name_their_ports_where_the_runner_could_not_know_them() -> None
     assert record.failure(made) is None
 
 
+def test_a_datagram_for_a_port_that_nobody_bound_names_it() -> None:
+    """The runner knows no port of a socket that has none."""
+    told = "0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3\n+1 < udp 5>8080 (10)\n+0 > icmp unreachable port_unreachable"
+    made = record.of_story(played(parse(told)), "")
+    assert "< udp 5>8080 (10)" in made.source
+    assert made.differs == 0
+
+
 def test_a_packet_that_waited_for_arp_is_told_as_if_it_had_been_caused_later() -> None:
     question = Ether() / ARP(psrc="192.168.0.1", pdst="192.0.2.1")
     answer = Ether() / ARP(op=2, psrc="192.0.2.1", pdst="192.168.0.1")

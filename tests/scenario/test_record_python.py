@@ -10,9 +10,14 @@ from hypothesis import strategies as st
 
 import layers
 from labstack.lab.lab import Lab
+from labstack.packetdrill.parser import parse
 from labstack.scenario import collect
 from labstack.scenario.record import expression, record
+from labstack.scenario.record import python as record_python
+from labstack.scenario.record.history import of_history
 from labstack.scenario.record.python import duration
+from labstack.scenario.script import runner
+from labstack.scenario.settings import Settings
 from layers import ARP, ICMP, IP, TCP, UDP, Ether, ICMPv6EchoRequest, ICMPv6ND_NS, IPerror, IPv6, Raw, UDPerror
 from layers import ICMPv6NDOptSrcLLAddr as SourceMac
 
@@ -101,3 +106,15 @@ def test_times_are_written_with_the_unit_that_makes_them_short() -> None:
     assert [duration(ns) for ns in (10**9, 1_500_000_000, 10**7, 26_072, 1_000_000_001, 7)] == [
         "1s", "1.5s", "10ms", "26.072us", "1000000.001us", "7ns",
     ]  # fmt: skip
+
+
+def test_an_ipv4_address_on_a_socket_of_ipv6_is_the_peers() -> None:
+    """The scenario has other addresses than what was recorded, and a mapped one is among those that change."""
+    script = parse("0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 fcntl(3, F_SETFL, O_RDWR|O_NONBLOCK) = 0\n"
+                   "+0 connect(3, ..., ...) = -1 EINPROGRESS\n+0 > S 0:0(0) <...>\n+.5 close(3) = 0")  # fmt: skip
+    options = Settings(ip_version="ipv4-mapped-ipv6")
+    calls = runner.lab(script, options)
+    runner.play(script, calls, options)
+    source = record_python.source(of_history(calls.history, calls.host.name), "", "ip")
+    assert 't.call("connect", 3, ("::ffff:" + PEER, 8080), fails="EINPROGRESS")' in source
+    assert record.python_failure(source) == ""

@@ -15,10 +15,12 @@ Key = tuple[int, int]  # local, remote port
 
 @dataclass(slots=True)
 class _Socket:
-    fd: int
+    """takes: what comes to it first is its own, as to a datagram socket with a port."""
+
     stream: bool
     key: Key | None = None
     listening: bool = False
+    takes: bool = False
 
 
 def _begins(it: Called) -> bool:
@@ -42,7 +44,9 @@ class Current:
         if it.back is None or it.back.result < 0:
             return
         if it.name == "socket":
-            self._now = self._open[it.back.result] = _Socket(it.back.result, it.args[1] & TYPES == STREAM)
+            self._now = self._open[it.back.result] = _Socket(it.args[1] & TYPES == STREAM)
+        elif it.name == "bind" and it.args[0] in self._open:
+            self._open[it.args[0]].takes = not self._open[it.args[0]].stream
         elif it.name == "listen" and it.args[0] in self._open:
             self._open[it.args[0]].listening = True
 
@@ -52,10 +56,10 @@ class Current:
         begins: it is our first SYN of a connection, perhaps at the ports of an older one.
         """
         now = self._now
-        first = key not in self._seen and not (inbound and now is not None and now.stream)
+        first = key not in self._seen and not (inbound and now is not None and not now.takes)
         if now is None or (now.listening and inbound):
             self.named = self.named or key in self._seen
-            self._now = _Socket(-1, True, key)
+            self._now = _Socket(True, key)
         elif now.key is None and not now.listening and (begins or first):
             now.key = key
         elif key is not None and now.key != key:

@@ -26,6 +26,7 @@ from labstack.scenario.script.plan import AF_INET, AF_INET6
 from labstack.scenario.target import OPENS, Result
 
 LETTERS = "FSRPAUEC"
+MAPPED = "::ffff:"
 INDENT = "    "
 ARP, IPV6 = 0x0806, 0x86DD
 USUAL = {("HOST", False): HOST, ("HOST", True): HOST6, ("HOST_MAC", True): HOST_MAC,
@@ -205,7 +206,9 @@ class _Writer:
     def _argument(self, arg: Any) -> str:
         if isinstance(arg, tuple) and len(arg) == 2 and isinstance(arg[0], str) and isinstance(arg[1], int):
             host = arg[0] or ("::" if self.six else "0.0.0.0")
-            return f"({self.names.get(host, repr(host))}, {arg[1]})"
+            bare = host.removeprefix(MAPPED)
+            mapped = f'"{MAPPED}" + ' if host != bare in self.names else ""
+            return f"({mapped}{self.names.get(bare if mapped else host, repr(host))}, {arg[1]})"
         if isinstance(arg, tuple | list):
             opening, closing = "()" if isinstance(arg, tuple) else "[]"
             return f"{opening}{''.join([self._argument(it) + ', ' for it in arg]).strip()}{closing}"
