@@ -38,6 +38,8 @@ def _way_out(error: BaseException, names: Iterable[str]) -> str:
     if isinstance(error, AttributeError) and error.name:
         there = [name for name in dir(error.obj) if not name.startswith("_")]
         return meant(error.name, there)
+    if isinstance(error, TypeError) and str(error).endswith("is not callable"):
+        return "; without brackets it is there already"
     if isinstance(error, TypeError) and "argument" in str(error):
         return "; a ? behind its name tells how it is called"
     return ""

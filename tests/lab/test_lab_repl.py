@@ -132,12 +132,13 @@ OPTION = ["c = h1.connect(h2.ip, 80); step", "c.setopt('cwnd', 1)"]
 
 
 def test_what_a_typed_line_has_wrong_itself_needs_no_traceback(env: dict[str, str]) -> None:
-    out = piped(env, "stpe 3", "step; foo", "h1.pong(h2.ip)", "h1.connect(h2.ip)", "step(1, 2)", *OPTION)
+    out = piped(env, "stpe 3", "step; foo", "h1.pong(h2.ip)", "h1.connect(h2.ip)", "step(1, 2)", "h1.arp()", *OPTION)
     assert "✗ 'stpe' is no verb, and nothing here has that name; did you mean step?" in out
     assert "✗ NameError: name 'foo' is not defined" in out
     assert "✗ AttributeError: 'Host' object has no attribute 'pong'; did you mean ping?" in out
     assert "✗ TypeError: Host.connect() missing 1 required positional argument: 'dport'; a ? behind its name" in out
     assert "✗ step: too many positional arguments; typed as a word: step [n]" in out
+    assert "✗ TypeError: 'Neighbours' object is not callable; without brackets it is there already" in out
     assert "✗ [Errno 92] ENOPROTOOPT: no option 'cwnd'; there are nodelay, " in out
     assert "Traceback" not in out
 
