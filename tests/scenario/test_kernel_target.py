@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from labstack.core.errors import StackError
 from labstack.live.namespace import StepError
 from labstack.scenario.kernel import available, nursery
 from labstack.scenario.kernel.target import Kernel, trial
-from labstack.scenario.kernel.worker import parsed
+from labstack.scenario.kernel.worker import SECONDS, parsed
 from labstack.scenario.target import Result, Ticket
 from labstack.stack.syscall import info
 from layers import ARP, ICMP, IP, TCP, UDP, Ether, ICMPv6EchoRequest, IPv6
@@ -407,6 +408,16 @@ def ended(*watch: int) -> None:
         poller.register(fd, select.POLLIN)
         assert poller.poll(10_000)
         os.close(fd)
+
+
+def test_a_shell_is_waited_for_as_long_as_the_worker_lets_it_go_on(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text that took ten seconds, of the twenty that it may, cost the whole target."""
+    waited, poll = [], Connection.poll
+    monkeypatch.setattr(Connection, "poll", lambda pipe, seconds: waited.append(seconds) or poll(pipe, seconds))
+    assert kernel.shell("true") == (0, "")
+    assert min(waited) > SECONDS
 
 
 def test_the_worker_and_what_a_shell_left_running_end_with_the_target(kernel: Kernel) -> None:

@@ -27,7 +27,7 @@ from labstack.core.errors import StackError
 from labstack.live import doctor
 from labstack.live.namespace import StepError
 from labstack.scenario.calls import LOCAL, result
-from labstack.scenario.kernel import nursery, steady
+from labstack.scenario.kernel import nursery, steady, worker
 from labstack.scenario.kernel.furnish import planned
 from labstack.scenario.kernel.nursery import NoKernelError
 from labstack.scenario.kernel.wire import Wire, clocks
@@ -38,6 +38,7 @@ from labstack.stack.syscall import info
 SPIN = 300_000  # ns before a time at which we stop sleeping, to be on time
 EAGER = 1_000_000  # ns for which a call's answer is waited for awake: a machine that was idle takes half as long
 PATIENCE = 10 * 1_000_000_000  # ns for a call that neither returns nor sleeps
+ANSWER = worker.SECONDS + 10  # s for whatever else is asked for; a shell may take some
 LONGEST = 1_000_000  # ms of one sleep
 MOST_BLOCKED = 256  # calls at once
 BLOCKING = frozenset(
@@ -293,7 +294,7 @@ class Kernel(Syscalls):
         self._check()
         try:
             self._worker.others.send((operation, args))
-            if not self._worker.others.poll(PATIENCE / 10**9):
+            if not self._worker.others.poll(ANSWER):
                 raise EOFError
             kind, back = self._worker.others.recv()
         except (OSError, EOFError):
