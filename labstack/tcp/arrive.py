@@ -105,9 +105,12 @@ def _same_syn(conn: Conn, seg: Segment) -> bool:
 
 
 def _window_closed(env: Env, conn: Conn, seg: Segment) -> int:
-    """A window of zero: no text, but valid ACKs and RSTs are still heard (RFC 9293 §3.4, MUST-66)."""
+    """A window of zero: no text, but valid ACKs and RSTs are still heard (RFC 9293 §3.4, MUST-66), and a FIN that comes
+    without text (`receive.fin`)."""
+    if not seg.size:
+        return CONTINUE
     env.note("9293/3.4/zero-window", conn.sock, seg.size)
-    env.count["TcpExtTCPZeroWindowDrop"] += seg.size > 0
+    env.count["TcpExtTCPZeroWindowDrop"] += 1
     seg.size, seg.pieces = 0, ()
     seg.flags &= ~FIN
     ackgen.at_once(conn)

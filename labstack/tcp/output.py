@@ -46,7 +46,7 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
         mtu.follow(env, net, conn)
     if conn.reset:
         conn.reset = False
-        _bare(env, net, conn, send.ack_seq(snd), RST | ACK, window.advertise(env, conn))
+        _bare(env, net, conn, send.ack_seq(conn), RST | ACK, window.advertise(env, conn))
         memory.forget_beyond(conn.rcv)
     if conn.state == CLOSED:
         return False
@@ -73,7 +73,7 @@ def flush(env: Env, net: Net, conn: Conn) -> bool:
             persist.refused(env, conn)
         snd.probe = snd.poke = False
     if conn.rcv.ack == NOW:
-        _bare(env, net, conn, send.ack_seq(snd), ACK, window.advertise(env, conn))
+        _bare(env, net, conn, send.ack_seq(conn), ACK, window.advertise(env, conn))
         ackgen.sent(env, conn)
     return False
 
@@ -83,7 +83,7 @@ def _earlier(env: Env, net: Net, conn: Conn) -> None:
     nxt, bits = conn.rcv.nxt, conn.ecn
     for ack, echo in conn.earlier:
         conn.rcv.nxt, conn.ecn = ack, bits | ecn.ECHO if echo else bits & ~ecn.ECHO
-        _bare(env, net, conn, send.ack_seq(conn.snd), ACK, window.advertise(env, conn))
+        _bare(env, net, conn, send.ack_seq(conn), ACK, window.advertise(env, conn))
     conn.rcv.nxt, conn.ecn, conn.earlier = nxt, bits, ()
 
 

@@ -28,9 +28,13 @@ def text(env: Env, conn: Conn, seg: Segment) -> None:
 
 
 def fin(env: Env, conn: Conn, seg: Segment) -> None:
-    """The peer's stream ends behind this segment, if that is inside the window: nothing beyond belongs to it."""
+    """The peer's stream ends behind this segment, if its text is inside the window: nothing beyond belongs to it.
+
+    DEVIATES: RFC 9293 §3.10.7.4 takes nothing beyond the window. A FIN right behind it is taken, as on Linux: it needs
+    no room, and would only have to come again.
+    """
     rcv, end = conn.rcv, seg.seq + seg.size
-    if not rcv.nxt <= end < rcv.edge or rcv.fin not in (None, end):
+    if not rcv.nxt <= end <= rcv.edge or rcv.fin not in (None, end):
         return
     again = rcv.fin is not None
     if not again:

@@ -251,17 +251,16 @@ def _span(snd: Snd, seq: int, size: int) -> Span:
 # numbers of segments that carry no data
 
 
-def ack_seq(snd: Snd) -> int:
+def ack_seq(conn: Conn) -> int:
     """The sequence number of an ACK.
 
     DEVIATES: RFC 9293 §3.10.7.4 says SND.NXT. If the peer's window was shrunk and ends before that, the peer would not
-    listen, so it is the end of the window (Linux's tcp_acceptable_seq). But perhaps the window only seemed to shrink,
-    and the peer has got everything; if the same happened to it, neither would ever listen to the other again. So after
-    every other timeout it is SND.NXT all the same.
+    listen, so it is the end of the window (Linux's tcp_acceptable_seq), unless no more is missing than a scale may
+    round away. But perhaps the window only seemed to shrink, and the peer has got everything; if the same happened to
+    it, neither would ever listen to the other again. So after every other timeout it is SND.NXT all the same.
     """
-    if snd.rtt.backoff & 1:
-        return snd.nxt
-    return min(snd.nxt, max(snd.una + snd.wnd, snd.una))
+    snd, end = conn.snd, conn.snd.una + conn.snd.wnd
+    return snd.nxt if snd.nxt - end < 1 << conn.rcv.shift or snd.rtt.backoff & 1 else end
 
 
 # it has left

@@ -342,14 +342,47 @@ def test_a_closed_window_still_hears_acks_and_resets_and_answers_probes(tcp: Tcp
     s.rx("A", seq=1153, data=1, ack=2)  # a probe that acknowledges
     assert s.conn.snd.una == s.conn.snd.nxt
     s.tx("A", ack=1153)
-    s.rx("FA", seq=1153)
-    s.tx("A", ack=1153, win=0)
-    s.state("ESTABLISHED")
     s.rx("R", seq=1153)
     s.state("CLOSED")
     assert len(s.call("recv", s.sock)) == 1152
     s.fails(errno.ECONNRESET, "recv", s.sock)
     assert s.count("TcpExtTCPZeroWindowDrop") == 2
+
+
+def test_the_second_segment_waits_while_the_window_stands_still(tcp: Tcp) -> None:
+    """RFC 9293 §3.8.6.3, SHLD-19, does not have that; Linux's __tcp_ack_snd_check: the reading will bring the ACK."""
+    s = tcp().passive(rcvbuf=4000)
+    s.rx("A", data=1000)
+    s.tx("A", ack=1001)
+    s.rx("A", data=1000)
+    s.rx("A", data=1000)
+    s.nothing()
+    assert s.noted("linux/tcp_ack_snd_check/waits") == s.stack.env.tracing
+    s.tx("A", after=40, ack=3001)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_fin_right_behind_the_window_is_taken(tcp: Tcp, alone: bool) -> None:
+    """Linux's tcp_sequence and tcp_data_queue, not RFC 9293 §3.10.7.4: a FIN needs no room."""
+    s = tcp().passive(rcvbuf=1152)
+    s.rx("A" if alone else "FA", data=1152)
+    if alone:
+        s.tx("A", ack=1153, win=0)
+        s.rx("FA", seq=1153)
+    s.tx("A", after=40, ack=1154, win=0)  # a FIN of ours may take it along
+    s.state("CLOSE_WAIT")
+    assert s.count("TcpExtTCPZeroWindowDrop") == 0
+    assert (len(s.call("recv", s.sock)), s.call("recv", s.sock)) == (1152, b"")
+
+
+def test_text_for_a_closed_window_takes_its_fin_along(tcp: Tcp) -> None:
+    """RFC 9293 §3.4, MUST-66: the stream ends behind text that was not taken."""
+    s = tcp().passive(rcvbuf=1152)
+    s.rx("A", data=1152)
+    s.tx("A", win=0)
+    s.rx("FA", seq=1153, data=1)
+    s.tx("A", ack=1153, win=0)
+    s.state("ESTABLISHED")
 
 
 def test_acks_from_a_peer_that_filled_our_window_and_lost_it_are_heard(tcp: Tcp) -> None:

@@ -164,6 +164,17 @@ def test_an_ack_from_behind_a_shrunken_window_stands_at_its_edge(tcp: Tcp) -> No
     s.tx("A", seq=1501, ack=2)
 
 
+@pytest.mark.parametrize(("win", "seq"), [(2873, 4001), (2872, 3873)])
+def test_a_window_that_a_scale_may_have_rounded_has_not_shrunk(tcp: Tcp, win: int, seq: int) -> None:
+    """Linux's tcp_acceptable_seq: less than a unit of the scale is no loss of window; it means our scale, here 7."""
+    s = tcp().passive(win=4000, mss=1000, ws=0)
+    assert s.conn.rcv.shift == 7
+    s.call("send", s.sock, bytes(4000))
+    assert len(s.burst()) == 4
+    s.rx("PA", data=b"x", ack=1001, win=win)
+    s.tx("A", seq=seq, ack=2)
+
+
 @pytest.mark.parametrize("win", [0, 500])
 def test_after_every_other_timeout_it_has_the_number_that_the_rfc_gives_it(tcp: Tcp, win: int) -> None:
     """RFC 9293 §3.10.7.4. A window may only seem to have shrunk: if both sides think so, and have everything, the end

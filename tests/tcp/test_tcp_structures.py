@@ -96,6 +96,23 @@ def test_the_outbox_is_a_window_on_a_stream(start: int, actions: list[tuple[str,
         assert box.end == start + len(stream)
 
 
+def test_what_was_acknowledged_is_forgotten() -> None:
+    """RFC 9293 §3.10.7.4: what SND.UNA has passed leaves the queue, and a FIN may stand behind the last byte."""
+    box = Outbox(start=0, end=0)
+    for _ in range(200):
+        box.append(bytes(3000), box.end)
+        box.stop(box.end)
+    box.drop_before(2999)
+    assert (box.start, sum(map(len, box.pieces)), box.stop_after(2999)) == (2999, 600_000, 3000)
+    box.drop_before(3000)
+    assert (box.start, sum(map(len, box.pieces)), box.stops[0]) == (3000, 597_000, 6000)
+    box.drop_before(450_001)
+    box.drop_before(1000)  # an old number
+    assert (box.start, len(box.pieces), box.stops[0]) == (450_001, 50, 453_000)
+    box.drop_before(box.end + 1)
+    assert (box.start, len(box), sum(map(len, box.pieces)), box.stops) == (600_000, 0, 0, [])
+
+
 def test_every_state_of_the_figure_is_in_the_table_and_can_be_left() -> None:
     """RFC 9293 §3.3.2, figure 5: eleven states, and CLOSED is reachable from each."""
     assert len(TRANSITIONS) == 11

@@ -157,12 +157,12 @@ def test_text_with_an_old_timestamp_is_answered_and_not_taken(tcp: Tcp, back: in
     assert s.noted("7323/5.3/old") in (0, 3)
 
 
-@pytest.mark.parametrize("ahead", [0, 1, 1 << 30, (1 << 31) - 1, 0xFFFFFFFF])
+@pytest.mark.parametrize("ahead", [0, 1, 1 << 30, (1 << 31) - 1, 1 << 31, 0xFFFFFFFF])
 def test_a_timestamp_that_is_newer_or_hardly_older_is_none(tcp: Tcp, ahead: int) -> None:
-    """RFC 7323 §5.2, modulo 2^32; one ms of grace, as on Linux."""
+    """RFC 7323 §5.2, modulo 2^32: half of that is not older. One ms of grace, as on Linux."""
     s = opened(tcp)
     s.rx("PA", data=10, ts=((5000 + ahead) & 0xFFFFFFFF, 1000))
-    newest = (5000 + ahead) & 0xFFFFFFFF if ahead < 1 << 31 else 5000
+    newest = (5000 + ahead) & 0xFFFFFFFF if ahead <= 1 << 31 else 5000
     assert s.tx("A", ack=11).ts == (1000, newest)
 
 
@@ -450,6 +450,7 @@ def test_older_is_modulo_2_to_the_32(value: int, ahead: int) -> None:
     assert tstamp.older(value, later)
     assert not tstamp.older(later, value)
     assert not tstamp.older(value, value)
+    assert not tstamp.older(value, value ^ 1 << 31)  # neither is: 2^31 is not less than 2^31
 
 
 @given(U32, st.integers(1, 1 << 50), st.integers(0, 1 << 30))

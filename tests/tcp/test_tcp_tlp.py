@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tail loss probes: RFC 8985 §7."""
 
+import pytest
 from lossy import MSS, NO_PROBES, RTT, Tcp, ack, counted, marks, sent, start, write
 
+from labstack.core.kinds import TCP_RETRANSMIT
 from labstack.tcp.loss import CWR, LOSS, OPEN, RECOVERY
 
 PTO = 2 * RTT + 2  # ms; a timer never has less than 2
@@ -107,6 +109,39 @@ def test_a_duplicate_ack_tells_the_same(tcp: Tcp) -> None:
     assert s.conn.snd.loss.state != CWR
 
 
+def test_another_waits_until_the_first_is_answered(tcp: Tcp) -> None:
+    """RFC 8985 §7.2: one is under way; its time over, what comes is the timeout, an RTO after the oldest was sent."""
+    s = start(tcp, size=4)
+    sent(s)
+    s.tx(after=PTO - RTT, seq=1 + 3 * MSS)
+    ack(s, 1)
+    s.soon()
+    assert (s.count("TcpExtTCPLossProbes"), s.count("TcpExtTCPTimeouts"), s.conn.snd.loss.state) == (1, 1, LOSS)
+
+
+def test_without_a_round_trip_time_it_comes_after_a_second(tcp: Tcp) -> None:
+    """RFC 8985 §7.2: our SYN,ACK went twice, and nothing tells which was answered."""
+    s = tcp(sack=True)
+    s.listen()
+    s.rx("S", win=60_000, mss=MSS, options=[("SAckOK", b"")])
+    s.tx("SA")
+    s.tx("SA", seq=0, after=1000)
+    s.rx("A", ack=1)
+    s.accept()
+    write(s, 2)
+    assert sent(s) == [0, 1]
+    s.tx(after=1000, seq=1 + MSS)
+    assert s.count("TcpExtTCPLossProbes") == 1
+
+
+def test_there_are_none_after_everything_was_acknowledged(tcp: Tcp) -> None:
+    """RFC 6298 (5.2): no timer is left."""
+    s = start(tcp, size=2)
+    sent(s)
+    ack(s, 2)
+    assert TCP_RETRANSMIT not in {kind for kind, _ in s.stack.env.timers.at}
+
+
 def test_there_are_none_without_sack(tcp: Tcp) -> None:
     """RFC 8985 §7: nothing would tell what was lost."""
     s = start(tcp, size=0, agreed=False)
@@ -125,11 +160,13 @@ def test_there_are_none_if_tcp_early_retrans_says_so(tcp: Tcp) -> None:
     assert s.count("TcpExtTCPLossProbes") == 0
 
 
-def test_there_are_none_in_recovery(tcp: Tcp) -> None:
-    """RFC 8985 §7.2: recovery has its own ways."""
+@pytest.mark.parametrize("more", [0, 1])
+def test_there_are_none_in_recovery(tcp: Tcp, more: int) -> None:
+    """RFC 8985 §7.2: recovery has its own ways, also if new data goes out."""
     s = start(tcp)
     sent(s)
-    ack(s, 0, (1, 4))
-    assert sent(s)[0] == 0
+    ack(s, 0, (1, 8))
+    write(s, more)
+    assert sent(s) == [0, 10][: 1 + more]
     s.soon()
     assert (s.count("TcpExtTCPLossProbes"), s.count("TcpExtTCPTimeouts"), s.conn.snd.loss.state) == (0, 1, LOSS)
