@@ -55,8 +55,13 @@ def signs(conn: Conn) -> bytes:
     return find(conn.keys, conn.remote) if conn.keys else b""
 
 
-def told(conn: Conn) -> int:
-    """Bytes of the SACK blocks of a segment that is sent now, if there are any: so much shorter is its data."""
+def fits(conn: Conn) -> int:
+    """Bytes of data that a segment has room for now, beside SACK blocks if there are any to tell (tcp_current_mss)."""
+    rcv = conn.rcv
+    return conn.snd.mss - _told(conn) if rcv.recent or rcv.twice is not None else conn.snd.mss
+
+
+def _told(conn: Conn) -> int:
     count = min(len(blocks.told(conn.rcv)), options.room_for_blocks(always(conn)))
     return options.BLOCKS_HEAD + options.BLOCK * count if count > 0 else 0
 

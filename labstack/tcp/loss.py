@@ -34,6 +34,7 @@ class Loss(State):
     # F-RTO
     frto: bool = False  # the last timeout is under suspicion
     fresh: bool = False  # new data goes before retransmissions, now
+    hold: bool = False  # nothing goes again before the next ACK, or a timer
     oldest: bool = False  # what is oldest goes again after a timeout, now
     # TLP
     tail: bool = False  # a probe is due, now

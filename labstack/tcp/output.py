@@ -96,7 +96,7 @@ def _send(env: Env, net: Net, conn: Conn) -> bool:
     """Put on the wire what `send` allows. True if there may be more."""
     snd, rcv = conn.snd, conn.rcv
     before, more, wnd = snd.nxt, BURST, 0
-    snd.fits = snd.mss - agreed.told(conn) if rcv.recent or rcv.twice is not None else snd.mss
+    snd.fits = agreed.fits(conn)
     if before < snd.out.end and not snd.syn:
         rate.update(env, conn)
     while more:

@@ -22,6 +22,7 @@ RENEGING = 10_000_000  # ns that a peer has to fill what it took back
 def alert(env: Env, conn: Conn, told: Told) -> None:
     """An ACK that is a duplicate, has SACK blocks, or comes while all is not well."""
     snd, loss = conn.snd, conn.snd.loss
+    loss.hold = False
     duplicates = 0 if told.advanced or told.novel or told.duplicate else 1
     if duplicates:
         env.note("9293/3.10.7.4/ack/dup", conn.sock, snd.una - snd.iss)
@@ -160,7 +161,7 @@ def _slow_down(env: Env, conn: Conn, threshold: Callable[[int], int]) -> None:
 def reordering_over(env: Env, conn: Conn) -> None:
     """RACK has waited long enough (RFC 8985 §6.3): what has not come is lost."""
     snd, loss = conn.snd, conn.snd.loss
-    before, marked = snd.flight.now, loss.marked
+    before, marked, loss.hold = snd.flight.now, loss.marked, False
     rack.detect(env, conn)
     if snd.flight.now != before and loss.state != RECOVERY:
         enter(env, conn, ece=False)
@@ -174,7 +175,7 @@ def _reneging(env: Env, conn: Conn, told: Told) -> None:
     """The peer took back what it had SACKed, or so it seems: if it does not fill the gap soon, all is sent again
     (RFC 2018 §8)."""
     env.note("2018/8/reneging", conn.sock)
-    told.timer = False
+    told.timer, conn.snd.loss.hold = False, True
     timer.arm(env, conn, RTO, max(conn.snd.rtt.srtt // 2, RENEGING))
 
 
@@ -198,7 +199,7 @@ def timed_out(env: Env, conn: Conn) -> None:
         loss.reordering = min(loss.reordering, least)  # it was believed to be too great
     become(env, conn, LOSS)
     ecn.reduced(conn)
-    loss.high, loss.tail_end, loss.tail = snd.nxt, 0, False
+    loss.high, loss.tail_end, loss.tail, loss.hold = snd.nxt, 0, False, False
     loss.frto = bool(env.config["net.ipv4.tcp_frto"]) and (fresh or again) and not conn.search.probe
     loss.fresh = False
 

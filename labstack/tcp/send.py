@@ -48,8 +48,9 @@ def poll(env: Env, conn: Conn) -> Span | None:
         if span is not None:
             return span
         loss.fresh = False
-        loss.frto = loss.frto and snd.nxt > loss.high
-    if loss.oldest or snd.flight.lost > snd.flight.retrans:
+        loss.hold = snd.nxt > loss.high
+        loss.frto = loss.frto and loss.hold
+    if (loss.oldest or snd.flight.lost > snd.flight.retrans) and not loss.hold:
         span = _again(conn)
         if span is not None:
             return span
@@ -149,11 +150,11 @@ def _tail(env: Env, conn: Conn) -> Span | None:
     if last.segs > 1 and last.size > (last.segs - 1) * last.mss:
         cut(flight, len(flight.queue) - 1, last.seq + (last.segs - 1) * last.mss)
         last = flight.queue[-1]
-    index = len(flight.queue) - 1
-    if last.size > snd.fits:
-        cut(flight, index, last.seq + snd.fits, snd.fits)
-        last = flight.queue[index]
-    return last.seq, last.size, last.flags | ACK, index, False
+    span = _fit(conn, len(flight.queue) - 1, 1)
+    if span is None:
+        snd.loss.tail = False  # the peer has taken back the window it was sent for
+        timer.rearm(env, conn)
+    return span
 
 
 # what is new

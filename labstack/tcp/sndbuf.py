@@ -47,12 +47,14 @@ def queued(snd: Snd) -> int:
 def _goal(snd: Snd) -> int:
     """Bytes of a chunk: whole segments, no more than half the largest window that the peer has offered."""
     most = snd.max_wnd >> 1 if snd.max_wnd > SMALL_WINDOW else snd.max_wnd or SUPER
-    return ((most if most < SUPER else SUPER) // snd.mss or 1) * snd.mss
+    return ((most if most < SUPER else SUPER) // snd.fits or 1) * snd.fits
 
 
 def write(env: Env, conn: Conn, size: int) -> int:
     """How many of so many bytes may be written now; there are chunks for them from now on."""
-    snd, goal, limit, lowat = conn.snd, _goal(conn.snd), _limit(env, conn.snd), _lowat(env, conn)
+    snd, limit, lowat = conn.snd, _limit(env, conn.snd), _lowat(env, conn)
+    snd.fits = agreed.fits(conn)
+    goal, mss = _goal(snd), snd.fits
     held, at, end, chunks = queued(snd), max(snd.nxt, snd.out.start), snd.out.end, snd.chunks
     start = chunks[-2][0] if len(chunks) > 1 else at
     whole = not chunks or bool(snd.out.stops and snd.out.stops[-1] == end)
@@ -81,9 +83,9 @@ def write(env: Env, conn: Conn, size: int) -> int:
         if free > 0 and start == at and full:
             # it is full, and the first: off it goes, as far as it may; the rest of it takes more
             burst = free if half else max(min(free, snd.burst, snd.cc.cwnd >> 1), 1)
-            burst = max(min(burst, (snd.una + snd.wnd - at) // snd.mss), 0)
-            gone = min(burst * snd.mss, end - start)
-            free, start, at = free - -(-gone // snd.mss), start + gone, at + gone
+            burst = max(min(burst, (snd.una + snd.wnd - at) // mss), 0)
+            gone = min(burst * mss, end - start)
+            free, start, at = free - -(-gone // mss), start + gone, at + gone
             held, whole = held + BUFFER * (gone > 0 and start < end), start == end
     if snd.out.end < end < stop:
         chunks[-1], snd.pushed = (end, True), end  # the application has to wait: so much is a burst of its own
