@@ -149,4 +149,4 @@ def test_no_super_segment_is_larger_than_a_packet_can_be(tcp: Tcp, family: int) 
     assert s.conn.snd.mss == mss
     s.call("send", s.sock, pattern(0, 400_000))
     s.state("ESTABLISHED")
-    assert {seg.size for seg in s.burst()[:400_000 // mss]} == {mss}
+    assert {seg.size for seg in s.burst()[: 400_000 // mss]} == {mss}
