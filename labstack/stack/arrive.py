@@ -173,13 +173,13 @@ def _echo_reply(host: Host, d: Datagram) -> None:
     ident, seq, data = icmp.echo_of(d)
     echo = _echo_socket(host, ident)
     if echo is None:
-        return host.env.drop("drop.ping.closed", ident)
-    if len(echo.queue) >= ECHOES:
-        return host.env.drop("drop.ping.full", seq)
-    host.env.note("1122/3.2.2.6/reply", echo.sock, seq, len(data))
-    echo.queue.append((data, d.src, seq))
-    host.env.wake(echo.sock, READABLE)
-    return None
+        host.env.drop("drop.ping.closed", ident)
+    elif len(echo.queue) >= ECHOES:
+        host.env.drop("drop.ping.full", seq)
+    else:
+        host.env.note("1122/3.2.2.6/reply", echo.sock, seq, len(data))
+        echo.queue.append((data, d.src, seq))
+        host.env.wake(echo.sock, READABLE)
 
 
 def _echo_socket(host: Host, ident: int) -> Echo | None:
